@@ -1,0 +1,36 @@
+-- One row per day, place and category: what the trend and the regional pages read.
+-- Profit is that of the lines whose cost is known; their revenue stands beside it, so that a margin over them is right.
+-- key: date_id, region_id, category
+with
+
+sales as (
+
+    select * from fact_sales
+
+),
+
+products as (
+
+    select * from dim_product
+
+),
+
+final as (
+
+    select
+        sales.date_id,
+        sales.region_id,
+        products.category,
+        count(*) as sale_lines,
+        count(distinct sales.order_id) filter (where not sales.is_return) as orders,
+        cast(sum(sales.quantity) as decimal(18, 4)) as quantity,
+        cast(sum(sales.revenue) as decimal(18, 4)) as revenue,
+        cast(sum(sales.profit) as decimal(18, 4)) as profit,
+        cast(coalesce(sum(sales.revenue) filter (where sales.cost is not null), 0) as decimal(18, 4)) as revenue_with_cost
+    from sales
+    inner join products using (product_id)
+    group by sales.date_id, sales.region_id, products.category
+
+)
+
+select * from final

@@ -1,0 +1,140 @@
+-- One row per customer, with RFM scores (1 to 5, 5 is best), segment and lifetime value. Row 0 is the unknown customer.
+--
+-- Recency is the days from the last order to the as-of day (the day after the last sale of all, or --as-of);
+-- frequency is the number of distinct orders; lifetime value is net revenue, and is also the monetary measure.
+-- Scores are percent-rank quintiles in integers, so that equal customers get equal scores. A customer who only
+-- ever returned things has no order to score: NULL scores, segment 'No Purchase'.
+-- key: customer_id
+with
+
+sales as (
+
+    select * from stg_sales
+
+),
+
+as_of as (
+
+    select coalesce(
+        cast(getvariable('as_of') as date),
+        cast(max(sold_at) as date) + 1
+    ) as as_of_date
+    from sales
+
+),
+
+customers as (
+
+    select
+        customer_code,
+        max_by(customer_name, (sold_at, transaction_id)) filter (where customer_name is not null) as customer_name,
+        cast(min(sold_at) filter (where not is_return) as date) as first_order_date,
+        cast(max(sold_at) filter (where not is_return) as date) as last_order_date,
+        count(distinct order_id) filter (where not is_return) as frequency,
+        cast(sum(revenue) as decimal(18, 4)) as lifetime_value
+    from sales
+    where customer_code is not null
+    group by customer_code
+
+),
+
+buyers as (
+
+    select
+        customers.customer_code,
+        cast(as_of.as_of_date - customers.last_order_date as integer) as recency_days,
+        customers.frequency,
+        customers.lifetime_value
+    from customers
+    cross join as_of
+    where customers.frequency > 0
+
+),
+
+ranked as (
+
+    select
+        customer_code,
+        recency_days,
+        count(*) over () - 1 as others,
+        rank() over (order by recency_days desc nulls last) - 1 as recency_rank,
+        rank() over (order by frequency asc nulls last) - 1 as frequency_rank,
+        rank() over (order by lifetime_value asc nulls last) - 1 as monetary_rank
+    from buyers
+
+),
+
+scored as (
+
+    select
+        customer_code,
+        recency_days,
+        case when others = 0 then 1 else least(5, 1 + 5 * recency_rank // others) end as recency_score,
+        case when others = 0 then 1 else least(5, 1 + 5 * frequency_rank // others) end as frequency_score,
+        case when others = 0 then 1 else least(5, 1 + 5 * monetary_rank // others) end as monetary_score
+    from ranked
+
+),
+
+segmented as (
+
+    select
+        customer_code,
+        recency_days,
+        recency_score,
+        frequency_score,
+        monetary_score,
+        case
+            when recency_score >= 4 and frequency_score >= 4 and monetary_score >= 4 then 'Champions'
+            when recency_score >= 3 and frequency_score >= 4 then 'Loyal'
+            when recency_score >= 4 and frequency_score >= 2 then 'Potential Loyalist'
+            when recency_score = 5 then 'New'
+            when recency_score = 4 then 'Promising'
+            when recency_score = 3 and (frequency_score >= 3 or monetary_score >= 3) then 'Need Attention'
+            when recency_score = 3 then 'About to Sleep'
+            when frequency_score = 5 and monetary_score >= 4 then 'Can''t Lose'
+            when frequency_score >= 3 then 'At Risk'
+            when recency_score = 2 or monetary_score >= 3 then 'Hibernating'
+            else 'Lost'
+        end as segment
+    from scored
+
+),
+
+final as (
+
+    select
+        surrogate_key(customers.customer_code) as customer_id,
+        customers.customer_code,
+        coalesce(customers.customer_name, customers.customer_code) as customer_name,
+        customers.first_order_date,
+        customers.last_order_date,
+        segmented.recency_days,
+        customers.frequency,
+        customers.lifetime_value,
+        cast(segmented.recency_score as integer) as recency_score,
+        cast(segmented.frequency_score as integer) as frequency_score,
+        cast(segmented.monetary_score as integer) as monetary_score,
+        coalesce(segmented.segment, 'No Purchase') as segment
+    from customers
+    left join segmented using (customer_code)
+
+    union all
+
+    select
+        cast(0 as bigint) as customer_id,
+        cast(null as varchar) as customer_code,
+        'Unknown' as customer_name,
+        cast(null as date) as first_order_date,
+        cast(null as date) as last_order_date,
+        cast(null as integer) as recency_days,
+        cast(0 as bigint) as frequency,
+        cast(0 as decimal(18, 4)) as lifetime_value,
+        cast(null as integer) as recency_score,
+        cast(null as integer) as frequency_score,
+        cast(null as integer) as monetary_score,
+        'Unknown' as segment
+
+)
+
+select * from final

@@ -1,0 +1,37 @@
+-- One row per sale line.
+-- key: sale_id
+-- partition: date_id
+with
+
+sales as (
+
+    select * from stg_sales
+
+),
+
+final as (
+
+    select
+        cast(year(sold_at) * 10000 + month(sold_at) * 100 + day(sold_at) as integer) as date_id,
+        surrogate_key(transaction_id) as sale_id,
+        surrogate_key(product_code) as product_id,
+        surrogate_key(customer_code) as customer_id,
+        case
+            when coalesce(region, city, store) is null then 0
+            else surrogate_key(concat_ws(chr(31), coalesce(region, ''), coalesce(city, ''), coalesce(store, '')))
+        end as region_id,
+        transaction_id,
+        order_id,
+        cast(quantity as decimal(18, 4)) as quantity,
+        cast(unit_price as decimal(18, 4)) as unit_price,
+        cast(revenue as decimal(18, 4)) as revenue,
+        cast(cost as decimal(18, 4)) as cost,
+        cast(profit as decimal(18, 4)) as profit,
+        cast(margin as decimal(18, 6)) as margin,
+        is_return,
+        cast(sold_at as timestamp) as created_at
+    from sales
+
+)
+
+select * from final

@@ -1,0 +1,104 @@
+comment on schema mart is 'Star schema of sales, written by salesmart only';
+comment on schema etl is 'Bookkeeping of salesmart';
+
+comment on table mart.dim_product is 'One row per product; row 0 is the unknown product';
+comment on column mart.dim_product.product_id is 'Surrogate key: stable hash of product_code, 0 for unknown';
+comment on column mart.dim_product.product_code is 'Key of the product in the source';
+comment on column mart.dim_product.product_name is 'Name in the latest sale that states one, else the code';
+comment on column mart.dim_product.category is 'Category in the latest sale that states one, else Unknown';
+comment on column mart.dim_product.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.dim_customer is 'One row per customer with RFM scores and segment; row 0 is the unknown customer';
+comment on column mart.dim_customer.customer_id is 'Surrogate key: stable hash of customer_code, 0 for unknown';
+comment on column mart.dim_customer.customer_code is 'Key of the customer in the source';
+comment on column mart.dim_customer.customer_name is 'Name in the latest sale that states one, else the code';
+comment on column mart.dim_customer.first_order_date is 'Day of the first order; returns do not count';
+comment on column mart.dim_customer.last_order_date is 'Day of the last order; returns do not count';
+comment on column mart.dim_customer.recency_days is 'Days from the last order to the as-of day';
+comment on column mart.dim_customer.frequency is 'Number of distinct orders; returns do not count';
+comment on column mart.dim_customer.lifetime_value is 'Net revenue over all time, in the currency of the source';
+comment on column mart.dim_customer.recency_score is 'Quintile of recency, 1 to 5, 5 is most recent';
+comment on column mart.dim_customer.frequency_score is 'Quintile of frequency, 1 to 5, 5 is most frequent';
+comment on column mart.dim_customer.monetary_score is 'Quintile of lifetime value, 1 to 5, 5 is highest';
+comment on column mart.dim_customer.segment is 'RFM segment: Champions, Loyal, Potential Loyalist, New, Promising, Need Attention, About to Sleep, At Risk, Can''t Lose, Hibernating, Lost; No Purchase; Unknown';
+comment on column mart.dim_customer.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.dim_date is 'One row per day of every year with sales';
+comment on column mart.dim_date.date_id is 'Day as yyyymmdd';
+comment on column mart.dim_date.full_date is 'Day';
+comment on column mart.dim_date.year is 'Calendar year';
+comment on column mart.dim_date.quarter is 'Calendar quarter, 1 to 4';
+comment on column mart.dim_date.month is 'Month, 1 to 12';
+comment on column mart.dim_date.month_id is 'Month as yyyymm';
+comment on column mart.dim_date.month_name is 'Month in English';
+comment on column mart.dim_date.iso_year is 'Year of the ISO 8601 week';
+comment on column mart.dim_date.iso_week is 'ISO 8601 week, 1 to 53';
+comment on column mart.dim_date.day is 'Day of the month';
+comment on column mart.dim_date.day_of_week is 'Day of the week, 1 is Monday';
+comment on column mart.dim_date.day_name is 'Day of the week in English';
+comment on column mart.dim_date.is_weekend is 'Saturday or Sunday';
+comment on column mart.dim_date.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.dim_region is 'One row per place that sells; row 0 is the wholly unknown place';
+comment on column mart.dim_region.region_id is 'Surrogate key: stable hash of region, city and store, 0 for unknown';
+comment on column mart.dim_region.region is 'Region or country';
+comment on column mart.dim_region.city is 'City';
+comment on column mart.dim_region.store is 'Store';
+comment on column mart.dim_region.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.fact_sales is 'One row per sale line, partitioned by month';
+comment on column mart.fact_sales.date_id is 'Day of the sale as yyyymmdd';
+comment on column mart.fact_sales.sale_id is 'Surrogate key: stable hash of transaction_id';
+comment on column mart.fact_sales.product_id is 'Product';
+comment on column mart.fact_sales.customer_id is 'Customer, 0 if unknown';
+comment on column mart.fact_sales.region_id is 'Place, 0 if unknown';
+comment on column mart.fact_sales.transaction_id is 'Key of the line in the source';
+comment on column mart.fact_sales.order_id is 'Order to which the line belongs';
+comment on column mart.fact_sales.quantity is 'Units sold; negative for returns';
+comment on column mart.fact_sales.unit_price is 'Price of one unit, in the currency of the source';
+comment on column mart.fact_sales.revenue is 'Revenue, in the currency of the source; negative for returns';
+comment on column mart.fact_sales.cost is 'Cost of the goods, in the currency of the source; null if unknown';
+comment on column mart.fact_sales.profit is 'Revenue minus cost; null if the cost is unknown';
+comment on column mart.fact_sales.margin is 'Profit as a share of revenue (0.25 is 25 %); null if unknown';
+comment on column mart.fact_sales.is_return is 'Whether the line takes goods or money back';
+comment on column mart.fact_sales.created_at is 'Moment of the sale, as the source states it';
+comment on column mart.fact_sales.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.agg_daily_sales is 'Sales per day, place and category';
+comment on column mart.agg_daily_sales.date_id is 'Day as yyyymmdd';
+comment on column mart.agg_daily_sales.region_id is 'Place, 0 if unknown';
+comment on column mart.agg_daily_sales.category is 'Category of the product';
+comment on column mart.agg_daily_sales.sale_lines is 'Number of sale lines, returns included';
+comment on column mart.agg_daily_sales.orders is 'Number of distinct orders; returns do not count';
+comment on column mart.agg_daily_sales.quantity is 'Units sold, net of returns';
+comment on column mart.agg_daily_sales.revenue is 'Net revenue';
+comment on column mart.agg_daily_sales.profit is 'Profit of the lines whose cost is known';
+comment on column mart.agg_daily_sales.revenue_with_cost is 'Net revenue of the lines whose cost is known: what profit is a margin of';
+comment on column mart.agg_daily_sales.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.agg_monthly_product is 'Sales per month and product';
+comment on column mart.agg_monthly_product.month_id is 'Month as yyyymm';
+comment on column mart.agg_monthly_product.product_id is 'Product';
+comment on column mart.agg_monthly_product.sale_lines is 'Number of sale lines, returns included';
+comment on column mart.agg_monthly_product.orders is 'Number of distinct orders; returns do not count';
+comment on column mart.agg_monthly_product.quantity is 'Units sold, net of returns';
+comment on column mart.agg_monthly_product.revenue is 'Net revenue';
+comment on column mart.agg_monthly_product.profit is 'Profit of the lines whose cost is known';
+comment on column mart.agg_monthly_product.revenue_with_cost is 'Net revenue of the lines whose cost is known: what profit is a margin of';
+comment on column mart.agg_monthly_product.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table mart.agg_customer_cohort is 'Retention per cohort (month of the first order) and month since';
+comment on column mart.agg_customer_cohort.cohort_month_id is 'Month of the first order as yyyymm';
+comment on column mart.agg_customer_cohort.months_since is 'Months since then, 0 is the first';
+comment on column mart.agg_customer_cohort.customers is 'Customers of the cohort who ordered in that month';
+comment on column mart.agg_customer_cohort.cohort_size is 'All customers of the cohort';
+comment on column mart.agg_customer_cohort.retention is 'customers as a share of cohort_size';
+comment on column mart.agg_customer_cohort.revenue is 'Revenue of the cohort in that month; returns do not count';
+comment on column mart.agg_customer_cohort.row_hash is 'Hash of the row''s other columns, by which salesmart finds what changed';
+
+comment on table etl.sync_run is 'Ledger: one row per committed sync';
+comment on column etl.sync_run.run_number is 'Consecutive number';
+comment on column etl.sync_run.run_id is 'Identifier that the staging file knows the sync by';
+comment on column etl.sync_run.committed_at is 'Time of the commit';
+comment on column etl.sync_run.program_version is 'Version of salesmart';
+comment on column etl.sync_run.tables is 'Per table: rows inserted, updated and deleted';

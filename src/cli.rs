@@ -1,0 +1,140 @@
+//! The command line: clap types, and one thin verb per file.
+
+mod build;
+mod demo;
+mod doctor;
+mod forget;
+mod ingest;
+mod init;
+mod psql;
+mod rejects;
+mod run;
+mod sample;
+mod show;
+mod sync;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+use crate::config::{Config, Overrides, SecretUrl};
+use crate::console::{Console, LogFormat};
+
+/// A sales data mart that runs on a laptop.
+///
+/// Dirty sales CSVs go in; a clean PostgreSQL star schema with RFM customer segments comes out. Files are loaded
+/// exactly or rejected with line and reason, modelled by plain SQL files in an embedded DuckDB, checked, and only
+/// what changed is pushed to PostgreSQL, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "salesmart", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Start with `salesmart demo`, then `salesmart init DIR` for a project of your own.\n\
+                        Exit codes: 0 done; 1 a foreseen failure (a check failed, a file was refused, the database is down); 2 anything else.")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every verb.
+#[derive(Debug, ClapArgs)]
+pub struct Global {
+    /// Project folder; by default the nearest one upwards that holds a salesmart.toml
+    #[arg(long, global = true, env = "SALESMART_PROJECT", value_name = "DIR")]
+    pub project: Option<PathBuf>,
+    /// Profile: a section [profiles.NAME] of salesmart.toml
+    #[arg(long, global = true, env = "SALESMART_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// PostgreSQL to push to; without one (and without DATABASE_URL) a private server is started. The environment
+    /// is the better place: a command line can be read by other users
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<SecretUrl>,
+    /// Threads for parsing and for DuckDB; all cores by default
+    #[arg(long, global = true, env = "SALESMART_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// One readable line per step, or one JSON object per line
+    #[arg(long, global = true, env = "SALESMART_LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Ingest, build, check and sync: the scheduled job
+    Run(run::Args),
+    /// See it work: sample data, private PostgreSQL, run, summary
+    Demo(demo::Args),
+    /// Make a new project
+    Init(init::Args),
+    /// Load new and changed files into the staging file
+    Ingest(ingest::Args),
+    /// Withdraw a file that was loaded
+    Forget(forget::Args),
+    /// List what was refused, with line, column and reason
+    Rejects(rejects::Args),
+    /// Build, check and publish the models that changed
+    Build(build::Args),
+    /// Show the rows of a model, a table or a query
+    Show(show::Args),
+    /// Push what changed in the marts to PostgreSQL
+    Sync(sync::Args),
+    /// Generate sample sales, with planted findings and planted dirt
+    Sample(sample::Args),
+    /// Open psql on the warehouse
+    Psql(psql::Args),
+    /// Check configuration, programs and connections, and print how BI tools connect
+    Doctor(doctor::Args),
+}
+
+/// Runs a verb.
+pub fn run(args: &Args) -> Result<()> {
+    log_to_stderr(args.global.log_format);
+    let console = Console::new(args.global.log_format);
+    let global = &args.global;
+    match &args.verb {
+        Verb::Run(verb) => run::run(verb, global, &console),
+        Verb::Demo(verb) => demo::run(verb, global, &console),
+        Verb::Init(verb) => init::run(verb, &console),
+        Verb::Ingest(verb) => ingest::run(verb, global, &console),
+        Verb::Forget(verb) => forget::run(verb, global, &console),
+        Verb::Rejects(verb) => rejects::run(verb, global, &console),
+        Verb::Build(verb) => build::run(verb, global, &console),
+        Verb::Show(verb) => show::run(verb, global),
+        Verb::Sync(verb) => sync::run(verb, global, &console),
+        Verb::Sample(verb) => sample::run(verb, &console),
+        Verb::Psql(verb) => psql::run(verb, global, &console),
+        Verb::Doctor(verb) => doctor::run(verb, global, &console),
+    }
+}
+
+impl Global {
+    /// The configuration of the project these options choose.
+    pub fn config(&self) -> Result<Config> {
+        Config::load(&self.overrides())
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            project: self.project.clone(),
+            profile: self.profile.clone(),
+            database_url: self.database_url.clone(),
+            threads: self.threads,
+        }
+    }
+}
+
+/// Diagnostics, for `RUST_LOG=debug`; what users read goes through the console.
+fn log_to_stderr(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(error) = started {
+        eprintln!("warning: no diagnostics: {error}");
+    }
+}

@@ -1,0 +1,51 @@
+//! `salesmart demo`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::Global;
+use crate::config::{Config, FILE_NAME, Overrides};
+use crate::console::Console;
+use crate::pipeline;
+use crate::project::{self, Raw};
+use crate::summary;
+use crate::sync::push::Deletes;
+use crate::transform::build::Options;
+use crate::warehouse::Warehouse;
+
+/// See it work.
+///
+/// Makes a project with sample sales in DIR (or uses the one made there before), loads, models, checks and pushes
+/// them to a private PostgreSQL, and prints what is in the warehouse and how to look at it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the demo project
+    #[arg(long, default_value = "salesmart-demo", value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    if !args.dir.join(FILE_NAME).exists() {
+        project::init(&args.dir, Raw::Sample)?;
+        console.say(&format!("made a project with sample sales in {}", args.dir.display()));
+    }
+    let config = Config::load(&Overrides { project: Some(args.dir.clone()), ..global.overrides() })?;
+    // Held open over the run and the summary, so that the private server starts once.
+    let warehouse = Warehouse::open(&config, console)?;
+    pipeline::run(&config, &Options::default(), Deletes::Guarded, console)?;
+    summary::print(&mut warehouse.connect()?, console)?;
+    let dir = args.dir.display();
+    console.heading("Look at it");
+    console.say(&format!(
+        "  cd {dir}\n  \
+         salesmart show fact_sales                      rows of a model\n  \
+         salesmart show \"select * from dim_customer where segment = 'Champions'\"\n  \
+         salesmart rejects                              what was refused, and why\n  \
+         salesmart psql                                 SQL shell on the warehouse\n  \
+         salesmart doctor                               how Power BI, Tableau & co. connect\n  \
+         salesmart run                                  the daily job; put files into data/raw first"
+    ));
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! `salesmart forget`
+
+use anyhow::Result;
+
+use super::Global;
+use crate::console::{Console, grouped};
+use crate::ingest::forget;
+use crate::staging::Staging;
+
+/// Withdraw a file that was loaded.
+///
+/// Takes its rows out of the staging file; the next run takes their effect out of the warehouse. Removing a file
+/// from data/raw does not do this, because people archive files. If the file is still in data/raw, the next ingest
+/// loads it again.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file's name, as `salesmart show ingest.files` lists it
+    pub file: String,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    let config = global.config()?;
+    let staging = Staging::open(&config)?;
+    let rows = forget::forget(&staging, &args.file)?;
+    console.say(&format!("withdrew {} with {} rows; `salesmart run` takes them out of the marts and the warehouse", args.file, grouped(rows)));
+    if config.root.join(&args.file).exists() {
+        console.warn(&format!("{} is still there, so the next ingest will load it again; move it away", args.file));
+    }
+    Ok(())
+}

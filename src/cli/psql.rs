@@ -1,0 +1,67 @@
+//! `salesmart psql`
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use postgres::config::Host;
+
+use super::Global;
+use crate::config::describe;
+use crate::console::Console;
+use crate::fail;
+use crate::warehouse::{Warehouse, embedded};
+
+/// Open psql on the warehouse.
+///
+/// Starts the private server for as long as the shell is open, or connects to the configured one. Arguments after --
+/// go to psql: salesmart psql -- -c "select count(*) from mart.fact_sales"
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Arguments for psql
+    #[arg(last = true)]
+    pub args: Vec<OsString>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    let config = global.config()?;
+    let warehouse = Warehouse::open(&config, console)?;
+    let target = warehouse.config();
+    let program = match warehouse.embedded() {
+        Some(embedded) if embedded.bin().join("psql").is_file() => embedded.bin().join("psql"),
+        _ => PathBuf::from("psql"),
+    };
+    let mut psql = Command::new(&program);
+    // In the environment, not on the command line, which other users can read.
+    if let Some(password) = target.get_password() {
+        psql.env("PGPASSWORD", OsString::from(String::from_utf8_lossy(password).into_owned()));
+    }
+    if let Some(host) = target.get_hosts().first() {
+        match host {
+            Host::Tcp(name) => psql.env("PGHOST", name),
+            #[cfg(unix)]
+            Host::Unix(path) => psql.env("PGHOST", path),
+        };
+    }
+    if let Some(port) = target.get_ports().first() {
+        psql.env("PGPORT", port.to_string());
+    }
+    if let Some(user) = target.get_user() {
+        psql.env("PGUSER", user);
+    }
+    if let Some(database) = target.get_dbname() {
+        psql.env("PGDATABASE", database);
+    }
+    psql.env("PGOPTIONS", "-c search_path=mart,etl,public");
+    embedded::leave_interrupts();
+    let status = match psql.args(&args.args).status() {
+        Ok(status) => status,
+        Err(error) => fail!("cannot start {}: {error}; install the PostgreSQL client (Debian/Ubuntu: apt-get install postgresql-client)", program.display()),
+    };
+    match status.success() {
+        true => Ok(()),
+        false => fail!("psql on {} ended with {status}", describe(target)),
+    }
+}

@@ -1,0 +1,139 @@
+//! What the user sees while work goes on: one line per step, bars on long work, JSON lines on demand.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How steps and errors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One readable line per step.
+    #[default]
+    Text,
+    /// One JSON object per line, for schedulers.
+    Json,
+}
+
+/// One finished step.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The stage: `ingest`, `build`, `check`, `sync`.
+    pub stage: &'a str,
+    /// What was worked on: a file, a model, a table.
+    pub subject: &'a str,
+    /// Rows written or looked at, if that means something here.
+    pub rows: Option<u64>,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Anything more worth saying.
+    pub note: String,
+}
+
+/// Writes steps to standard output, progress and warnings to standard error.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    format: LogFormat,
+    color: bool,
+    bars: bool,
+}
+
+impl Console {
+    /// A console for the process's own standard streams. `NO_COLOR` switches colour off.
+    pub fn new(format: LogFormat) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            format,
+            color: format == LogFormat::Text && std::io::stdout().is_terminal() && !no_color,
+            bars: format == LogFormat::Text && std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Reports a finished step.
+    pub fn step(&self, step: &Step<'_>) {
+        let seconds = step.elapsed.as_secs_f64();
+        match self.format {
+            LogFormat::Text => {
+                let rows = step.rows.map_or_else(String::new, |rows| format!("{} rows", grouped(rows)));
+                let stage = self.paint("1;36", &format!("{:<7}", step.stage));
+                let line = format!(
+                    "{stage} {:<26} {rows:>16} {seconds:>7.2} s  {}",
+                    step.subject, step.note
+                );
+                println!("{}", line.trim_end());
+            }
+            LogFormat::Json => println!(
+                "{}",
+                serde_json::json!({
+                    "level": "info", "stage": step.stage, "subject": step.subject,
+                    "rows": step.rows, "seconds": seconds, "note": step.note,
+                })
+            ),
+        }
+    }
+
+    /// Says something that is part of the answer.
+    pub fn say(&self, text: &str) {
+        match self.format {
+            LogFormat::Text => println!("{text}"),
+            LogFormat::Json => println!("{}", serde_json::json!({"level": "info", "message": text})),
+        }
+    }
+
+    /// Says something the user should know but that does not stop the work.
+    pub fn warn(&self, text: &str) {
+        match self.format {
+            LogFormat::Text => eprintln!("{} {text}", self.paint("1;33", "warning:")),
+            LogFormat::Json => eprintln!("{}", serde_json::json!({"level": "warn", "message": text})),
+        }
+    }
+
+    /// A heading in a summary.
+    pub fn heading(&self, text: &str) {
+        if self.format == LogFormat::Text {
+            println!("\n{}", self.paint("1", text));
+        }
+    }
+
+    /// A progress bar over `total` bytes; hidden where standard error is not a terminal.
+    pub fn byte_bar(&self, total: u64, label: &str) -> ProgressBar {
+        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        self.bar(total, label, template)
+    }
+
+    /// A spinner that counts rows.
+    pub fn row_counter(&self, label: &str) -> ProgressBar {
+        self.bar(0, label, "{spinner} {msg} {human_pos} rows {per_sec}")
+    }
+
+    fn bar(&self, total: u64, label: &str, template: &str) -> ProgressBar {
+        let target = match self.bars {
+            true => ProgressDrawTarget::stderr_with_hz(8),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(Some(total), target)
+            .with_style(style)
+            .with_message(label.to_owned())
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        match self.color {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// A count with thousands separators: `1234567` is `1,234,567`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,72 @@
+//! Errors that salesmart foresaw, as against errors it did not.
+//!
+//! A [`Failure`] is written for the person who reads it: what, where, and what to do next. The program
+//! ends with exit code 1 for a failure and 2 for anything else, as dbt does.
+
+use std::fmt;
+
+use crate::console::LogFormat;
+
+/// A foreseen failure: bad input, a refused file, a failed check, a database that is down.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure with its whole message: what happened, where, and the next step.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Returns from the current function with a [`Failure`].
+#[macro_export]
+macro_rules! fail {
+    ($($arg:tt)*) => {
+        return Err($crate::failure::Failure::new(format!($($arg)*)).into())
+    };
+}
+
+/// 1 for a foreseen failure, 2 for anything else.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    match is_failure(error) {
+        true => 1,
+        false => 2,
+    }
+}
+
+fn is_failure(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Failure>())
+}
+
+/// Prints an error once, to standard error: as text, or as one JSON line.
+pub fn report(error: &anyhow::Error, format: LogFormat) {
+    match format {
+        LogFormat::Text => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            if !is_failure(error) {
+                eprintln!("  this was not foreseen: run again with RUST_LOG=debug and report it");
+            }
+        }
+        LogFormat::Json => {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            let line = serde_json::json!({
+                "level": "error",
+                "message": error.to_string(),
+                "causes": causes,
+                "foreseen": is_failure(error),
+            });
+            eprintln!("{line}");
+        }
+    }
+}

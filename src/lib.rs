@@ -1,0 +1,24 @@
+//! salesmart: dirty sales CSVs in, an exact PostgreSQL star schema out.
+//!
+//! Data flows one way: [`ingest`] → [`transform`] → [`check`] → [`sync`]; [`pipeline`] is the order in
+//! which they run. A stage never imports a later one.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod failpoint;
+pub mod failure;
+pub mod hash;
+pub mod ingest;
+pub mod model;
+pub mod pipeline;
+pub mod project;
+pub mod render;
+pub mod sample;
+pub mod staging;
+pub mod summary;
+pub mod sync;
+pub mod toml_file;
+pub mod transform;
+pub mod warehouse;

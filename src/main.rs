@@ -1,0 +1,17 @@
+//! The `salesmart` program: parse the command line, run the verb, print the error, set the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use salesmart::{cli, failure};
+
+fn main() -> ExitCode {
+    let args = cli::Args::parse();
+    match cli::run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            failure::report(&error, args.global.log_format);
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The steps in their order. Read this first.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::config::Config;
+use crate::console::Console;
+use crate::fail;
+use crate::ingest::catalog::SourceFile;
+use crate::ingest::contract::Contract;
+use crate::ingest::load;
+use crate::model::Models;
+use crate::staging::Staging;
+use crate::sync::push::{self, Deletes};
+use crate::transform::build;
+use crate::warehouse::{Warehouse, migrate};
+
+/// Time per stage.
+#[derive(Debug, Default)]
+pub struct Timing(Vec<(&'static str, Duration)>);
+
+impl Timing {
+    fn measure<T>(&mut self, stage: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let result = work();
+        self.0.push((stage, started.elapsed()));
+        result
+    }
+}
+
+/// `ingest 0.31 s, build 0.52 s`
+impl std::fmt::Display for Timing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let total: Duration = self.0.iter().map(|(_, elapsed)| *elapsed).sum();
+        let parts: Vec<String> = self.0.iter().map(|(stage, elapsed)| format!("{stage} {:.2} s", elapsed.as_secs_f64())).collect();
+        write!(f, "{:.2} s: {}", total.as_secs_f64(), parts.join(", "))
+    }
+}
+
+/// A project with its staging file open.
+pub struct Project<'a> {
+    /// Its configuration.
+    pub config: &'a Config,
+    /// Its staging file.
+    pub staging: Staging,
+    /// Its contracts, by source.
+    pub contracts: BTreeMap<String, Contract>,
+    /// Its models and checks.
+    pub models: Models,
+    console: &'a Console,
+    run_id: String,
+}
+
+impl<'a> Project<'a> {
+    /// Reads contracts and models, and opens the staging file.
+    pub fn open(config: &'a Config, console: &'a Console) -> Result<Self> {
+        let contracts = Contract::load_all(&config.root.join("data/contracts"))?;
+        let models = Models::load(config)?;
+        let staging = Staging::open(config)?;
+        Ok(Self { config, staging, contracts, models, console, run_id: uuid::Uuid::now_v7().to_string() })
+    }
+
+    /// Loads what is new; if a file is refused, all others are loaded before this fails.
+    pub fn ingest(&self) -> Result<()> {
+        let contracts: Vec<&Contract> = self.contracts.values().collect();
+        settle(&load::run(self.config, &self.staging, &contracts, None, self.console)?)
+    }
+
+    /// Loads these files of one source.
+    pub fn ingest_files(&self, contract: &Contract, files: &[SourceFile]) -> Result<()> {
+        settle(&load::run(self.config, &self.staging, &[contract], Some(files), self.console)?)
+    }
+
+    /// Builds, checks and publishes the models.
+    pub fn build(&self, options: &build::Options) -> Result<build::Report> {
+        build::run(&self.staging, &self.models, &self.contracts, options, &self.run_id, self.console)
+    }
+
+    /// Pushes the delta.
+    pub fn sync(&self, warehouse: &Warehouse, deletes: Deletes) -> Result<push::Report> {
+        let mut client = warehouse.connect()?;
+        for applied in migrate::run(&mut client, &self.config.root.join("sql/postgres/migrations"))? {
+            self.console.say(&format!("        migrated the warehouse: {applied}"));
+        }
+        push::run(self.config, &self.staging, &mut client, &self.models, deletes, self.console)
+    }
+}
+
+/// Ingest, build, check, sync: the scheduled job.
+pub fn run(config: &Config, options: &build::Options, deletes: Deletes, console: &Console) -> Result<()> {
+    let project = Project::open(config, console)?;
+    let mut timing = Timing::default();
+    timing.measure("ingest", || project.ingest())?;
+    timing.measure("build and check", || project.build(options))?;
+    let warehouse = timing.measure("connect", || Warehouse::open(config, console))?;
+    timing.measure("sync", || project.sync(&warehouse, deletes))?;
+    console.say(&format!("done    {} in {timing}", warehouse.describe()));
+    Ok(())
+}
+
+fn settle(report: &load::Report) -> Result<()> {
+    if report.refused.is_empty() {
+        return Ok(());
+    }
+    let files = if report.refused.len() == 1 { "1 file was".to_owned() } else { format!("{} files were", report.refused.len()) };
+    fail!(
+        "{files} refused, so nothing was built or pushed; the other files are loaded. Repair it, or change the contract, and run again:\n  {}",
+        report.refused.join("\n  ")
+    )
+}

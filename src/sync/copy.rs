@@ -1,0 +1,184 @@
+//! PostgreSQL's binary COPY format, written from DuckDB's Arrow batches.
+//!
+//! Source of the format: the PostgreSQL manual, chapter COPY, section "Binary Format", and the binary forms of
+//! the types (`numeric_send`, `date_send`, `timestamp_send`).
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use duckdb::arrow::array::{Array, AsArray};
+use duckdb::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
+use duckdb::arrow::record_batch::RecordBatch;
+
+/// Days from 1970-01-01 to 2000-01-01, PostgreSQL's day zero.
+const EPOCH_DAYS: i32 = 10_957;
+
+/// The same in microseconds.
+const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
+
+/// Writes one COPY stream.
+pub struct Encoder<W> {
+    out: W,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Encoder<W> {
+    /// Starts a stream.
+    pub fn new(out: W) -> Self {
+        let mut buffer = Vec::with_capacity(1 << 16);
+        buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
+        buffer.extend_from_slice(&[0; 8]); // no flags, no header extension
+        Self { out, buffer }
+    }
+
+    /// Writes the rows of a batch.
+    pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = batch.columns().iter().map(|column| Column::of(column.as_ref())).collect::<Result<Vec<_>>>()?;
+        let width = i16::try_from(columns.len())?.to_be_bytes();
+        for row in 0..batch.num_rows() {
+            self.buffer.extend_from_slice(&width);
+            for column in &columns {
+                column.write(row, &mut self.buffer)?;
+            }
+            if self.buffer.len() >= 1 << 16 {
+                self.out.write_all(&self.buffer)?;
+                self.buffer.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stream and hands the writer back.
+    pub fn finish(mut self) -> Result<W> {
+        self.buffer.extend_from_slice(&(-1_i16).to_be_bytes());
+        self.out.write_all(&self.buffer)?;
+        Ok(self.out)
+    }
+}
+
+/// An array whose type is known.
+enum Column<'a> {
+    Int32(&'a dyn Array, &'a [i32]),
+    Int64(&'a dyn Array, &'a [i64]),
+    Decimal(&'a dyn Array, &'a [i128], u32),
+    Text(&'a duckdb::arrow::array::StringArray),
+    Date(&'a dyn Array, &'a [i32]),
+    Timestamp(&'a dyn Array, &'a [i64]),
+    Boolean(&'a duckdb::arrow::array::BooleanArray),
+}
+
+impl<'a> Column<'a> {
+    fn of(array: &'a dyn Array) -> Result<Self> {
+        Ok(match array.data_type() {
+            DataType::Int32 => Self::Int32(array, array.as_primitive::<Int32Type>().values()),
+            DataType::Int64 => Self::Int64(array, array.as_primitive::<Int64Type>().values()),
+            DataType::Decimal128(_, scale) if *scale >= 0 => {
+                Self::Decimal(array, array.as_primitive::<Decimal128Type>().values(), u32::from(scale.unsigned_abs()))
+            }
+            DataType::Utf8 => Self::Text(array.as_string::<i32>()),
+            DataType::Date32 => Self::Date(array, array.as_primitive::<Date32Type>().values()),
+            DataType::Timestamp(TimeUnit::Microsecond, None) => {
+                Self::Timestamp(array, array.as_primitive::<TimestampMicrosecondType>().values())
+            }
+            DataType::Boolean => Self::Boolean(array.as_boolean()),
+            other => bail!("a column of type {other} cannot be copied"),
+        })
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Self::Int32(array, _) | Self::Int64(array, _) | Self::Decimal(array, ..) | Self::Date(array, _) | Self::Timestamp(array, _) => {
+                array.is_null(row)
+            }
+            Self::Text(array) => array.is_null(row),
+            Self::Boolean(array) => array.is_null(row),
+        }
+    }
+
+    fn write(&self, row: usize, out: &mut Vec<u8>) -> Result<()> {
+        if self.is_null(row) {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            return Ok(());
+        }
+        match self {
+            Self::Int32(_, values) => field(out, &values[row].to_be_bytes()),
+            Self::Int64(_, values) => field(out, &values[row].to_be_bytes()),
+            Self::Decimal(_, values, scale) => numeric(out, values[row], *scale),
+            Self::Text(values) => field(out, values.value(row).as_bytes()),
+            Self::Date(_, values) => field(out, &(values[row] - EPOCH_DAYS).to_be_bytes()),
+            Self::Timestamp(_, values) => field(out, &(values[row] - EPOCH_MICROS).to_be_bytes()),
+            Self::Boolean(values) => field(out, &[u8::from(values.value(row))]),
+        }
+    }
+}
+
+fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    out.extend_from_slice(&i32::try_from(bytes.len())?.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// `value / 10^scale` as numeric: digits in base 10000, with the decimal point between two of them.
+fn numeric(out: &mut Vec<u8>, value: i128, scale: u32) -> Result<()> {
+    let magnitude = value.unsigned_abs();
+    let unit = 10_u128.pow(scale);
+    let (whole, fraction) = (magnitude / unit, magnitude % unit);
+    let pad = (4 - scale % 4) % 4;
+    let Some(fraction) = fraction.checked_mul(10_u128.pow(pad)) else {
+        bail!("a number with {scale} decimal places cannot be copied");
+    };
+    // At most 10 groups before the point and 10 behind it, least significant first.
+    let mut groups = [0_u16; 20];
+    let behind = ((scale + pad) / 4) as usize;
+    let mut rest = fraction;
+    for group in &mut groups[..behind] {
+        *group = (rest % 10_000) as u16;
+        rest /= 10_000;
+    }
+    let mut rest = whole;
+    let mut count = behind;
+    while rest > 0 {
+        groups[count] = (rest % 10_000) as u16;
+        rest /= 10_000;
+        count += 1;
+    }
+    let first = groups[..count].iter().rposition(|group| *group != 0).map_or(0, |index| index + 1);
+    let last = groups[..first].iter().position(|group| *group != 0).unwrap_or(first);
+    let digits = first - last;
+    // The weight of the first group is its power of 10000; of zero it is 0.
+    let weight = if digits == 0 { 0 } else { i16::try_from(first)? - 1 - i16::try_from(behind)? };
+    let sign: u16 = if value < 0 { 0x4000 } else { 0 };
+    out.extend_from_slice(&i32::try_from(8 + 2 * digits)?.to_be_bytes());
+    out.extend_from_slice(&i16::try_from(digits)?.to_be_bytes());
+    out.extend_from_slice(&weight.to_be_bytes());
+    out.extend_from_slice(&sign.to_be_bytes());
+    out.extend_from_slice(&i16::try_from(scale)?.to_be_bytes());
+    for group in groups[last..first].iter().rev() {
+        out.extend_from_slice(&group.to_be_bytes());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(value: i128, scale: u32) -> Vec<i16> {
+        let mut out = Vec::new();
+        numeric(&mut out, value, scale).unwrap();
+        out[4..].chunks(2).map(|pair| i16::from_be_bytes([pair[0], pair[1]])).collect()
+    }
+
+    #[test]
+    fn numerics_have_their_groups_around_the_point() {
+        assert_eq!(words(0, 4), [0, 0, 0, 4]);
+        assert_eq!(words(10_000, 4), [1, 0, 0, 4, 1]);
+        assert_eq!(words(12_345_678, 4), [2, 0, 0, 4, 1234, 5678]);
+        assert_eq!(words(-1, 4), [1, -1, 0x4000, 4, 1]);
+        assert_eq!(words(1999, 2), [2, 0, 0, 2, 19, 9900]);
+        assert_eq!(words(100_000_000, 0), [1, 2, 0, 0, 1]);
+        assert_eq!(words(1, 6), [1, -2, 0, 6, 100]);
+    }
+}

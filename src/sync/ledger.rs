@@ -1,0 +1,120 @@
+//! The ledger: which sync PostgreSQL committed last, and who may sync now.
+
+use anyhow::Result;
+use duckdb::Connection;
+use postgres::Client;
+
+use crate::console::Console;
+use crate::fail;
+
+/// One sync at a time, per database. Any constant will do.
+const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
+
+/// The last committed sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Consecutive number.
+    pub number: i64,
+    /// Identifier.
+    pub run_id: String,
+}
+
+/// What the staging file remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// The sync after which the mirror was right.
+    pub head: Option<String>,
+    /// The sync that was begun and may or may not have been committed.
+    pub pending: Option<String>,
+}
+
+/// What the two together mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The mirror is what PostgreSQL holds.
+    Mirror,
+    /// The pending sync was committed, and the process died before it could note that.
+    Pending,
+    /// Staging is new or lost, PostgreSQL was restored, or somebody else synced: the mirror has to be rebuilt.
+    Nothing,
+}
+
+/// Takes the lock for as long as the connection lives, waiting for its holder if there is one.
+pub fn lock(client: &mut Client, console: &Console) -> Result<()> {
+    let taken: bool = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK])?.get(0);
+    if !taken {
+        console.warn(&format!("another sync is at work ({}); waiting for it to end", holder(client)?));
+        client.execute("select pg_advisory_lock($1)", &[&LOCK])?;
+    }
+    Ok(())
+}
+
+fn holder(client: &mut Client) -> Result<String> {
+    let row = client.query_opt(
+        "select application_name, usename::text, coalesce(host(client_addr), 'local'), backend_start::text
+         from pg_locks join pg_stat_activity using (pid)
+         where locktype = 'advisory' and granted and objsubid = 1
+           and classid::bigint = $1 and objid::bigint = $2",
+        &[&(LOCK >> 32), &(LOCK & 0xffff_ffff)],
+    )?;
+    Ok(match row {
+        Some(row) => {
+            let [program, user, host, since]: [String; 4] = [row.get(0), row.get(1), row.get(2), row.get(3)];
+            format!("{program}, {user} from {host}, connected since {since}")
+        }
+        None => "it has just ended".to_owned(),
+    })
+}
+
+/// The last committed sync of the warehouse.
+pub fn head(client: &mut Client) -> Result<Option<Head>> {
+    let row = client.query_opt("select run_number, run_id from etl.sync_run order by run_number desc limit 1", &[])?;
+    Ok(row.map(|row| Head { number: row.get(0), run_id: row.get(1) }))
+}
+
+/// What the staging file remembers.
+pub fn state(conn: &Connection) -> Result<State> {
+    Ok(conn.query_row("select head, pending from sync.state", [], |row| Ok(State { head: row.get(0)?, pending: row.get(1)? }))?)
+}
+
+/// Compares the two. An empty ledger proves nothing: there may be rows that nobody wrote down.
+pub fn trust(head: Option<&Head>, state: &State) -> Trust {
+    let Some(head) = head else { return Trust::Nothing };
+    match state {
+        State { pending: Some(pending), .. } if *pending == head.run_id => Trust::Pending,
+        State { head: Some(known), .. } if *known == head.run_id => Trust::Mirror,
+        _ => Trust::Nothing,
+    }
+}
+
+/// Notes in the staging file that a sync is about to be committed.
+pub fn begin(conn: &Connection, run_id: &str) -> Result<()> {
+    match conn.execute("update sync.state set pending = ?", [run_id])? {
+        1 => Ok(()),
+        rows => fail!("sync.state has {rows} rows instead of one; the staging file is damaged: move it away and run again"),
+    }
+}
+
+/// Notes that the mirror is what PostgreSQL holds after this sync.
+pub fn settle(conn: &Connection, head: Option<&str>) -> Result<()> {
+    conn.execute("update sync.state set head = ?, pending = null", [head])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_known_head_is_trusted() {
+        let head = |run_id: &str| Some(Head { number: 7, run_id: run_id.into() });
+        let state = |head: Option<&str>, pending: Option<&str>| State { head: head.map(Into::into), pending: pending.map(Into::into) };
+        assert_eq!(trust(head("a").as_ref(), &state(Some("a"), None)), Trust::Mirror);
+        assert_eq!(trust(head("a").as_ref(), &state(Some("a"), Some("b"))), Trust::Mirror);
+        assert_eq!(trust(head("b").as_ref(), &state(Some("a"), Some("b"))), Trust::Pending);
+        assert_eq!(trust(head("c").as_ref(), &state(Some("a"), Some("b"))), Trust::Nothing);
+        assert_eq!(trust(head("a").as_ref(), &state(None, None)), Trust::Nothing);
+        assert_eq!(trust(None, &state(Some("a"), None)), Trust::Nothing);
+        assert_eq!(trust(None, &state(None, None)), Trust::Nothing);
+    }
+}

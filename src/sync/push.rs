@@ -1,0 +1,139 @@
+//! The order of a sync: lock, compare ledgers, compute the delta, apply it, remember it.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use postgres::Client;
+
+use super::apply::{self, Change};
+use super::delta::{self, Counts};
+use super::ledger::{self, Trust};
+use super::mirror;
+use super::schema::PushTable;
+use crate::config::Config;
+use crate::console::{Console, Step, grouped};
+use crate::failpoint;
+use crate::model::Models;
+use crate::staging::Staging;
+
+/// May a sync delete more than the policy allows?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletes {
+    /// No.
+    Guarded,
+    /// Yes, the user said so.
+    Allowed,
+}
+
+/// What a sync did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Tables and their changes, also those without.
+    pub tables: Vec<(String, Counts)>,
+    /// Number of the ledger row, if anything was pushed.
+    pub run_number: Option<i64>,
+}
+
+/// Brings PostgreSQL up to date with the published marts.
+pub fn run(config: &Config, staging: &Staging, client: &mut Client, models: &Models, deletes: Deletes, console: &Console) -> Result<Report> {
+    let started = Instant::now();
+    let conn = staging.conn();
+    ledger::lock(client, console)?;
+    let tables = PushTable::all(conn, models)?;
+    for table in &tables {
+        table.check(client)?;
+        mirror::prepare(conn, table)?;
+    }
+    let head = ledger::head(client)?;
+    let state = ledger::state(conn)?;
+    match ledger::trust(head.as_ref(), &state) {
+        Trust::Mirror => {}
+        Trust::Pending => {
+            console.say("the last sync was committed before it was interrupted; taking note of it");
+            mirror::promote(staging, &tables, state.pending.as_deref().unwrap_or_default())?;
+        }
+        Trust::Nothing => {
+            let fetched = mirror::rebuild(staging, client, &tables, head.as_ref().map(|head| head.run_id.as_str()))?;
+            if let Some(head) = &head {
+                console.say(&format!(
+                    "this staging file does not know the warehouse's last sync (number {}); compared the two, {} row keys read",
+                    head.number,
+                    grouped(fetched)
+                ));
+            }
+        }
+    }
+    let fresh = stale_tables(staging, &tables)?;
+    let mut report = Report::default();
+    let mut changes = Vec::new();
+    for (table, fingerprint) in tables.iter().zip(&fresh) {
+        let counts = match fingerprint {
+            Fresh::Pushed => Counts::default(),
+            Fresh::Changed(_) => delta::compute(staging, table)?,
+        };
+        report.tables.push((table.name.clone(), counts));
+        if counts.total() == 0 {
+            delta::discard(conn, table)?;
+            continue;
+        }
+        if deletes == Deletes::Guarded {
+            delta::guard(conn, table, counts, config.sync)?;
+        }
+        changes.push(Change { table, counts });
+    }
+    if !changes.is_empty() {
+        let run_id = uuid::Uuid::now_v7().to_string();
+        ledger::begin(conn, &run_id)?;
+        failpoint::hit("sync.begun");
+        report.run_number = Some(apply::apply(client, conn, &changes, head.as_ref(), &run_id)?);
+        mirror::promote(staging, &tables, &run_id)?;
+        failpoint::hit("sync.promoted");
+    }
+    for (table, fresh) in tables.iter().zip(&fresh) {
+        if let Fresh::Changed(Some(fingerprint)) = fresh {
+            conn.execute("insert or replace into sync.pushed values (?, ?)", [&table.name, fingerprint])?;
+        }
+    }
+    say(&report, started, console);
+    Ok(report)
+}
+
+/// Is a table's mart the one that was pushed last?
+enum Fresh {
+    Pushed,
+    /// No; the fingerprint of its present content.
+    Changed(Option<String>),
+}
+
+fn stale_tables(staging: &Staging, tables: &[PushTable]) -> Result<Vec<Fresh>> {
+    let mut statement = staging.conn().prepare(
+        "select models.fingerprint, pushed.fingerprint from meta.models left join sync.pushed on pushed.table_name = models.name where models.name = ?",
+    )?;
+    let mut fresh = Vec::with_capacity(tables.len());
+    for table in tables {
+        let (now, pushed): (Option<String>, Option<String>) = statement.query_row([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        fresh.push(match now.is_some() && now == pushed {
+            true => Fresh::Pushed,
+            false => Fresh::Changed(now),
+        });
+    }
+    Ok(fresh)
+}
+
+fn say(report: &Report, started: Instant, console: &Console) {
+    let changed: Vec<&(String, Counts)> = report.tables.iter().filter(|(_, counts)| counts.total() > 0).collect();
+    for (name, counts) in &changed {
+        let parts: Vec<String> = [(counts.inserted, "inserted"), (counts.updated, "updated"), (counts.deleted, "deleted")]
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", grouped(*count)))
+            .collect();
+        console.say(&format!("        {name:<26} {}", parts.join(", ")));
+    }
+    let total = changed.iter().map(|(_, counts)| counts.total()).sum();
+    let (subject, note) = match report.run_number {
+        Some(number) => (format!("{} tables", changed.len()), format!("committed as sync {number}")),
+        None => ("nothing changed".to_owned(), "no row written".to_owned()),
+    };
+    console.step(&Step { stage: "sync", subject: &subject, rows: Some(total), elapsed: started.elapsed(), note });
+}

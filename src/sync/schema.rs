@@ -1,0 +1,277 @@
+//! The tables that are pushed: what the marts hold, and whether the warehouse can take it.
+
+use std::fmt;
+
+use anyhow::Result;
+use duckdb::Connection;
+use postgres::Client;
+
+use crate::fail;
+use crate::model::{Model, Models};
+use crate::staging::{ident, idents};
+
+/// The schema of the pushed tables in PostgreSQL.
+pub const SCHEMA: &str = "mart";
+
+/// The column that holds a row's hash, in PostgreSQL and in the mirror.
+pub const ROW_HASH: &str = "row_hash";
+
+/// The types that can be pushed: those with one exact form on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `bigint`
+    Bigint,
+    /// `integer`
+    Integer,
+    /// `numeric(precision, scale)`
+    Numeric(u8, u8),
+    /// `text`
+    Text,
+    /// `date`
+    Date,
+    /// `timestamp without time zone`
+    Timestamp,
+    /// `boolean`
+    Boolean,
+}
+
+impl Kind {
+    /// From DuckDB's name of a type.
+    fn of_duckdb(name: &str) -> Option<Self> {
+        Some(match name {
+            "BIGINT" => Self::Bigint,
+            "INTEGER" => Self::Integer,
+            "VARCHAR" => Self::Text,
+            "DATE" => Self::Date,
+            "TIMESTAMP" => Self::Timestamp,
+            "BOOLEAN" => Self::Boolean,
+            other => {
+                let inner = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
+                let (precision, scale) = inner.split_once(',')?;
+                Self::Numeric(precision.trim().parse().ok()?, scale.trim().parse().ok()?)
+            }
+        })
+    }
+
+    /// The value as text that never changes with the version of anything, for the row hash. Texts carry their
+    /// length, so that no two rows have one text.
+    fn hashed(self, column: &str) -> String {
+        let text = match self {
+            Self::Text => format!("strlen({column})::varchar || ':' || {column}"),
+            Self::Timestamp => format!("epoch_us({column})::varchar"),
+            _ => format!("{column}::varchar"),
+        };
+        format!("coalesce({text}, '~')")
+    }
+}
+
+/// PostgreSQL's name of the type, as `format_type` writes it.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bigint => f.write_str("bigint"),
+            Self::Integer => f.write_str("integer"),
+            Self::Numeric(precision, scale) => write!(f, "numeric({precision},{scale})"),
+            Self::Text => f.write_str("text"),
+            Self::Date => f.write_str("date"),
+            Self::Timestamp => f.write_str("timestamp without time zone"),
+            Self::Boolean => f.write_str("boolean"),
+        }
+    }
+}
+
+/// One column of a pushed table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name, the same on both sides.
+    pub name: String,
+    /// Type.
+    pub kind: Kind,
+}
+
+/// A mart that is pushed.
+#[derive(Debug, Clone)]
+pub struct PushTable {
+    /// Name, the same on both sides.
+    pub name: String,
+    /// The columns that make a row unique in PostgreSQL: the partition column, if any, and the mart's key.
+    pub key: Vec<String>,
+    /// The mart's own key.
+    pub logical_key: Vec<String>,
+    /// The column (a day as yyyymmdd) by whose month the table is partitioned.
+    pub partition: Option<String>,
+    /// All columns but the row hash.
+    pub columns: Vec<Column>,
+}
+
+impl PushTable {
+    /// The pushed tables of a project, from the published marts.
+    ///
+    /// # Errors
+    /// A mart that is not built, a column of a type without an exact form, a key that names no column.
+    pub fn all(conn: &Connection, models: &Models) -> Result<Vec<Self>> {
+        models.models.values().filter(|model| model.is_pushed()).map(|model| Self::of(conn, model)).collect()
+    }
+
+    fn of(conn: &Connection, model: &Model) -> Result<Self> {
+        let mut statement = conn.prepare(
+            "select column_name, data_type from duckdb_columns()
+             where database_name = current_database() and schema_name = 'main' and table_name = ? order by column_index",
+        )?;
+        let rows = statement.query_map([&model.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut columns = Vec::new();
+        for row in rows {
+            let (name, data_type) = row?;
+            let Some(kind) = Kind::of_duckdb(&data_type) else {
+                fail!(
+                    "{}: column {name} has type {data_type}, which cannot be pushed; cast it to bigint, integer, decimal(p,s), varchar, date, \
+                     timestamp or boolean",
+                    model.path.display()
+                );
+            };
+            columns.push(Column { name, kind });
+        }
+        if columns.is_empty() {
+            fail!("{} is not built yet; run `salesmart build` (or `salesmart run`)", model.name);
+        }
+        for column in model.key.iter().chain(&model.partition) {
+            if !columns.iter().any(|known| known.name == *column) {
+                fail!("{}: the header names the column {column}, which the select does not have", model.path.display());
+            }
+        }
+        let mut key: Vec<String> = model.partition.iter().cloned().collect();
+        key.extend(model.key.iter().filter(|column| Some(*column) != model.partition.as_ref()).cloned());
+        Ok(Self { name: model.name.clone(), key, logical_key: model.key.clone(), partition: model.partition.clone(), columns })
+    }
+
+    /// The table in PostgreSQL.
+    pub fn target(&self) -> String {
+        format!("{SCHEMA}.{}", ident(&self.name))
+    }
+
+    /// The mart in the staging file.
+    pub fn mart(&self) -> String {
+        format!("main.{}", ident(&self.name))
+    }
+
+    /// What PostgreSQL is known to hold.
+    pub fn mirror(&self) -> String {
+        format!("mirror.{}", ident(&self.name))
+    }
+
+    /// The difference that is to be pushed.
+    pub fn delta(&self) -> String {
+        format!("sync.{}", ident(&format!("delta_{}", self.name)))
+    }
+
+    /// DuckDB's expression for a row's hash: the upper 63 bits of the md5 of its columns in alphabetical order.
+    pub fn row_hash(&self) -> String {
+        let mut columns: Vec<&Column> = self.columns.iter().collect();
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        let parts: Vec<String> = columns.iter().map(|column| column.kind.hashed(&ident(&column.name))).collect();
+        format!("(md5_number(concat({})) >> 65)::bigint", parts.join(", '|', "))
+    }
+
+    /// The names of all columns and the row hash.
+    pub fn column_names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.name.clone()).chain([ROW_HASH.to_owned()]).collect()
+    }
+
+    /// The columns that hold decimals: their sums are control totals.
+    pub fn decimals(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().filter(|column| matches!(column.kind, Kind::Numeric(..))).map(|column| column.name.as_str())
+    }
+
+    /// PostgreSQL's expression for the partition (yyyymm) of a row; 0 in a table without partitions.
+    pub fn warehouse_partition(&self) -> String {
+        self.partition_by("/")
+    }
+
+    /// DuckDB's expression for the same: there, `/` is a division of doubles.
+    pub fn mart_partition(&self) -> String {
+        self.partition_by("//")
+    }
+
+    fn partition_by(&self, division: &str) -> String {
+        match &self.partition {
+            Some(column) => format!("({} {division} 100)", ident(column)),
+            None => "0".to_owned(),
+        }
+    }
+
+    /// Compares the mart with the table in PostgreSQL.
+    ///
+    /// # Errors
+    /// Everything that differs, with the statements that would make it fit.
+    pub fn check(&self, client: &mut Client) -> Result<()> {
+        let target = self.target();
+        let rows = client.query(
+            "select attname::text, format_type(atttypid, atttypmod) from pg_attribute
+             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
+            &[&target],
+        )?;
+        let found: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        if found.is_empty() {
+            fail!(
+                "the warehouse has no table {target} for the mart {}; add a migration to sql/postgres/migrations, such as\n{}",
+                self.name,
+                self.create_table()
+            );
+        }
+        let hash = Column { name: ROW_HASH.to_owned(), kind: Kind::Bigint };
+        let expected: Vec<&Column> = self.columns.iter().chain([&hash]).collect();
+        let mut changes = Vec::new();
+        for column in &expected {
+            let name = ident(&column.name);
+            match found.iter().find(|(found, _)| *found == column.name) {
+                None => changes.push(format!("alter table {target} add column {name} {};", column.kind)),
+                Some((_, kind)) if *kind != column.kind.to_string() => {
+                    changes.push(format!("alter table {target} alter column {name} type {}; -- is {kind}", column.kind));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, _) in &found {
+            if !expected.iter().any(|column| column.name == *name) {
+                changes.push(format!("alter table {target} drop column {}; -- not in the mart", ident(name)));
+            }
+        }
+        let rows = client.query(
+            "select attname::text from pg_index, unnest(indkey) with ordinality as k (attnum, place), pg_attribute as a
+             where indrelid = to_regclass($1) and indisprimary and a.attrelid = indrelid and a.attnum = k.attnum order by place",
+            &[&target],
+        )?;
+        let mut primary: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let mut wanted = self.key.clone();
+        let in_order = primary.join(", ");
+        primary.sort();
+        wanted.sort();
+        if primary != wanted {
+            changes.push(format!("alter table {target} add primary key ({}); -- is ({in_order})", idents(&self.key, "")));
+        }
+        match changes.is_empty() {
+            true => Ok(()),
+            false => fail!(
+                "the mart {} and the warehouse table {target} differ; add a migration to sql/postgres/migrations with\n{}",
+                self.name,
+                changes.join("\n")
+            ),
+        }
+    }
+
+    /// A statement that would make the table.
+    fn create_table(&self) -> String {
+        let mut lines: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| {
+                let not_null = if self.key.contains(&column.name) { " not null" } else { "" };
+                format!("    {} {}{not_null}", ident(&column.name), column.kind)
+            })
+            .collect();
+        lines.push(format!("    {ROW_HASH} bigint not null"));
+        lines.push(format!("    primary key ({})", idents(&self.key, "")));
+        let partition = self.partition.as_ref().map_or_else(String::new, |column| format!(" partition by range ({})", ident(column)));
+        format!("create table {} (\n{}\n){partition};", self.target(), lines.join(",\n"))
+    }
+}

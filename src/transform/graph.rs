@@ -1,0 +1,132 @@
+//! The models in the order of their dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use duckdb::Connection;
+
+use super::parse::{self, Reference};
+use crate::model::{Layer, Model, Models};
+use crate::{fail, toml_file};
+
+/// A model with what it reads.
+#[derive(Debug)]
+pub struct Node<'m> {
+    /// The model.
+    pub model: &'m Model,
+    /// The models it reads.
+    pub models: Vec<String>,
+    /// The sources (`raw.*`) it reads.
+    pub sources: Vec<String>,
+}
+
+/// The models, each after those it reads.
+#[derive(Debug)]
+pub struct Graph<'m> {
+    /// In build order.
+    pub nodes: Vec<Node<'m>>,
+}
+
+impl<'m> Graph<'m> {
+    /// Parses all models and orders them.
+    ///
+    /// # Errors
+    /// Syntax errors, names that are neither a model nor a source, models outside `sql/staging` that read a
+    /// source, and cycles: each with file and line.
+    pub fn new(conn: &Connection, models: &'m Models, sources: &BTreeSet<&str>) -> Result<Self> {
+        let mut nodes = BTreeMap::new();
+        let mut lines: BTreeMap<(&str, String), usize> = BTreeMap::new();
+        for model in models.models.values() {
+            let mut node = Node { model, models: Vec::new(), sources: Vec::new() };
+            for reference in parse::references(conn, &model.path, &model.sql)? {
+                let line = reference.line;
+                match resolve(model, &reference, models, sources)? {
+                    Read::Model(name) => {
+                        lines.insert((model.name.as_str(), name.clone()), line);
+                        node.models.push(name);
+                    }
+                    Read::Source(name) => node.sources.push(name),
+                }
+            }
+            nodes.insert(model.name.as_str(), node);
+        }
+        let mut ordered: Vec<Node<'m>> = Vec::with_capacity(nodes.len());
+        let mut done: BTreeSet<String> = BTreeSet::new();
+        while !nodes.is_empty() {
+            let ready: Vec<&str> = nodes
+                .iter()
+                .filter(|(_, node)| node.models.iter().all(|name| done.contains(name)))
+                .map(|(name, _)| *name)
+                .collect();
+            if ready.is_empty() {
+                fail!("{}", describe_cycle(&nodes, &lines));
+            }
+            for name in ready {
+                if let Some(node) = nodes.remove(name) {
+                    done.insert(name.to_owned());
+                    ordered.push(node);
+                }
+            }
+        }
+        Ok(Self { nodes: ordered })
+    }
+}
+
+enum Read {
+    Model(String),
+    Source(String),
+}
+
+fn resolve(model: &Model, reference: &Reference, models: &Models, sources: &BTreeSet<&str>) -> Result<Read> {
+    let at = format!("{}:{}", model.path.display(), reference.line);
+    let name = reference.name.to_ascii_lowercase();
+    match reference.schema.as_deref() {
+        Some("raw") => {
+            if !sources.contains(name.as_str()) {
+                let nearest = toml_file::nearest(&name, sources.iter().copied());
+                let advice = match nearest {
+                    Some(nearest) => format!("did you mean raw.{nearest}?"),
+                    None => format!("write data/contracts/{name}.toml"),
+                };
+                fail!("{at}: there is no contract for raw.{name}; {advice}");
+            }
+            if model.layer != Layer::Staging {
+                fail!("{at}: only models in sql/staging read raw.*; read a stg_ model here, so that the marts do not depend on a source's shape");
+            }
+            Ok(Read::Source(name))
+        }
+        None if models.models.contains_key(&name) => Ok(Read::Model(name)),
+        schema => {
+            let written = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));
+            let nearest = toml_file::nearest(&name, models.models.keys().map(String::as_str));
+            let advice = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
+            fail!("{at}: {written} is neither a model nor a source (raw.*){advice}")
+        }
+    }
+}
+
+/// Follows one cycle among the models that are left over.
+fn describe_cycle(nodes: &BTreeMap<&str, Node<'_>>, lines: &BTreeMap<(&str, String), usize>) -> String {
+    let mut path: Vec<&str> = Vec::new();
+    let mut here = nodes.keys().next().copied().unwrap_or_default();
+    while !path.contains(&here) {
+        path.push(here);
+        let next = nodes.get(here).and_then(|node| node.models.iter().find_map(|name| nodes.get_key_value(name.as_str())));
+        match next {
+            Some((name, _)) => here = name,
+            None => break,
+        }
+    }
+    let start = path.iter().position(|name| *name == here).unwrap_or(0);
+    let cycle = &path[start..];
+    let steps: Vec<String> = cycle
+        .iter()
+        .enumerate()
+        .filter_map(|(index, name)| {
+            let next = cycle[(index + 1) % cycle.len()];
+            let line = lines.get(&(*name, next.to_owned()))?;
+            Some(format!("{}:{line} reads {next}", nodes.get(name)?.model.path.display()))
+        })
+        .collect();
+    format!("the models read each other in a circle: {}", steps.join(", "))
+}
