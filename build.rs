@@ -9,6 +9,8 @@ fn main() {
     }
     match std::env::var("DUCKDB_LIB_DIR") {
         Ok(dir) => println!("cargo:rustc-link-arg=-Wl,-rpath,{dir}"),
-        Err(_) => println!("cargo:warning=DUCKDB_LIB_DIR is not set: build with `make build`, which fetches the official DuckDB library, or with `--features bundled`"),
+        Err(_) => println!(
+            "cargo:warning=DUCKDB_LIB_DIR is not set: build with `make build`, which fetches the official DuckDB library, or with `--features bundled`"
+        ),
     }
 }

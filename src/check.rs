@@ -54,27 +54,44 @@ pub fn run(conn: &Connection, models: &Models, run_id: &str) -> Result<Report> {
         );
         let name = format!("{}_key", model.name);
         let offending = offending(conn, &sql).map_err(|error| {
-            Failure::new(format!("{}: the declared key ({}) cannot be checked: {error}", model.path.display(), model.key.join(", ")))
+            Failure::new(format!(
+                "{}: the declared key ({}) cannot be checked: {error}",
+                model.path.display(),
+                model.key.join(", ")
+            ))
         })?;
-        keep(conn, run_id, &mut report, Finding {
-            name,
-            place: Some(model.path.display().to_string()),
-            severity: Severity::Error,
-            offending: offending.0,
-            passed: offending.0 == 0,
-            sample: offending.1,
-        }, offending.2)?;
+        keep(
+            conn,
+            run_id,
+            &mut report,
+            Finding {
+                name,
+                place: Some(model.path.display().to_string()),
+                severity: Severity::Error,
+                offending: offending.0,
+                passed: offending.0 == 0,
+                sample: offending.1,
+            },
+            offending.2,
+        )?;
     }
     for check in &models.checks {
-        let (count, sample, elapsed) = offending(conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?;
-        keep(conn, run_id, &mut report, Finding {
-            name: check.name.clone(),
-            place: Some(check.path.display().to_string()),
-            severity: check.severity,
-            offending: count,
-            passed: count <= check.tolerance,
-            sample,
-        }, elapsed)?;
+        let (count, sample, elapsed) =
+            offending(conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?;
+        keep(
+            conn,
+            run_id,
+            &mut report,
+            Finding {
+                name: check.name.clone(),
+                place: Some(check.path.display().to_string()),
+                severity: check.severity,
+                offending: count,
+                passed: count <= check.tolerance,
+                sample,
+            },
+            elapsed,
+        )?;
     }
     Ok(report)
 }

@@ -56,10 +56,7 @@ impl Console {
             LogFormat::Text => {
                 let rows = step.rows.map_or_else(String::new, |rows| format!("{} rows", grouped(rows)));
                 let stage = self.paint("1;36", &format!("{:<7}", step.stage));
-                let line = format!(
-                    "{stage} {:<26} {rows:>16} {seconds:>7.2} s  {}",
-                    step.subject, step.note
-                );
+                let line = format!("{stage} {:<26} {rows:>16} {seconds:>7.2} s  {}", step.subject, step.note);
                 println!("{}", line.trim_end());
             }
             LogFormat::Json => println!(
@@ -112,9 +109,7 @@ impl Console {
             false => ProgressDrawTarget::hidden(),
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(Some(total), target)
-            .with_style(style)
-            .with_message(label.to_owned())
+        ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(label.to_owned())
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

@@ -13,9 +13,7 @@ pub fn of_file(path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; 1 << 20];
     loop {
-        let read = file
-            .read(&mut block)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let read = file.read(&mut block).with_context(|| format!("cannot read {}", path.display()))?;
         if read == 0 {
             return Ok(hex(&hasher.finalize()));
         }

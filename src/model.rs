@@ -127,14 +127,22 @@ impl Models {
             for path in sql_files(&config.root.join(folder))? {
                 let model = model(&path, layer)?;
                 if let Some(other) = models.insert(model.name.clone(), model) {
-                    fail!("{} and {} have the same name; a model's name is its table", other.path.display(), path.display());
+                    fail!(
+                        "{} and {} have the same name; a model's name is its table",
+                        other.path.display(),
+                        path.display()
+                    );
                 }
             }
         }
         if models.is_empty() {
-            fail!("there is no model under {}; write one select per file, such as sql/staging/stg_sales.sql", config.root.join("sql").display());
+            fail!(
+                "there is no model under {}; write one select per file, such as sql/staging/stg_sales.sql",
+                config.root.join("sql").display()
+            );
         }
-        let checks = sql_files(&config.root.join("sql/checks"))?.iter().map(|path| check(path)).collect::<Result<_>>()?;
+        let checks =
+            sql_files(&config.root.join("sql/checks"))?.iter().map(|path| check(path)).collect::<Result<_>>()?;
         Ok(Self { models, checks })
     }
 
@@ -188,9 +196,21 @@ fn model(path: &Path, layer: Layer) -> Result<Model> {
         );
     }
     if layer == Layer::Mart && materialized == Materialized::View {
-        fail!("{}:1: a mart is pushed from its rows, so it cannot be a view; move it to sql/staging or remove `materialized: view`", path.display());
+        fail!(
+            "{}:1: a mart is pushed from its rows, so it cannot be a view; move it to sql/staging or remove `materialized: view`",
+            path.display()
+        );
     }
-    Ok(Model { name: stem(path)?, path: path.to_owned(), layer, materialized, key, partition, description: header.prose, sql: header.sql })
+    Ok(Model {
+        name: stem(path)?,
+        path: path.to_owned(),
+        layer,
+        materialized,
+        key,
+        partition,
+        description: header.prose,
+        sql: header.sql,
+    })
 }
 
 fn check(path: &Path) -> Result<Check> {
@@ -208,7 +228,14 @@ fn check(path: &Path) -> Result<Check> {
             Err(_) => fail!("{}:{line}: tolerance is a number of rows, not {count}", path.display()),
         },
     };
-    Ok(Check { name: stem(path)?, path: path.to_owned(), severity, tolerance, description: header.prose, sql: header.sql })
+    Ok(Check {
+        name: stem(path)?,
+        path: path.to_owned(),
+        severity,
+        tolerance,
+        description: header.prose,
+        sql: header.sql,
+    })
 }
 
 /// A file's stem as a name that SQL takes without quotes.
@@ -217,7 +244,10 @@ fn stem(path: &Path) -> Result<String> {
     let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     match is_word && name.starts_with(|first: char| first.is_ascii_lowercase()) {
         true => Ok(name),
-        false => fail!("{}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter", path.display()),
+        false => fail!(
+            "{}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter",
+            path.display()
+        ),
     }
 }
 

@@ -34,7 +34,8 @@ impl Timing {
 impl std::fmt::Display for Timing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let total: Duration = self.0.iter().map(|(_, elapsed)| *elapsed).sum();
-        let parts: Vec<String> = self.0.iter().map(|(stage, elapsed)| format!("{stage} {:.2} s", elapsed.as_secs_f64())).collect();
+        let parts: Vec<String> =
+            self.0.iter().map(|(stage, elapsed)| format!("{stage} {:.2} s", elapsed.as_secs_f64())).collect();
         write!(f, "{:.2} s: {}", total.as_secs_f64(), parts.join(", "))
     }
 }
@@ -104,7 +105,11 @@ fn settle(report: &load::Report) -> Result<()> {
     if report.refused.is_empty() {
         return Ok(());
     }
-    let files = if report.refused.len() == 1 { "1 file was".to_owned() } else { format!("{} files were", report.refused.len()) };
+    let files = if report.refused.len() == 1 {
+        "1 file was".to_owned()
+    } else {
+        format!("{} files were", report.refused.len())
+    };
     fail!(
         "{files} refused, so nothing was built or pushed; the other files are loaded. Repair it, or change the contract, and run again:\n  {}",
         report.refused.join("\n  ")

@@ -41,18 +41,28 @@ impl Table {
     pub fn query_with<P: Params>(conn: &Connection, sql: &str, params: P) -> Result<Self> {
         let mut statement = conn.prepare(sql)?;
         let result = statement.query_arrow(params)?;
-        let columns = result.get_schema().fields().iter().map(|field| (field.name().clone(), is_number(field.data_type()))).collect();
+        let columns = result
+            .get_schema()
+            .fields()
+            .iter()
+            .map(|field| (field.name().clone(), is_number(field.data_type())))
+            .collect();
         let options = FormatOptions::default()
             .with_null("")
             .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
             .with_datetime_format(Some("%Y-%m-%d %H:%M:%S%.f"));
         let mut rows = Vec::new();
         for batch in result {
-            let formatters = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect::<Result<Vec<_>, _>>()?;
+            let formatters = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options))
+                .collect::<Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
-                let values = formatters.iter().zip(batch.columns()).map(|(formatter, column)| {
-                    column.is_valid(row).then(|| formatter.value(row).to_string())
-                });
+                let values = formatters
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(formatter, column)| column.is_valid(row).then(|| formatter.value(row).to_string()));
                 rows.push(values.collect());
             }
         }
@@ -82,7 +92,7 @@ impl Table {
     /// Writes the table in one of its forms.
     pub fn write(&self, format: Format, out: &mut dyn Write) -> Result<()> {
         match format {
-            Format::Table => writeln!(out, "{}", self.drawn(presets::UTF8_HORIZONTAL_ONLY))?,
+            Format::Table => writeln!(out, "{self}")?,
             Format::Md => writeln!(out, "{}", self.drawn(presets::ASCII_MARKDOWN))?,
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
@@ -94,7 +104,8 @@ impl Table {
             }
             Format::Json => {
                 for row in &self.rows {
-                    let pairs = self.columns.iter().zip(row).map(|((name, _), value)| (name.clone(), serde_json::json!(value)));
+                    let pairs =
+                        self.columns.iter().zip(row).map(|((name, _), value)| (name.clone(), serde_json::json!(value)));
                     writeln!(out, "{}", serde_json::Value::Object(pairs.collect()))?;
                 }
             }
@@ -120,7 +131,10 @@ impl Table {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let drawn = self.drawn(presets::UTF8_HORIZONTAL_ONLY).to_string();
+        let mut table = self.drawn(presets::NOTHING);
+        table.set_style(comfy_table::TableComponent::HeaderLines, '─');
+        table.set_style(comfy_table::TableComponent::MiddleHeaderIntersections, '─');
+        let drawn = table.to_string();
         let lines: Vec<&str> = drawn.lines().map(str::trim_end).collect();
         f.write_str(&lines.join("\n"))
     }

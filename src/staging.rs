@@ -132,7 +132,8 @@ impl Staging {
             |row| row.get(0),
         )?;
         if has_layout {
-            let found: Option<i64> = self.conn.query_row("select max(version) from meta.layout", [], |row| row.get(0))?;
+            let found: Option<i64> =
+                self.conn.query_row("select max(version) from meta.layout", [], |row| row.get(0))?;
             if found != Some(LAYOUT) {
                 fail!(
                     "{} has layout {}, this program needs {LAYOUT}; {}",

@@ -44,7 +44,8 @@ pub fn query(client: &mut Client, sql: &str) -> Result<Table> {
     let is_number = |kind: &Type| [Type::INT4, Type::INT8, Type::NUMERIC].contains(kind);
     let named: Vec<(&str, bool)> = columns.iter().map(|column| (column.name(), is_number(column.type_()))).collect();
     let mut table = Table::new(&named);
-    let as_text: Vec<String> = columns.iter().map(|column| format!("{}::text", crate::staging::ident(column.name()))).collect();
+    let as_text: Vec<String> =
+        columns.iter().map(|column| format!("{}::text", crate::staging::ident(column.name()))).collect();
     for row in client.query(&format!("select {} from ({sql}) as result", as_text.join(", ")), &[])? {
         table.push((0..named.len()).map(|index| row.get(index)).collect());
     }

@@ -37,7 +37,10 @@ pub fn run(_: &Args, global: &Global, console: &Console) -> Result<()> {
     check("models", models(&config));
     check("staging file", staging(&config));
     if let config::Warehouse::Embedded(_) = config.warehouse {
-        check("PostgreSQL programs", server_files::find(None).map(|files| format!("{} in {}", files.major, files.bin.display())));
+        check(
+            "PostgreSQL programs",
+            server_files::find(None).map(|files| format!("{} in {}", files.major, files.bin.display())),
+        );
     }
     match Warehouse::open(&config, console) {
         Ok(warehouse) => {
@@ -81,7 +84,8 @@ fn staging(config: &Config) -> Result<String> {
         return Ok(format!("{path}, not made yet"));
     }
     let staging = Staging::open_read_only(config)?;
-    let files: u64 = staging.conn().query_row("select count(*) from ingest.files where outcome = 'loaded'", [], |row| row.get(0))?;
+    let files: u64 =
+        staging.conn().query_row("select count(*) from ingest.files where outcome = 'loaded'", [], |row| row.get(0))?;
     Ok(format!("{path}, {files} files loaded"))
 }
 
@@ -107,6 +111,8 @@ fn how_to_connect(warehouse: &Warehouse, console: &Console) {
             embedded.port(),
             embedded.password_file().display()
         )),
-        None => console.say(&format!("  {target}, schema mart; give dashboards a login that has the role salesmart_reader")),
+        None => {
+            console.say(&format!("  {target}, schema mart; give dashboards a login that has the role salesmart_reader"))
+        }
     }
 }

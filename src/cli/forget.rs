@@ -23,7 +23,11 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let staging = Staging::open(&config)?;
     let rows = forget::forget(&staging, &args.file)?;
-    console.say(&format!("withdrew {} with {} rows; `salesmart run` takes them out of the marts and the warehouse", args.file, grouped(rows)));
+    console.say(&format!(
+        "withdrew {} with {} rows; `salesmart run` takes them out of the marts and the warehouse",
+        args.file,
+        grouped(rows)
+    ));
     if config.root.join(&args.file).exists() {
         console.warn(&format!("{} is still there, so the next ingest will load it again; move it away", args.file));
     }

@@ -52,8 +52,11 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     match wanted.first() {
         None => Ok(()),
         Some((file, _)) => {
-            let known: Vec<String> =
-                project.contracts.values().map(|contract| format!("{} (\"{}\")", contract.source, contract.files)).collect();
+            let known: Vec<String> = project
+                .contracts
+                .values()
+                .map(|contract| format!("{} (\"{}\")", contract.source, contract.files))
+                .collect();
             fail!("{} belongs to no contract; contracts and their files: {}", file.display(), known.join(", "))
         }
     }

@@ -27,7 +27,9 @@ pub fn run(args: &Args, console: &Console) -> Result<()> {
     project::init(&args.dir, raw)?;
     let next = match raw {
         Raw::Sample => "salesmart run",
-        Raw::Empty => "put files named sales_*.csv into data/raw (or edit data/contracts/sales.toml), then: salesmart run",
+        Raw::Empty => {
+            "put files named sales_*.csv into data/raw (or edit data/contracts/sales.toml), then: salesmart run"
+        }
     };
     console.say(&format!("made a project in {dir}\nnext:  cd {dir}, {next}", dir = args.dir.display()));
     Ok(())

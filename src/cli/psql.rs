@@ -58,7 +58,10 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     embedded::leave_interrupts();
     let status = match psql.args(&args.args).status() {
         Ok(status) => status,
-        Err(error) => fail!("cannot start {}: {error}; install the PostgreSQL client (Debian/Ubuntu: apt-get install postgresql-client)", program.display()),
+        Err(error) => fail!(
+            "cannot start {}: {error}; install the PostgreSQL client (Debian/Ubuntu: apt-get install postgresql-client)",
+            program.display()
+        ),
     };
     match status.success() {
         true => Ok(()),

@@ -29,7 +29,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let is_name = args.what.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
     let sql = match is_name {
         true => format!("select * from {} limit {}", args.what, args.limit),
-        false => format!("select * from ({}\n) as result limit {}", args.what.trim_end().trim_end_matches(';'), args.limit),
+        false => {
+            format!("select * from ({}\n) as result limit {}", args.what.trim_end().trim_end_matches(';'), args.limit)
+        }
     };
     let table = Table::query(staging.conn(), &sql).map_err(|error| Failure::new(format!("{error:#}")))?;
     table.write(args.format, &mut std::io::stdout().lock())

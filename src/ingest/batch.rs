@@ -40,15 +40,11 @@ pub struct Typed {
 impl Typer {
     /// A typer for a file whose header has the contract's columns at `places`.
     pub fn new(contract: &Contract, places: &[usize]) -> Self {
-        let columns = contract.columns.iter().zip(places).map(|(column, place)| (*place, Caster::new(column))).collect();
+        let columns =
+            contract.columns.iter().zip(places).map(|(column, place)| (*place, Caster::new(column))).collect();
         let mut schema = vec![Field::new("_line", DataType::Int64, false)];
         schema.extend(contract.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.kind), true)));
-        Self {
-            delimiter: contract.delimiter,
-            quote: contract.quote,
-            columns,
-            schema: Arc::new(Schema::new(schema)),
-        }
+        Self { delimiter: contract.delimiter, quote: contract.quote, columns, schema: Arc::new(Schema::new(schema)) }
     }
 
     /// The columns of a batch: name and DuckDB type.
@@ -186,7 +182,10 @@ fn text_of(record: Record<'_>) -> Result<&str, Fault> {
     }
     std::str::from_utf8(record.bytes).map_err(|error| {
         let at = error.valid_up_to();
-        Fault::new(Code::BadEncoding, format!("byte {} of the record (0x{:02x}) is not UTF-8", at + 1, record.bytes[at]))
+        Fault::new(
+            Code::BadEncoding,
+            format!("byte {} of the record (0x{:02x}) is not UTF-8", at + 1, record.bytes[at]),
+        )
     })
 }
 

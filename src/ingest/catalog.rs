@@ -39,7 +39,8 @@ pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
         true => fixed_prefix(pattern),
         false => config.root.clone(),
     };
-    let options = glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
+    let options =
+        glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
     let paths = match glob::glob_with(&absolute.to_string_lossy(), options) {
         Ok(paths) => paths,
         Err(error) => fail!("{}: files = \"{}\" is not a glob: {error}", contract.path.display(), contract.files),
@@ -98,7 +99,14 @@ pub fn twin(conn: &Connection, source: &str, name: &str, content_hash: &str) -> 
 
 /// Records a file whose content is loaded under another name. The least name carries the rows, so that the
 /// order in which the two files were met makes no difference.
-pub fn record_twin(conn: &Connection, contract: &Contract, name: &str, twin: &str, content_hash: &str, signature: Option<&str>) -> Result<()> {
+pub fn record_twin(
+    conn: &Connection,
+    contract: &Contract,
+    name: &str,
+    twin: &str,
+    content_hash: &str,
+    signature: Option<&str>,
+) -> Result<()> {
     let source = contract.source.as_str();
     withdraw(conn, source, name)?;
     conn.execute(
@@ -116,11 +124,10 @@ pub fn record_twin(conn: &Connection, contract: &Contract, name: &str, twin: &st
 /// Takes a file's rows, rejects and totals out of the staging file. If the same content is known under other
 /// names, the least of them takes the rows over.
 pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<()> {
-    let heir: Option<String> = conn.query_row(
-        "select min(file) from ingest.files where source = ? and same_as = ?",
-        [source, name],
-        |row| row.get(0),
-    )?;
+    let heir: Option<String> =
+        conn.query_row("select min(file) from ingest.files where source = ? and same_as = ?", [source, name], |row| {
+            row.get(0)
+        })?;
     if let Some(heir) = heir {
         rename(conn, source, name, &heir)?;
     }
@@ -158,7 +165,12 @@ pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
     (age > std::time::Duration::from_secs(2)).then(|| {
         format!(
             "{}:{}.{}:{}.{}:{}",
-            metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec(), metadata.ino()
+            metadata.size(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+            metadata.ino()
         )
     })
 }

@@ -229,10 +229,14 @@ fn reject_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RejectLimi
         Err(_) => return Err(D::Error::custom("max_rejects is a count such as 100 or a share such as \"1%\"")),
     };
     let limit = match text.strip_suffix('%') {
-        Some(share) => share.trim().parse().ok().filter(|share| (0.0..=100.0).contains(share)).map(RejectLimit::Percent),
+        Some(share) => {
+            share.trim().parse().ok().filter(|share| (0.0..=100.0).contains(share)).map(RejectLimit::Percent)
+        }
         None => text.trim().parse().ok().map(RejectLimit::Count),
     };
-    limit.ok_or_else(|| D::Error::custom(format!("max_rejects is a count such as 100 or a share such as \"1%\", not \"{text}\"")))
+    limit.ok_or_else(|| {
+        D::Error::custom(format!("max_rejects is a count such as 100 or a share such as \"1%\", not \"{text}\""))
+    })
 }
 
 impl Contract {
@@ -269,10 +273,15 @@ impl Contract {
         let at = path.display();
         let source = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if !is_name(&source) {
-            fail!("{at}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter");
+            fail!(
+                "{at}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter"
+            );
         }
         if !matches!(file.encoding.to_ascii_lowercase().as_str(), "utf-8" | "utf8") {
-            fail!("{at}: encoding \"{}\" is not supported; known: utf-8 (with or without byte order mark)", file.encoding);
+            fail!(
+                "{at}: encoding \"{}\" is not supported; known: utf-8 (with or without byte order mark)",
+                file.encoding
+            );
         }
         let decimal_mark = one_byte(path, "decimal", &file.decimal)?;
         if !matches!(decimal_mark, b'.' | b',') {
@@ -318,7 +327,9 @@ impl Contract {
 fn column(path: &Path, text: &str, name: &str, value: toml::Value, decimal_mark: u8) -> Result<Column> {
     let at = format!("{}:{}: column `{name}`", path.display(), line_of_key(text, name));
     if !is_name(name) {
-        fail!("{at}: use lower-case letters, digits and _, starting with a letter; the file's own spelling goes into `header`");
+        fail!(
+            "{at}: use lower-case letters, digits and _, starting with a letter; the file's own spelling goes into `header`"
+        );
     }
     let written: ColumnFile = match value.try_into() {
         Ok(written) => written,
@@ -341,10 +352,14 @@ fn column(path: &Path, text: &str, name: &str, value: toml::Value, decimal_mark:
         );
     };
     let formats = match (kind, written.formats) {
-        (ColumnType::Date | ColumnType::Timestamp, Some(formats)) if formats.is_empty() => fail!("{at}: formats is empty"),
+        (ColumnType::Date | ColumnType::Timestamp, Some(formats)) if formats.is_empty() => {
+            fail!("{at}: formats is empty")
+        }
         (ColumnType::Date | ColumnType::Timestamp, Some(formats)) => formats,
         (ColumnType::Date, None) => vec!["%Y-%m-%d".to_owned()],
-        (ColumnType::Timestamp, None) => ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d"].map(str::to_owned).into(),
+        (ColumnType::Timestamp, None) => {
+            ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d"].map(str::to_owned).into()
+        }
         (_, Some(_)) => fail!("{at}: formats goes with date and timestamp only"),
         (_, None) => Vec::new(),
     };

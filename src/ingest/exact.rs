@@ -275,7 +275,10 @@ impl Caster {
             }
         }
         Err(finest.unwrap_or_else(|| {
-            Fault::new(Code::BadDate, format!("no such {} in the format {}", self.column.kind.sql(), self.column.formats.join(" or ")))
+            Fault::new(
+                Code::BadDate,
+                format!("no such {} in the format {}", self.column.kind.sql(), self.column.formats.join(" or ")),
+            )
         }))
     }
 
@@ -288,7 +291,9 @@ impl Caster {
             ColumnType::Date if moment.time() != chrono::NaiveTime::MIN => {
                 Err(Fault::new(Code::NotExact, "date would lose the time of day"))
             }
-            ColumnType::Date => Ok(Value::Date(moment.date().signed_duration_since(NaiveDate::default()).num_days() as i32)),
+            ColumnType::Date => {
+                Ok(Value::Date(moment.date().signed_duration_since(NaiveDate::default()).num_days() as i32))
+            }
             _ if moment.and_utc().timestamp_subsec_nanos() % 1000 != 0 => {
                 Err(Fault::new(Code::NotExact, "timestamp would lose digits below the microsecond"))
             }
@@ -351,7 +356,12 @@ pub fn check_format(format: &str, kind: ColumnType) -> Result<(), String> {
     if items.iter().any(|item| matches!(item, Item::Error)) {
         return Err("has an unknown % code; see strftime: %Y %m %d %H %M %S %.f %y %b %I %p".to_owned());
     }
-    if format.contains("%z") || format.contains("%Z") || format.contains("%:z") || format.contains("%+") || format.contains("%s") {
+    if format.contains("%z")
+        || format.contains("%Z")
+        || format.contains("%:z")
+        || format.contains("%+")
+        || format.contains("%s")
+    {
         return Err("holds a time zone or an epoch, which this type does not".to_owned());
     }
     let probe = NaiveDate::from_ymd_opt(2001, 11, 23).and_then(|day| day.and_hms_opt(14, 15, 16));
@@ -438,7 +448,15 @@ mod tests {
         assert_eq!(value(&moment, "1970-01-01 00:00:01.25"), Value::Timestamp(1_250_000));
         assert_eq!(value(&moment, "02/01/1970"), Value::Timestamp(86_400_000_000));
         assert_eq!(code(&moment, "1970-01-01 00:00:01.0000001"), Code::NotExact);
-        for text in ["2023-02-29 00:00:00", "2023-13-01 00:00:00", "yesterday", "31/02/2023", "2023-01-01 25:00:00", "01/02/23", "2023-01-01 10:00:00 x"] {
+        for text in [
+            "2023-02-29 00:00:00",
+            "2023-13-01 00:00:00",
+            "yesterday",
+            "31/02/2023",
+            "2023-01-01 25:00:00",
+            "01/02/23",
+            "2023-01-01 10:00:00 x",
+        ] {
             assert_eq!(code(&moment, text), Code::BadDate, "{text}");
         }
         let day = column(ColumnType::Date, &["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]);

@@ -34,6 +34,8 @@ pub struct Report {
     pub records: u64,
     /// Records refused.
     pub rejected: u64,
+    /// Files with refused records: name and counts.
+    pub with_rejects: Vec<String>,
     /// Files refused whole, each with the reason.
     pub refused: Vec<String>,
 }
@@ -43,7 +45,13 @@ pub struct Report {
 /// # Errors
 /// A contract without any file, loaded or to load, is an error. Refused files are reported, not errors: the
 /// caller decides, after all others are loaded.
-pub fn run(config: &Config, staging: &Staging, contracts: &[&Contract], only: Option<&[SourceFile]>, console: &Console) -> Result<Report> {
+pub fn run(
+    config: &Config,
+    staging: &Staging,
+    contracts: &[&Contract],
+    only: Option<&[SourceFile]>,
+    console: &Console,
+) -> Result<Report> {
     feed::register(staging.conn())?;
     let mut total = Report::default();
     for contract in contracts {
@@ -53,7 +61,8 @@ pub fn run(config: &Config, staging: &Staging, contracts: &[&Contract], only: Op
             None => catalog::find(config, contract)?,
         };
         prepare_source(staging, contract, &files, only.is_some())?;
-        let bytes = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
+        let bytes =
+            files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
         let bar = console.byte_bar(bytes, &contract.source);
         let mut report = Report::default();
         for file in &files {
@@ -73,13 +82,18 @@ impl Report {
         self.duplicates += other.duplicates;
         self.records += other.records;
         self.rejected += other.rejected;
+        self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
     }
 }
 
 fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Console) {
     let mut parts = Vec::new();
-    let counts = [(report.loaded, "read"), (report.unchanged, "unchanged, not read"), (report.duplicates, "with content already loaded")];
+    let counts = [
+        (report.loaded, "read"),
+        (report.unchanged, "unchanged, not read"),
+        (report.duplicates, "with content already loaded"),
+    ];
     for (count, what) in counts {
         if count > 0 {
             let files = if count == 1 { "file" } else { "files" };
@@ -87,20 +101,36 @@ fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Consol
         }
     }
     if report.rejected > 0 {
-        parts.push(format!("{} records rejected (`salesmart rejects`)", grouped(report.rejected)));
+        parts.push(format!("{} records rejected", grouped(report.rejected)));
     }
     if !report.refused.is_empty() {
         parts.push(format!("{} files refused", report.refused.len()));
     }
     let rows = report.records - report.rejected;
-    console.step(&Step { stage: "ingest", subject: &contract.source, rows: Some(rows), elapsed, note: parts.join(", ") });
+    console.step(&Step {
+        stage: "ingest",
+        subject: &contract.source,
+        rows: Some(rows),
+        elapsed,
+        note: parts.join(", "),
+    });
+    if report.with_rejects.is_empty() {
+        return;
+    }
+    const SHOWN: usize = 3;
+    let mut lines: Vec<String> = report.with_rejects.iter().take(SHOWN).cloned().collect();
+    if report.with_rejects.len() > SHOWN {
+        lines.push(format!("and {} more files", report.with_rejects.len() - SHOWN));
+    }
+    console.warn(&format!("{}; listed beside each file in .errors.csv, and by `salesmart rejects`", lines.join("; ")));
 }
 
 /// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
 fn prepare_source(staging: &Staging, contract: &Contract, files: &[SourceFile], explicit: bool) -> Result<()> {
     let conn = staging.conn();
     let source = contract.source.as_str();
-    let known: Vec<String> = column_of(conn, "select file from ingest.files where source = ? and outcome <> 'refused'", source)?;
+    let known: Vec<String> =
+        column_of(conn, "select file from ingest.files where source = ? and outcome <> 'refused'", source)?;
     if files.is_empty() && known.is_empty() {
         fail!(
             "no file matches \"{}\", and none was loaded before (contract {}); put files there, or correct `files`",
@@ -147,7 +177,14 @@ fn column_of(conn: &Connection, sql: &str, source: &str) -> Result<Vec<String>> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn one_file(staging: &Staging, contract: &Contract, file: &SourceFile, bar: &ProgressBar, console: &Console, report: &mut Report) -> Result<()> {
+fn one_file(
+    staging: &Staging,
+    contract: &Contract,
+    file: &SourceFile,
+    bar: &ProgressBar,
+    console: &Console,
+    report: &mut Report,
+) -> Result<()> {
     let conn = staging.conn();
     let source = contract.source.as_str();
     let metadata = match std::fs::metadata(&file.path) {
@@ -176,24 +213,33 @@ fn one_file(staging: &Staging, contract: &Contract, file: &SourceFile, bar: &Pro
     }
     if let Some(twin) = catalog::twin(conn, source, &file.name, &content_hash)? {
         bar.inc(metadata.len());
-        staging.transaction(|conn| catalog::record_twin(conn, contract, &file.name, &twin, &content_hash, signature.as_deref()))?;
+        staging.transaction(|conn| {
+            catalog::record_twin(conn, contract, &file.name, &twin, &content_hash, signature.as_deref())
+        })?;
         console.warn(&format!("{} has the same content as {twin}, which is loaded; it is not loaded twice", file.name));
         report.duplicates += 1;
         return Ok(());
     }
-    let facts = Facts { source, file, bytes: metadata.len(), modified: metadata.modified().ok(), content_hash: &content_hash, signature: signature.as_deref() };
+    let facts = Facts {
+        source,
+        file,
+        bytes: metadata.len(),
+        modified: metadata.modified().ok(),
+        content_hash: &content_hash,
+        signature: signature.as_deref(),
+    };
     match load(staging, contract, &facts, bar) {
         Ok(outcome) => {
             report.loaded += 1;
             report.records += outcome.records;
             report.rejected += outcome.rejected;
-            list_rejects(file, &outcome, console);
+            list_rejects(file, &outcome, report, console);
             Ok(())
         }
         Err(Problem::Refused { reason, outcome }) => {
             let shown = format!("{}: {reason}", file.path.display());
             staging.transaction(|conn| record_refusal(conn, &facts, &reason, &outcome))?;
-            list_rejects(file, &outcome, console);
+            list_rejects(file, &outcome, report, console);
             report.refused.push(shown);
             Ok(())
         }
@@ -266,7 +312,9 @@ fn load(staging: &Staging, contract: &Contract, facts: &Facts<'_>, bar: &Progres
 
 fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
     if outcome.records == 0 && !contract.allow_empty {
-        return Some("the file has a header and no records; if that is right, set allow_empty = true in the contract".to_owned());
+        return Some(
+            "the file has a header and no records; if that is right, set allow_empty = true in the contract".to_owned(),
+        );
     }
     contract.max_rejects.exceeded(outcome.rejected, outcome.records).then(|| {
         format!(
@@ -279,7 +327,11 @@ fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
 }
 
 /// Reads the header and finds the contract's columns in it.
-fn header_places(contract: &Contract, reader: &mut RecordReader<Box<dyn Read + Send>>, bytes: u64) -> Result<Vec<usize>, Problem> {
+fn header_places(
+    contract: &Contract,
+    reader: &mut RecordReader<Box<dyn Read + Send>>,
+    bytes: u64,
+) -> Result<Vec<usize>, Problem> {
     let block = reader.block(1)?;
     let Some(header) = block.records().next() else {
         let what = if bytes == 0 { "the file is empty" } else { "the file has no header" };
@@ -303,7 +355,9 @@ fn header_places(contract: &Contract, reader: &mut RecordReader<Box<dyn Read + S
         }
     }
     let expected: Vec<&str> = contract.columns.iter().map(|column| column.header.as_str()).collect();
-    let extra: Vec<&str> = found.iter().enumerate()
+    let extra: Vec<&str> = found
+        .iter()
+        .enumerate()
         .filter(|(place, name)| !expected.contains(name) || found[..*place].contains(name))
         .map(|(_, name)| *name)
         .collect();
@@ -341,15 +395,20 @@ fn check_unchanged(path: &Path, facts: &Facts<'_>) -> Result<()> {
     let now = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     match now.len() == facts.bytes && now.modified().ok() == facts.modified {
         true => Ok(()),
-        false => fail!("{} changed while it was read; nothing of it is loaded, run again when it is complete", path.display()),
+        false => fail!(
+            "{} changed while it was read; nothing of it is loaded, run again when it is complete",
+            path.display()
+        ),
     }
 }
 
 /// Proves that what was read is what the staging file now holds, and keeps the control totals.
 fn account(conn: &Connection, contract: &Contract, facts: &Facts<'_>, outcome: &Outcome) -> Result<()> {
     let Facts { source, file, .. } = facts;
-    let sums: Vec<&str> = contract.columns.iter().filter(|column| column.kind.is_number()).map(|column| column.name.as_str()).collect();
-    let selected: String = sums.iter().map(|name| format!(", cast(coalesce(sum({}), 0) as varchar)", ident(name))).collect();
+    let sums: Vec<&str> =
+        contract.columns.iter().filter(|column| column.kind.is_number()).map(|column| column.name.as_str()).collect();
+    let selected: String =
+        sums.iter().map(|name| format!(", cast(coalesce(sum({}), 0) as varchar)", ident(name))).collect();
     let sql = format!("select count(*){selected} from raw.{source} where _file = ?");
     let (rows, totals) = conn.query_row(&sql, [&file.name], |row| {
         let totals = (1..=sums.len()).map(|index| row.get::<_, String>(index)).collect::<Result<Vec<_>, _>>()?;
@@ -360,11 +419,23 @@ fn account(conn: &Connection, contract: &Contract, facts: &Facts<'_>, outcome: &
         anyhow::bail!("{}: {accepted} records were accepted but {rows} rows arrived", file.name);
     }
     for (name, total) in sums.iter().zip(&totals) {
-        conn.execute("insert into ingest.control_totals values (?, ?, ?, ?)", [source, file.name.as_str(), name, total.as_str()])?;
+        conn.execute(
+            "insert into ingest.control_totals values (?, ?, ?, ?)",
+            [source, file.name.as_str(), name, total.as_str()],
+        )?;
     }
     conn.execute(
         "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?)",
-        params![source, file.name, facts.content_hash, facts.signature, facts.bytes, outcome.records, accepted, outcome.rejected],
+        params![
+            source,
+            file.name,
+            facts.content_hash,
+            facts.signature,
+            facts.bytes,
+            outcome.records,
+            accepted,
+            outcome.rejected
+        ],
     )?;
     Ok(())
 }
@@ -388,11 +459,13 @@ fn record_refusal(conn: &Connection, facts: &Facts<'_>, reason: &str, outcome: &
 }
 
 /// Writes the list beside the file. The table `rejects` has it all, so a read-only folder is no error.
-fn list_rejects(file: &SourceFile, outcome: &Outcome, console: &Console) {
+fn list_rejects(file: &SourceFile, outcome: &Outcome, report: &mut Report, console: &Console) {
     match rejects::write_errors_file(&file.path, &outcome.rejects) {
-        Ok(Some(path)) => console.warn(&format!(
-            "{}: {} of {} records rejected, listed in {}",
-            file.name, grouped(outcome.rejected), grouped(outcome.records), path.display()
+        Ok(Some(_)) => report.with_rejects.push(format!(
+            "{}: {} of {} records rejected",
+            file.name,
+            grouped(outcome.rejected),
+            grouped(outcome.records)
         )),
         Ok(None) => {}
         Err(error) => console.warn(&format!("{error:#}; the rejects are in the table: `salesmart rejects`")),

@@ -138,12 +138,16 @@ impl<R: Read> RecordReader<R> {
                 Scan::NeedMore if rest.len() <= MAX_RECORD_BYTES => self.fill()?,
                 // Too long. With a line break in it, it is a quote that was never closed; without, one endless line.
                 Scan::NeedMore if memchr(b'\n', rest).is_some() => {
-                    let fault = Fault::new(Code::UnclosedQuote, format!("a quote is not closed within {MAX_RECORD_BYTES} bytes"));
+                    let fault = Fault::new(
+                        Code::UnclosedQuote,
+                        format!("a quote is not closed within {MAX_RECORD_BYTES} bytes"),
+                    );
                     self.push_first_line(block, fault);
                     return Ok(true);
                 }
                 Scan::NeedMore => {
-                    let fault = Fault::new(Code::RecordTooLong, format!("the line is longer than {MAX_RECORD_BYTES} bytes"));
+                    let fault =
+                        Fault::new(Code::RecordTooLong, format!("the line is longer than {MAX_RECORD_BYTES} bytes"));
                     block.push(&rest[..KEPT_OF_TOO_LONG], self.line, Some(fault));
                     self.skip_line()?;
                     return Ok(true);
@@ -239,7 +243,9 @@ fn scan_quoted(bytes: &[u8], delimiter: u8, quote: u8, at_end: bool) -> Scan {
         if bytes.get(at) == Some(&quote) {
             at = match closing_quote(bytes, at + 1, quote) {
                 Some(close) => close + 1,
-                None if at_end => return Scan::Broken(Fault::new(Code::UnclosedQuote, "a quote is opened and never closed")),
+                None if at_end => {
+                    return Scan::Broken(Fault::new(Code::UnclosedQuote, "a quote is opened and never closed"));
+                }
                 None => return Scan::NeedMore,
             };
             match &bytes[at..] {
@@ -260,7 +266,10 @@ fn scan_quoted(bytes: &[u8], delimiter: u8, quote: u8, at_end: bool) -> Scan {
         match bytes.get(at) {
             Some(byte) if *byte == delimiter => at += 1,
             Some(b'\r') if bytes.get(at + 1) != Some(&b'\n') => {
-                return Scan::Broken(Fault::new(Code::BadQuote, "there is a lone carriage return behind a closing quote"));
+                return Scan::Broken(Fault::new(
+                    Code::BadQuote,
+                    "there is a lone carriage return behind a closing quote",
+                ));
             }
             Some(b'\r') => return ended(bytes, at + 1),
             Some(_) => return ended(bytes, at),
@@ -356,7 +365,8 @@ mod tests {
         bytes.extend_from_slice(b"\nlast");
         let mut reader = RecordReader::new(bytes.as_slice(), b',', b'"').unwrap();
         let block = reader.block(10).unwrap();
-        let seen: Vec<_> = block.records().map(|record| (record.line, record.bytes.len(), record.fault.map(|f| f.code))).collect();
+        let seen: Vec<_> =
+            block.records().map(|record| (record.line, record.bytes.len(), record.fault.map(|f| f.code))).collect();
         assert_eq!(seen, [(1, 1, None), (2, KEPT_OF_TOO_LONG, Some(Code::RecordTooLong)), (3, 4, None)]);
     }
 }

@@ -103,7 +103,7 @@ pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathB
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
-    let temporary = tempfile::NamedTempFile::new_in(folder).with_context(context)?;
+    let temporary = readable_temporary(folder).with_context(context)?;
     let mut writer = csv::Writer::from_writer(temporary.as_file());
     writer.write_record(["line", "column", "code", "value", "reason", "raw"])?;
     for reject in rejects {
@@ -120,6 +120,17 @@ pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathB
     drop(writer);
     temporary.persist(&path).with_context(context)?;
     Ok(Some(path))
+}
+
+/// A temporary file as readable as any other new file; by default only its owner could read it.
+fn readable_temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.prefix(".rejects").tempfile_in(folder)
 }
 
 /// Which rejects to list.
@@ -165,8 +176,19 @@ pub fn summary(staging: &Staging) -> Result<Table> {
 pub fn check_code(code: &str) -> Result<()> {
     use super::exact::Code::*;
     let known = [
-        NotExact, NotANumber, BadDate, BadBoolean, OutOfRange, Required, TooManyFields, TooFewFields, BadEncoding,
-        NulByte, BadQuote, UnclosedQuote, RecordTooLong,
+        NotExact,
+        NotANumber,
+        BadDate,
+        BadBoolean,
+        OutOfRange,
+        Required,
+        TooManyFields,
+        TooFewFields,
+        BadEncoding,
+        NulByte,
+        BadQuote,
+        UnclosedQuote,
+        RecordTooLong,
     ]
     .map(super::exact::Code::name);
     match known.contains(&code) {

@@ -103,7 +103,11 @@ impl Manifest {
     }
 }
 
-fn open<'f>(files: &'f mut BTreeMap<String, BufWriter<File>>, folder: &Path, name: &str) -> Result<&'f mut BufWriter<File>> {
+fn open<'f>(
+    files: &'f mut BTreeMap<String, BufWriter<File>>,
+    folder: &Path,
+    name: &str,
+) -> Result<&'f mut BufWriter<File>> {
     if !files.contains_key(name) {
         let path = folder.join(name);
         let context = || format!("cannot write {}", path.display());

@@ -23,7 +23,8 @@ const CATEGORIES: [Category; 5] = [
     Category { name: "Grocery", prices: (99, 1_490), margin: 17 },
 ];
 
-const ADJECTIVES: [&str; 10] = ["Classic", "Smart", "Mini", "Royal", "Eco", "Nordic", "Urban", "Golden", "Travel", "Family"];
+const ADJECTIVES: [&str; 10] =
+    ["Classic", "Smart", "Mini", "Royal", "Eco", "Nordic", "Urban", "Golden", "Travel", "Family"];
 const NOUNS: [[&str; 5]; 5] = [
     ["Headphones", "Speaker", "Tablet", "Camera", "Monitor"],
     ["Lamp", "Blanket", "Kettle", "Mirror", "Shelf"],
@@ -110,7 +111,8 @@ impl World {
             let fourth_root = (rank * 10_000_000_000_000_000).isqrt().isqrt();
             10_000_000_000_000_000_000 / (rank * fourth_root) / product.price.unsigned_abs()
         }));
-        let day_weights = cumulate((0..size.days).map(|day| SEASON[(start + Days::new(u64::from(day))).month0() as usize]));
+        let day_weights =
+            cumulate((0..size.days).map(|day| SEASON[(start + Days::new(u64::from(day))).month0() as usize]));
         let count = (size.rows / 16).max(20);
         let mut customers: Vec<Customer> = (0..count).map(|_| customer(size.days, dice)).collect();
         customers.sort_by_key(|customer| customer.joined);
@@ -167,7 +169,8 @@ fn product(rank: u64, dice: &mut Dice) -> Product {
 
 fn customer(days: u32, dice: &mut Dice) -> Customer {
     const FIRST: [&str; 10] = ["Anna", "Ben", "Clara", "David", "Eva", "Felix", "Greta", "Hugo", "Ida", "Jonas"];
-    const LAST: [&str; 10] = ["Müller", "Schmidt", "Weber", "Fischer", "Becker", "Wolf", "Krüger", "Hahn", "Vogel", "Groß"];
+    const LAST: [&str; 10] =
+        ["Müller", "Schmidt", "Weber", "Fischer", "Becker", "Wolf", "Krüger", "Hahn", "Vogel", "Groß"];
     let region = &REGIONS[dice.weighted(&cumulate(REGIONS.iter().map(|region| region.customers)))];
     let city = region.cities[dice.below(3) as usize];
     let mut stays = 0;

@@ -39,7 +39,13 @@ struct ForeignKey {
 }
 
 /// Applies all changes and writes the ledger row after `head`; returns its number.
-pub fn apply(client: &mut Client, conn: &Connection, changes: &[Change<'_>], head: Option<&Head>, run_id: &str) -> Result<i64> {
+pub fn apply(
+    client: &mut Client,
+    conn: &Connection,
+    changes: &[Change<'_>],
+    head: Option<&Head>,
+    run_id: &str,
+) -> Result<i64> {
     let mut transaction = client.transaction()?;
     let keys = foreign_keys(&mut transaction)?;
     let set_based = may_skip_triggers(&mut transaction)?;
@@ -59,7 +65,8 @@ pub fn apply(client: &mut Client, conn: &Connection, changes: &[Change<'_>], hea
         failpoint::hit(&format!("sync.upserted.{}", change.table.name));
     }
     for change in facts.iter().chain(&dimensions) {
-        delete(&mut transaction, conn, change).with_context(|| format!("cannot delete rows of {}", change.table.name))?;
+        delete(&mut transaction, conn, change)
+            .with_context(|| format!("cannot delete rows of {}", change.table.name))?;
     }
     if set_based {
         check_foreign_keys(&mut transaction, changes, &keys)?;
@@ -78,8 +85,10 @@ pub fn apply(client: &mut Client, conn: &Connection, changes: &[Change<'_>], hea
 fn make_partitions(transaction: &mut Transaction<'_>, conn: &Connection, table: &PushTable) -> Result<()> {
     let Some(column) = &table.partition else { return Ok(()) };
     let column = ident(column);
-    let mut statement =
-        conn.prepare(&format!("select distinct {column} // 100 as month from {} where op <> 'delete' order by month", table.delta()))?;
+    let mut statement = conn.prepare(&format!(
+        "select distinct {column} // 100 as month from {} where op <> 'delete' order by month",
+        table.delta()
+    ))?;
     let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for month in months {
         let name = format!("{SCHEMA}.{}", ident(&partition_name(&table.name, month)));
@@ -119,7 +128,8 @@ fn outgoing(table: &PushTable) -> String {
 pub fn upsert_statement(table: &PushTable) -> String {
     let columns = table.column_names();
     let rest: Vec<String> = columns.iter().filter(|column| !table.key.contains(column)).cloned().collect();
-    let assignments: Vec<String> = rest.iter().map(|column| format!("{name} = excluded.{name}", name = ident(column))).collect();
+    let assignments: Vec<String> =
+        rest.iter().map(|column| format!("{name} = excluded.{name}", name = ident(column))).collect();
     format!(
         "insert into {target} as held ({names})\nselect {names} from {incoming}\non conflict ({key}) do update set {assignments}\nwhere ({held}) is distinct from ({new})",
         target = table.target(),
@@ -144,11 +154,16 @@ fn upsert(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         return Ok(());
     }
     let (incoming, names) = (incoming(table), idents(&table.column_names(), ""));
-    transaction.batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
+    transaction
+        .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
     let columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
     let select = format!(
         "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta.op <> 'delete'",
-        columns.iter().map(|column| if table.key.contains(column) { ident(column) } else { format!("mart.{}", ident(column)) }).collect::<Vec<_>>().join(", "),
+        columns
+            .iter()
+            .map(|column| if table.key.contains(column) { ident(column) } else { format!("mart.{}", ident(column)) })
+            .collect::<Vec<_>>()
+            .join(", "),
         table.mart(),
         table.delta(),
         idents(&table.key, "")
@@ -164,7 +179,10 @@ fn delete(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         return Ok(());
     }
     let (outgoing, keys) = (outgoing(table), idents(&table.key, ""));
-    transaction.batch_execute(&format!("create temporary table {outgoing} on commit drop as select {keys} from {} limit 0", table.target()))?;
+    transaction.batch_execute(&format!(
+        "create temporary table {outgoing} on commit drop as select {keys} from {} limit 0",
+        table.target()
+    ))?;
     let select = format!("select {keys} from {} where op = 'delete'", table.delta());
     copy(transaction, conn, &format!("copy {outgoing} ({keys}) from stdin (format binary)"), &select)?;
     transaction.batch_execute(&delete_statement(table))?;
@@ -199,7 +217,12 @@ fn foreign_keys(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
          order by 1, 2, 3",
         &[&SCHEMA],
     )?;
-    let key = |row: &postgres::Row| ForeignKey { table: row.get(0), target: row.get(1), columns: row.get(2), target_columns: row.get(3) };
+    let key = |row: &postgres::Row| ForeignKey {
+        table: row.get(0),
+        target: row.get(1),
+        columns: row.get(2),
+        target_columns: row.get(3),
+    };
     Ok(rows.iter().map(key).collect())
 }
 
@@ -210,12 +233,16 @@ fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
 
 /// Checks what the skipped triggers would have: new rows have their targets, and removed targets have no rows.
 fn check_foreign_keys(transaction: &mut Transaction<'_>, changes: &[Change<'_>], keys: &[ForeignKey]) -> Result<()> {
-    let changed: BTreeMap<&str, &Change<'_>> = changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
+    let changed: BTreeMap<&str, &Change<'_>> =
+        changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
     for key in keys {
         let (columns, targets) = (idents(&key.columns, ""), idents(&key.target_columns, ""));
         let mut queries = Vec::new();
-        if let Some(change) = changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0) {
-            let present: Vec<String> = key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
+        if let Some(change) =
+            changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0)
+        {
+            let present: Vec<String> =
+                key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
             queries.push(format!(
                 "select ({columns})::text from {} where {} and ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
                 incoming(change.table),
@@ -253,16 +280,23 @@ fn check_totals(transaction: &mut Transaction<'_>, conn: &Connection, table: &Pu
     let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let theirs_where = match &table.partition {
         Some(column) => {
-            let ranges: Vec<String> = months.iter().map(|month| format!("{} between {month}00 and {month}99", ident(column))).collect();
+            let ranges: Vec<String> =
+                months.iter().map(|month| format!("{} between {month}00 and {month}99", ident(column))).collect();
             format!(" where {}", ranges.join(" or "))
         }
         None => String::new(),
     };
     let total = |text: &str, hash: &str, wide: &str| -> String {
-        let money: String = sums.iter().map(|name| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name))).collect();
+        let money: String = sums
+            .iter()
+            .map(|name| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name)))
+            .collect();
         format!("'rows=' || count(*) || ' hashes=' || coalesce(sum({hash}::{wide})::{text}, 'none'){money}")
     };
-    let row = transaction.query_one(&format!("select {} from {}{theirs_where}", total("text", ROW_HASH, "numeric"), table.target()), &[])?;
+    let row = transaction.query_one(
+        &format!("select {} from {}{theirs_where}", total("text", ROW_HASH, "numeric"), table.target()),
+        &[],
+    )?;
     let theirs: String = row.get(0);
     let sql = format!("select {} from {}{theirs_where}", total("varchar", &table.row_hash(), "hugeint"), table.mart());
     let ours: String = conn.query_row(&sql, [], |row| row.get(0))?;
@@ -277,9 +311,15 @@ fn check_totals(transaction: &mut Transaction<'_>, conn: &Connection, table: &Pu
     }
 }
 
-fn write_ledger(transaction: &mut Transaction<'_>, changes: &[Change<'_>], head: Option<&Head>, run_id: &str) -> Result<i64> {
+fn write_ledger(
+    transaction: &mut Transaction<'_>,
+    changes: &[Change<'_>],
+    head: Option<&Head>,
+    run_id: &str,
+) -> Result<i64> {
     let number = head.map_or(1, |head| head.number + 1);
-    let tables: BTreeMap<&str, Counts> = changes.iter().map(|change| (change.table.name.as_str(), change.counts)).collect();
+    let tables: BTreeMap<&str, Counts> =
+        changes.iter().map(|change| (change.table.name.as_str(), change.counts)).collect();
     transaction.execute(
         "insert into etl.sync_run (run_number, run_id, committed_at, program_version, tables) values ($1, $2, now(), $3, $4)",
         &[&number, &run_id, &env!("CARGO_PKG_VERSION"), &serde_json::to_value(tables)?],

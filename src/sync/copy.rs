@@ -89,9 +89,11 @@ impl<'a> Column<'a> {
 
     fn is_null(&self, row: usize) -> bool {
         match self {
-            Self::Int32(array, _) | Self::Int64(array, _) | Self::Decimal(array, ..) | Self::Date(array, _) | Self::Timestamp(array, _) => {
-                array.is_null(row)
-            }
+            Self::Int32(array, _)
+            | Self::Int64(array, _)
+            | Self::Decimal(array, ..)
+            | Self::Date(array, _)
+            | Self::Timestamp(array, _) => array.is_null(row),
             Self::Text(array) => array.is_null(row),
             Self::Boolean(array) => array.is_null(row),
         }

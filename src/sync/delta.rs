@@ -51,7 +51,9 @@ pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
         "select count(*) filter (where op = 'insert'), count(*) filter (where op = 'update'), count(*) filter (where op = 'delete') from {}",
         table.delta()
     );
-    Ok(conn.query_row(&counted, [], |row| Ok(Counts { inserted: row.get(0)?, updated: row.get(1)?, deleted: row.get(2)? }))?)
+    Ok(conn.query_row(&counted, [], |row| {
+        Ok(Counts { inserted: row.get(0)?, updated: row.get(1)?, deleted: row.get(2)? })
+    })?)
 }
 
 /// Removes the delta of a table, if there is one.

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::fail;
 
 /// One sync at a time, per database. Any constant will do.
-const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
+pub const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
 
 /// The last committed sync.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,9 @@ pub fn head(client: &mut Client) -> Result<Option<Head>> {
 
 /// What the staging file remembers.
 pub fn state(conn: &Connection) -> Result<State> {
-    Ok(conn.query_row("select head, pending from sync.state", [], |row| Ok(State { head: row.get(0)?, pending: row.get(1)? }))?)
+    Ok(conn.query_row("select head, pending from sync.state", [], |row| {
+        Ok(State { head: row.get(0)?, pending: row.get(1)? })
+    })?)
 }
 
 /// Compares the two. An empty ledger proves nothing: there may be rows that nobody wrote down.
@@ -91,7 +93,9 @@ pub fn trust(head: Option<&Head>, state: &State) -> Trust {
 pub fn begin(conn: &Connection, run_id: &str) -> Result<()> {
     match conn.execute("update sync.state set pending = ?", [run_id])? {
         1 => Ok(()),
-        rows => fail!("sync.state has {rows} rows instead of one; the staging file is damaged: move it away and run again"),
+        rows => {
+            fail!("sync.state has {rows} rows instead of one; the staging file is damaged: move it away and run again")
+        }
     }
 }
 
@@ -108,7 +112,10 @@ mod tests {
     #[test]
     fn only_a_known_head_is_trusted() {
         let head = |run_id: &str| Some(Head { number: 7, run_id: run_id.into() });
-        let state = |head: Option<&str>, pending: Option<&str>| State { head: head.map(Into::into), pending: pending.map(Into::into) };
+        let state = |head: Option<&str>, pending: Option<&str>| State {
+            head: head.map(Into::into),
+            pending: pending.map(Into::into),
+        };
         assert_eq!(trust(head("a").as_ref(), &state(Some("a"), None)), Trust::Mirror);
         assert_eq!(trust(head("a").as_ref(), &state(Some("a"), Some("b"))), Trust::Mirror);
         assert_eq!(trust(head("b").as_ref(), &state(Some("a"), Some("b"))), Trust::Pending);

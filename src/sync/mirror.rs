@@ -55,7 +55,11 @@ pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], hea
     staging.transaction(|conn| {
         conn.execute_batch("delete from sync.pushed")?;
         for table in tables {
-            conn.execute_batch(&format!("drop table if exists {}; drop table if exists {}", table.mirror(), table.delta()))?;
+            conn.execute_batch(&format!(
+                "drop table if exists {}; drop table if exists {}",
+                table.mirror(),
+                table.delta()
+            ))?;
             prepare(conn, table)?;
             fetched += rebuild_one(conn, client, table)?;
         }
@@ -67,8 +71,13 @@ pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], hea
 fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Result<u64> {
     let theirs = warehouse_digests(client, table)?;
     let ours = mart_digests(conn, table)?;
-    let same: Vec<String> = theirs.iter().filter(|(part, digest)| ours.get(part) == Some(digest)).map(|(part, _)| part.to_string()).collect();
-    let other: Vec<i32> = theirs.iter().filter(|(part, digest)| ours.get(part) != Some(digest)).map(|(part, _)| *part).collect();
+    let same: Vec<String> = theirs
+        .iter()
+        .filter(|(part, digest)| ours.get(part) == Some(digest))
+        .map(|(part, _)| part.to_string())
+        .collect();
+    let other: Vec<i32> =
+        theirs.iter().filter(|(part, digest)| ours.get(part) != Some(digest)).map(|(part, _)| *part).collect();
     let keys = idents(&table.key, "");
     if !same.is_empty() {
         let part = table.mart_partition();
@@ -90,7 +99,12 @@ fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Res
 fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
     let columns: Vec<String> = table.key.iter().cloned().chain([ROW_HASH.to_owned()]).collect();
     let as_text: Vec<String> = columns.iter().map(|column| format!("{}::text", ident(column))).collect();
-    let sql = format!("select {} from {} where {} = any($1)", as_text.join(", "), table.target(), table.warehouse_partition());
+    let sql = format!(
+        "select {} from {} where {} = any($1)",
+        as_text.join(", "),
+        table.target(),
+        table.warehouse_partition()
+    );
     let declared: Vec<String> = columns.iter().map(|column| format!("{} varchar", ident(column))).collect();
     conn.execute_batch(&format!("create or replace temp table fetched_keys ({})", declared.join(", ")))?;
     let mut appender = conn.appender_to_catalog_and_db("fetched_keys", "temp", "main")?;
@@ -104,7 +118,10 @@ fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: 
     appender.flush()?;
     drop(appender);
     let names = idents(&columns, "");
-    conn.execute_batch(&format!("insert into {} ({names}) select {names} from temp.fetched_keys; drop table temp.fetched_keys", table.mirror()))?;
+    conn.execute_batch(&format!(
+        "insert into {} ({names}) select {names} from temp.fetched_keys; drop table temp.fetched_keys",
+        table.mirror()
+    ))?;
     Ok(count)
 }
 

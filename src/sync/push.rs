@@ -35,7 +35,14 @@ pub struct Report {
 }
 
 /// Brings PostgreSQL up to date with the published marts.
-pub fn run(config: &Config, staging: &Staging, client: &mut Client, models: &Models, deletes: Deletes, console: &Console) -> Result<Report> {
+pub fn run(
+    config: &Config,
+    staging: &Staging,
+    client: &mut Client,
+    models: &Models,
+    deletes: Deletes,
+    console: &Console,
+) -> Result<Report> {
     let started = Instant::now();
     let conn = staging.conn();
     ledger::lock(client, console)?;
@@ -111,7 +118,8 @@ fn stale_tables(staging: &Staging, tables: &[PushTable]) -> Result<Vec<Fresh>> {
     )?;
     let mut fresh = Vec::with_capacity(tables.len());
     for table in tables {
-        let (now, pushed): (Option<String>, Option<String>) = statement.query_row([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (now, pushed): (Option<String>, Option<String>) =
+            statement.query_row([&table.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         fresh.push(match now.is_some() && now == pushed {
             true => Fresh::Pushed,
             false => Fresh::Changed(now),
@@ -123,11 +131,12 @@ fn stale_tables(staging: &Staging, tables: &[PushTable]) -> Result<Vec<Fresh>> {
 fn say(report: &Report, started: Instant, console: &Console) {
     let changed: Vec<&(String, Counts)> = report.tables.iter().filter(|(_, counts)| counts.total() > 0).collect();
     for (name, counts) in &changed {
-        let parts: Vec<String> = [(counts.inserted, "inserted"), (counts.updated, "updated"), (counts.deleted, "deleted")]
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{} {what}", grouped(*count)))
-            .collect();
+        let parts: Vec<String> =
+            [(counts.inserted, "inserted"), (counts.updated, "updated"), (counts.deleted, "deleted")]
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{} {what}", grouped(*count)))
+                .collect();
         console.say(&format!("        {name:<26} {}", parts.join(", ")));
     }
     let total = changed.iter().map(|(_, counts)| counts.total()).sum();

@@ -118,7 +118,8 @@ impl PushTable {
             "select column_name, data_type from duckdb_columns()
              where database_name = current_database() and schema_name = 'main' and table_name = ? order by column_index",
         )?;
-        let rows = statement.query_map([&model.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let rows =
+            statement.query_map([&model.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         let mut columns = Vec::new();
         for row in rows {
             let (name, data_type) = row?;
@@ -141,7 +142,13 @@ impl PushTable {
         }
         let mut key: Vec<String> = model.partition.iter().cloned().collect();
         key.extend(model.key.iter().filter(|column| Some(*column) != model.partition.as_ref()).cloned());
-        Ok(Self { name: model.name.clone(), key, logical_key: model.key.clone(), partition: model.partition.clone(), columns })
+        Ok(Self {
+            name: model.name.clone(),
+            key,
+            logical_key: model.key.clone(),
+            partition: model.partition.clone(),
+            columns,
+        })
     }
 
     /// The table in PostgreSQL.
@@ -226,7 +233,8 @@ impl PushTable {
             match found.iter().find(|(found, _)| *found == column.name) {
                 None => changes.push(format!("alter table {target} add column {name} {};", column.kind)),
                 Some((_, kind)) if *kind != column.kind.to_string() => {
-                    changes.push(format!("alter table {target} alter column {name} type {}; -- is {kind}", column.kind));
+                    changes
+                        .push(format!("alter table {target} alter column {name} type {}; -- is {kind}", column.kind));
                 }
                 Some(_) => {}
             }
@@ -247,7 +255,8 @@ impl PushTable {
         primary.sort();
         wanted.sort();
         if primary != wanted {
-            changes.push(format!("alter table {target} add primary key ({}); -- is ({in_order})", idents(&self.key, "")));
+            changes
+                .push(format!("alter table {target} add primary key ({}); -- is ({in_order})", idents(&self.key, "")));
         }
         match changes.is_empty() {
             true => Ok(()),
@@ -271,7 +280,10 @@ impl PushTable {
             .collect();
         lines.push(format!("    {ROW_HASH} bigint not null"));
         lines.push(format!("    primary key ({})", idents(&self.key, "")));
-        let partition = self.partition.as_ref().map_or_else(String::new, |column| format!(" partition by range ({})", ident(column)));
+        let partition = self
+            .partition
+            .as_ref()
+            .map_or_else(String::new, |column| format!(" partition by range ({})", ident(column)));
         format!("create table {} (\n{}\n){partition};", self.target(), lines.join(",\n"))
     }
 }

@@ -48,7 +48,14 @@ pub struct Report {
 /// # Errors
 /// An error in a model names its file and line; a failed check shows offending rows. In both cases the last
 /// published models stay as they are.
-pub fn run(staging: &Staging, models: &Models, contracts: &BTreeMap<String, Contract>, options: &Options, run_id: &str, console: &Console) -> Result<Report> {
+pub fn run(
+    staging: &Staging,
+    models: &Models,
+    contracts: &BTreeMap<String, Contract>,
+    options: &Options,
+    run_id: &str,
+    console: &Console,
+) -> Result<Report> {
     let conn = staging.conn();
     set_as_of(conn, options)?;
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
@@ -107,7 +114,8 @@ fn set_as_of(conn: &Connection, options: &Options) -> Result<()> {
 /// A source that was never ingested reads as an empty table.
 fn make_missing_sources(conn: &Connection, contracts: &BTreeMap<String, Contract>) -> Result<()> {
     for contract in contracts.values() {
-        let columns: String = contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
+        let columns: String =
+            contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
         conn.execute_batch(&format!(
             "create table if not exists raw.{} (_file varchar not null, _line bigint not null{columns})",
             contract.source
@@ -160,7 +168,9 @@ fn published(conn: &Connection) -> Result<BTreeMap<String, (String, String)>> {
 /// Removes what an earlier build left behind.
 fn clear_scratch(conn: &Connection) -> Result<()> {
     conn.execute_batch("drop schema if exists scratch cascade")?;
-    let mut statement = conn.prepare("select table_name from duckdb_tables() where schema_name = 'main' and ends_with(table_name, '__next')")?;
+    let mut statement = conn.prepare(
+        "select table_name from duckdb_tables() where schema_name = 'main' and ends_with(table_name, '__next')",
+    )?;
     let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for name in names {
         conn.execute_batch(&format!("drop table main.{}", ident(&name)))?;
@@ -169,7 +179,14 @@ fn clear_scratch(conn: &Connection) -> Result<()> {
 }
 
 /// Builds the stale models in order, then runs the checks; returns each table's rows.
-fn build_and_check(conn: &Connection, stale: &[&Node<'_>], models: &Models, run_id: &str, console: &Console, report: &mut Report) -> Result<BTreeMap<String, u64>> {
+fn build_and_check(
+    conn: &Connection,
+    stale: &[&Node<'_>],
+    models: &Models,
+    run_id: &str,
+    console: &Console,
+    report: &mut Report,
+) -> Result<BTreeMap<String, u64>> {
     let mut rows = BTreeMap::new();
     for node in stale {
         let model = node.model;
@@ -182,14 +199,25 @@ fn build_and_check(conn: &Connection, stale: &[&Node<'_>], models: &Models, run_
         conn.execute_batch(&statement).map_err(|error| parse::explain(&model.path, &error))?;
         let count = match model.materialized {
             Materialized::Table => {
-                conn.execute_batch(&format!("create view scratch.{} as from main.{}", ident(&model.name), next(&model.name)))?;
-                let count: u64 = conn.query_row(&format!("select count(*) from main.{}", next(&model.name)), [], |row| row.get(0))?;
+                conn.execute_batch(&format!(
+                    "create view scratch.{} as from main.{}",
+                    ident(&model.name),
+                    next(&model.name)
+                ))?;
+                let count: u64 =
+                    conn.query_row(&format!("select count(*) from main.{}", next(&model.name)), [], |row| row.get(0))?;
                 rows.insert(model.name.clone(), count);
                 Some(count)
             }
             Materialized::View => None,
         };
-        console.step(&Step { stage: "build", subject: &model.name, rows: count, elapsed: started.elapsed(), note: String::new() });
+        console.step(&Step {
+            stage: "build",
+            subject: &model.name,
+            rows: count,
+            elapsed: started.elapsed(),
+            note: String::new(),
+        });
         report.built.push(model.name.clone());
     }
     if stale.is_empty() {
@@ -222,9 +250,13 @@ fn publish(conn: &Connection, node: &Node<'_>) -> Result<()> {
 
 fn drop_published(conn: &Connection, name: &str) -> Result<()> {
     let condition = format!("schema_name = 'main' and {{}} = {}", literal(name));
-    for (kind, catalog, column) in [("view", "duckdb_views()", "view_name"), ("table", "duckdb_tables()", "table_name")] {
-        let exists: bool =
-            conn.query_row(&format!("select count(*) > 0 from {catalog} where {}", condition.replace("{}", column)), [], |row| row.get(0))?;
+    for (kind, catalog, column) in [("view", "duckdb_views()", "view_name"), ("table", "duckdb_tables()", "table_name")]
+    {
+        let exists: bool = conn.query_row(
+            &format!("select count(*) > 0 from {catalog} where {}", condition.replace("{}", column)),
+            [],
+            |row| row.get(0),
+        )?;
         if exists {
             conn.execute_batch(&format!("drop {kind} main.{}", ident(name)))?;
         }

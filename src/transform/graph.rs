@@ -91,7 +91,9 @@ fn resolve(model: &Model, reference: &Reference, models: &Models, sources: &BTre
                 fail!("{at}: there is no contract for raw.{name}; {advice}");
             }
             if model.layer != Layer::Staging {
-                fail!("{at}: only models in sql/staging read raw.*; read a stg_ model here, so that the marts do not depend on a source's shape");
+                fail!(
+                    "{at}: only models in sql/staging read raw.*; read a stg_ model here, so that the marts do not depend on a source's shape"
+                );
             }
             Ok(Read::Source(name))
         }
@@ -111,7 +113,8 @@ fn describe_cycle(nodes: &BTreeMap<&str, Node<'_>>, lines: &BTreeMap<(&str, Stri
     let mut here = nodes.keys().next().copied().unwrap_or_default();
     while !path.contains(&here) {
         path.push(here);
-        let next = nodes.get(here).and_then(|node| node.models.iter().find_map(|name| nodes.get_key_value(name.as_str())));
+        let next =
+            nodes.get(here).and_then(|node| node.models.iter().find_map(|name| nodes.get_key_value(name.as_str())));
         match next {
             Some((name, _)) => here = name,
             None => break,

@@ -34,7 +34,11 @@ pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Refer
     }
     let statements = tree["statements"].as_array().map_or(0, Vec::len);
     if statements != 1 {
-        return Err(Failure::new(format!("{}:1: a file holds one select, this one holds {statements} statements", path.display())).into());
+        return Err(Failure::new(format!(
+            "{}:1: a file holds one select, this one holds {statements} statements",
+            path.display()
+        ))
+        .into());
     }
     let mut found = Vec::new();
     walk(&tree["statements"], &mut Vec::new(), sql, &mut found);
@@ -111,11 +115,20 @@ mod tests {
 
     #[test]
     fn tables_are_found_and_expressions_are_not() {
-        assert_eq!(names("-- hi\nwith a as (select * from raw.sales)\nselect * from a join dim_x using (k)"), ["dim_x:3", "raw.sales:2"]);
+        assert_eq!(
+            names("-- hi\nwith a as (select * from raw.sales)\nselect * from a join dim_x using (k)"),
+            ["dim_x:3", "raw.sales:2"]
+        );
         assert_eq!(names("select (select max(x) from b) from c where exists (select 1 from d)"), ["b:1", "c:1", "d:1"]);
         assert_eq!(names("with a as (select 1), b as (select * from a) select * from b union all from t"), ["t:1"]);
-        assert_eq!(names("with recursive r as (select 1 as n union all select n + 1 from r where n < 3) from r"), Vec::<String>::new());
-        assert_eq!(names("select * from (with a as (select * from inner_t) from a) cross join a"), ["a:1", "inner_t:1"]);
+        assert_eq!(
+            names("with recursive r as (select 1 as n union all select n + 1 from r where n < 3) from r"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            names("select * from (with a as (select * from inner_t) from a) cross join a"),
+            ["a:1", "inner_t:1"]
+        );
         assert_eq!(names("select 'from nowhere' -- from nothing"), Vec::<String>::new());
     }
 

@@ -38,7 +38,10 @@ pub fn open(config: &postgres::Config) -> Result<Client> {
         );
     }
     if setting(&mut client, "transaction_read_only")? == "on" {
-        fail!("the server at {} takes no writes (a replica, or default_transaction_read_only is on); connect to the primary", describe(&config));
+        fail!(
+            "the server at {} takes no writes (a replica, or default_transaction_read_only is on); connect to the primary",
+            describe(&config)
+        );
     }
     Ok(client)
 }
@@ -59,9 +62,13 @@ fn explain(config: &postgres::Config, error: &postgres::Error) -> anyhow::Error 
         }
         Some(code) if *code == SqlState::INVALID_CATALOG_NAME => "create the database first: createdb NAME",
         Some(code) if *code == SqlState::TOO_MANY_CONNECTIONS => "all connections are taken; try again later",
-        Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => "the server is starting or stopping; try again in a moment",
+        Some(code) if *code == SqlState::CANNOT_CONNECT_NOW => {
+            "the server is starting or stopping; try again in a moment"
+        }
         Some(_) => "see the server's log",
-        None if cause.contains("TLS") => "TLS is not supported yet: use sslmode=disable or prefer over a trusted network",
+        None if cause.contains("TLS") => {
+            "TLS is not supported yet: use sslmode=disable or prefer over a trusted network"
+        }
         None => "is the server running, and is host and port right?",
     };
     Failure::new(format!("cannot connect to PostgreSQL at {whom}: {cause}; {advice}")).into()

@@ -93,7 +93,11 @@ impl Embedded {
         let paths = Paths { state: folder.to_owned(), cluster: cluster_folder(folder, owner)? };
         let files = server_files::find(paths.major()?)?;
         if paths.major()?.is_none() {
-            console.say(&format!("making an embedded PostgreSQL {} in {} (once)", files.major, paths.cluster.display()));
+            console.say(&format!(
+                "making an embedded PostgreSQL {} in {} (once)",
+                files.major,
+                paths.cluster.display()
+            ));
             initialise(&paths, &files, owner, durability)?;
         }
         let password = std::fs::read_to_string(paths.password()).map_err(|error| {
@@ -204,7 +208,9 @@ impl Paths {
     /// The major version that made the cluster, if there is one.
     fn major(&self) -> Result<Option<u32>> {
         match std::fs::read_to_string(self.cluster.join("PG_VERSION")) {
-            Ok(text) => Ok(Some(text.trim().parse().with_context(|| format!("{}/PG_VERSION", self.cluster.display()))?)),
+            Ok(text) => {
+                Ok(Some(text.trim().parse().with_context(|| format!("{}/PG_VERSION", self.cluster.display()))?))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", self.cluster.display())),
         }
@@ -246,7 +252,9 @@ impl Owner {
         };
         match find("postgres").or_else(|| find("nobody")) {
             Some(owner) => Ok(Some(owner)),
-            None => fail!("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as; run salesmart as an ordinary user, or set DATABASE_URL"),
+            None => fail!(
+                "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as; run salesmart as an ordinary user, or set DATABASE_URL"
+            ),
         }
     }
 
@@ -279,8 +287,9 @@ fn cluster_folder(state: &Path, owner: Option<Owner>) -> Result<PathBuf> {
 }
 
 fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Failure::new(format!("cannot make the folder {} for the embedded PostgreSQL: {error}", folder.display())).into())
+    std::fs::create_dir_all(folder).map_err(|error| {
+        Failure::new(format!("cannot make the folder {} for the embedded PostgreSQL: {error}", folder.display())).into()
+    })
 }
 
 fn lock_file(folder: &Path, name: &str) -> Result<File> {
@@ -324,7 +333,8 @@ fn initialise(paths: &Paths, files: &ServerFiles, owner: Option<Owner>, durabili
     write_secret(&handed, &password)?;
     for path in [&draft, &handed] {
         if let Some(owner) = owner {
-            std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid)).with_context(|| format!("cannot hand over {}", path.display()))?;
+            std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid))
+                .with_context(|| format!("cannot hand over {}", path.display()))?;
         }
     }
     let mut initdb = command(files, "initdb", owner);

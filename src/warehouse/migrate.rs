@@ -30,7 +30,11 @@ fn load(folder: &Path) -> Result<Vec<Migration>> {
     let migrations = refinery::load_sql_migrations(folder)
         .map_err(|error| Failure::new(format!("cannot read the migrations in {}: {error}", folder.display())))?;
     match migrations.is_empty() {
-        true => Err(Failure::new(format!("there are no migrations in {}; they are named V1__what_it_does.sql", folder.display())).into()),
+        true => Err(Failure::new(format!(
+            "there are no migrations in {}; they are named V1__what_it_does.sql",
+            folder.display()
+        ))
+        .into()),
         false => Ok(migrations),
     }
 }
@@ -40,11 +44,15 @@ fn apply(client: &mut Client, migrations: &[Migration]) -> Result<Vec<String>> {
     if pending(client, migrations)?.is_some_and(|count| count == 0) {
         return Ok(Vec::new());
     }
-    client.batch_execute("create schema if not exists etl").context("cannot create the schema etl; the login needs the right to create schemas")?;
-    let mut runner = Runner::new(migrations).set_target(Target::Latest).set_abort_divergent(true).set_abort_missing(true);
+    client
+        .batch_execute("create schema if not exists etl")
+        .context("cannot create the schema etl; the login needs the right to create schemas")?;
+    let mut runner =
+        Runner::new(migrations).set_target(Target::Latest).set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name(HISTORY_TABLE);
     let report = runner.run(client).map_err(|error| {
-        let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {}", describe(cause)));
+        let cause =
+            std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {}", describe(cause)));
         Failure::new(format!("cannot migrate the warehouse: {error}{cause}"))
     })?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
@@ -67,7 +75,8 @@ fn pending(client: &mut Client, migrations: &[Migration]) -> Result<Option<usize
     }
     let rows = client.query(&format!("select version::bigint, checksum from {HISTORY_TABLE}"), &[])?;
     let applied: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let known = |migration: &&Migration| applied.contains(&(i64::from(migration.version()), migration.checksum().to_string()));
+    let known =
+        |migration: &&Migration| applied.contains(&(i64::from(migration.version()), migration.checksum().to_string()));
     let matching = migrations.iter().filter(known).count();
     Ok((matching == applied.len()).then(|| migrations.len() - matching))
 }

@@ -1,0 +1,87 @@
+# What people and CI call. `make help` lists the targets.
+#
+# DuckDB comes in one of two ways, chosen here:
+#   1. the official prebuilt library (minutes): the folder in DUCKDB_LIB_DIR if that is set, else the one in the npm
+#      package @duckdb/node-bindings-<os>-<arch>, if npm is there;
+#   2. compiled from source, cargo feature `bundled` (most of an hour on two cores), if there is no npm.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+CACHE := $(HOME)/.cache/salesmart
+# Outside the checkout, so that a fresh clone reuses what was compiled before.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export INSTA_WORKSPACE_ROOT := $(CURDIR)
+
+DUCKDB_VERSION := 1.5.6
+DUCKDB_PACKAGE_VERSION := 1.5.6-r.1
+INSTA_VERSION := 1.49.0
+
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst aarch64,arm64,$(subst x86_64,x64,$(shell uname -m)))
+LIBRARY := $(if $(filter darwin,$(OS)),libduckdb.dylib,libduckdb.so)
+FETCHED := $(CACHE)/duckdb-$(DUCKDB_VERSION)
+
+ifdef DUCKDB_LIB_DIR
+  export DUCKDB_LIB_DIR
+else ifneq ($(wildcard $(FETCHED)/$(LIBRARY)),)
+  export DUCKDB_LIB_DIR := $(FETCHED)
+else ifneq ($(shell command -v npm),)
+  export DUCKDB_LIB_DIR := $(FETCHED)
+  NEEDS_LIBRARY := duckdb
+else
+  FEATURES := --features bundled
+endif
+
+CARGO := cargo
+BUILD := --release --locked $(FEATURES)
+SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
+
+.PHONY: help build demo test check fmt clippy snapshots duckdb postgres tools dist clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+build: $(NEEDS_LIBRARY) ## compile the program
+	@echo "== compiling salesmart (the first time takes minutes$(if $(FEATURES),; DuckDB from source takes most of an hour,))"
+	$(CARGO) build $(BUILD)
+	@echo "== built $(SALESMART)"
+
+demo: postgres build ## load the sample into a private PostgreSQL and show what is there
+	$(SALESMART) demo --dir demo
+
+test: postgres $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
+	PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --unreferenced=reject --check $(BUILD) -- --test-threads=2
+
+check: fmt clippy test ## everything CI wants
+
+fmt: ## formatting, without changing anything
+	$(CARGO) fmt --check
+
+clippy: $(NEEDS_LIBRARY) ## lints, warnings are errors
+	$(CARGO) clippy $(BUILD) --all-targets -- -D warnings
+
+snapshots: postgres $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
+	PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --unreferenced=delete --accept $(BUILD) -- --test-threads=2
+
+duckdb: ## fetch the official DuckDB library
+	@echo "== fetching the DuckDB $(DUCKDB_VERSION) library ($(OS)-$(ARCH)) from npm"
+	mkdir -p $(FETCHED)
+	cd $(FETCHED) && npm pack --silent @duckdb/node-bindings-$(OS)-$(ARCH)@$(DUCKDB_PACKAGE_VERSION) && \
+	  tar xzf *.tgz --strip-components=1 package/$(LIBRARY) && rm -f *.tgz
+
+postgres: ## install the PostgreSQL server programs where none are found
+	@scripts/postgres.sh
+
+tools: ## install cargo-insta, which the tests need
+	@if [ ! -x $(CACHE)/tools/bin/cargo-insta ]; then \
+	  echo "== installing cargo-insta $(INSTA_VERSION) (once)"; \
+	  $(CARGO) install cargo-insta --quiet --locked --version $(INSTA_VERSION) --root $(CACHE)/tools; \
+	fi
+
+dist: ## one self-contained binary, DuckDB compiled in (most of an hour)
+	env -u DUCKDB_LIB_DIR $(CARGO) build --profile dist --locked --features bundled
+	@echo "== built $(CARGO_TARGET_DIR)/dist/salesmart"
+
+clean: ## remove the demo project; compiled files stay in $(CACHE)
+	rm -rf demo

@@ -1,0 +1,155 @@
+//! The command line: configuration, help, exit codes, logs.
+
+use crate::harness::{Outcome, Project, sale};
+
+#[test]
+fn unknown_keys_and_secrets_in_the_file_are_refused() {
+    let project = Project::new();
+    project.write("salesmart.toml", "[warehouse]\nembeded_dir = \"x\"\n");
+    let error = project.fails(&["run"]);
+    assert!(
+        error.contains("salesmart.toml:2: unknown field `embeded_dir`")
+            && error.contains("did you mean `embedded_dir`?"),
+        "{error}"
+    );
+    project.write("salesmart.toml", "[warehouse]\nurl = \"postgres://me:hunter2@host/db\"\n");
+    let error = project.fails(&["run"]);
+    assert!(error.contains("does not belong in this file") && !error.contains("hunter2"), "{error}");
+    project.write("salesmart.toml", "[sync]\nmax_delete_pct = 200.0\n");
+    assert!(project.fails(&["run"]).contains("a percentage from 0 to 100"));
+}
+
+#[test]
+fn profiles_choose_their_own_database_and_never_fall_back() {
+    let project = Project::new();
+    project.write("salesmart.toml", "[profiles.prod.warehouse]\ndatabase_url_env = \"PROD_URL_OF_THIS_TEST\"\n");
+    assert!(project.fails(&["run", "--profile", "dev"]).contains("there is no profile `dev`; known profiles: prod"));
+    let error = project.fails(&["run", "--profile", "prod"]);
+    assert!(error.contains("PROD_URL_OF_THIS_TEST, named by warehouse.database_url_env, is not set"), "{error}");
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    let url = project.url().to_owned();
+    let outcome = Outcome::of(
+        project
+            .command(&["run", "--profile", "prod"])
+            .env("PROD_URL_OF_THIS_TEST", url)
+            .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
+    );
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+}
+
+#[test]
+fn passwords_are_never_printed() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    for url in [
+        "postgres://me:hunter2@127.0.0.1:1/db",
+        "host=127.0.0.1 port=1 user=me password=hunter2",
+        "postgres://me:hunter2@[bad",
+    ] {
+        let outcome = Outcome::of(project.command(&["run"]).env("DATABASE_URL", url).env("RUST_LOG", "trace"));
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        assert!(
+            !outcome.stderr.contains("hunter2") && !outcome.stdout.contains("hunter2"),
+            "{}{}",
+            outcome.stdout,
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
+fn outside_a_project_the_next_step_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = Project::new();
+    let outcome = Outcome::of(project.command(&["run"]).current_dir(folder.path()));
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("salesmart init DIR"), "{}", outcome.stderr);
+    assert!(project.fails(&["init", "."]).contains("is a salesmart project already"));
+    assert!(project.fails(&["run", "--project", "data"]).contains("is not a salesmart project"));
+    assert!(project.fails(&["show", "fact_sales"]).contains("is not there yet"));
+}
+
+#[test]
+fn json_logs_are_one_object_per_line() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    let outcome = project.ok(&["run", "--log-format", "json"]);
+    let lines: Vec<serde_json::Value> =
+        outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ingest = lines.iter().find(|line| line["stage"] == "ingest").unwrap();
+    assert_eq!((ingest["subject"].as_str(), ingest["rows"].as_u64()), (Some("sales"), Some(1)));
+    assert!(lines.iter().any(|line| line["stage"] == "sync" && line["seconds"].is_number()));
+    project.write("data/raw/sales_2.csv", "");
+    let error = project.fails(&["run", "--log-format", "json"]);
+    let last: serde_json::Value = serde_json::from_str(error.lines().last().unwrap()).unwrap();
+    assert_eq!((last["level"].as_str(), last["foreseen"].as_bool()), (Some("error"), Some(true)));
+}
+
+#[test]
+fn help_teaches() {
+    let project = Project::new();
+    let help = project.ok(&["--help"]).stdout;
+    for word in [
+        "run",
+        "demo",
+        "init",
+        "ingest",
+        "forget",
+        "rejects",
+        "build",
+        "show",
+        "sync",
+        "sample",
+        "psql",
+        "doctor",
+        "Exit codes",
+    ] {
+        assert!(help.contains(word), "{word} is not in\n{help}");
+    }
+    for verb in
+        ["run", "demo", "init", "ingest", "forget", "rejects", "build", "show", "sync", "sample", "psql", "doctor"]
+    {
+        let help = project.ok(&[verb, "--help"]).stdout;
+        assert!(help.lines().count() > 12, "{verb} does not explain itself:\n{help}");
+    }
+    assert_eq!(project.run(&["frobnicate"]).code, Some(2));
+}
+
+#[test]
+fn show_reads_tables_and_queries_in_every_form_and_writes_nothing() {
+    let project = Project::new();
+    project
+        .sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P,1", "1.5").replace("P,1", "\"P,1\"")]);
+    project.ok(&["run"]);
+    let query = "select product_code, cast(1.50 as decimal(9,2)) as money, null as nothing from dim_product where product_id <> 0";
+    assert_eq!(project.ok(&["show", query, "--format", "csv"]).stdout, "product_code,money,nothing\n\"P,1\",1.50,\n");
+    assert_eq!(
+        project.ok(&["show", query, "--format", "json"]).stdout,
+        "{\"product_code\":\"P,1\",\"money\":\"1.50\",\"nothing\":null}\n"
+    );
+    assert!(project.ok(&["show", query, "--format", "md"]).stdout.starts_with("| product_code | money | nothing |\n|"));
+    assert!(project.ok(&["show", "fact_sales"]).stdout.contains("transaction_id"));
+    assert!(project.fails(&["show", "fact_sale"]).contains("fact_sale"));
+    assert!(project.fails(&["show", "drop table fact_sales"]).contains("syntax error"));
+}
+
+#[test]
+fn doctor_reports_a_sound_project_and_a_broken_one() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    project.ok(&["run"]);
+    let report = project.ok(&["doctor"]).stdout;
+    for word in
+        ["ok       contracts: sales (1 files match", "ok       models: ", "1 files loaded", "1 syncs", "schema mart"]
+    {
+        assert!(report.contains(word), "{word}\n{report}");
+    }
+    project.edit("sql/marts/dim_date.sql", "from stg_sales", "from stg_sale");
+    let outcome = project.run(&["doctor"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stdout.contains("trouble  models") && outcome.stdout.contains("did you mean stg_sales?"),
+        "{}",
+        outcome.stdout
+    );
+}

@@ -1,0 +1,19 @@
+//! The harness: a project in a temporary folder, the real program, a database of its own.
+
+mod cluster;
+mod project;
+
+pub use cluster::Cluster;
+pub use project::{Outcome, Project, SALES_HEADER, sale};
+
+use std::path::PathBuf;
+
+/// The folder of real data, or `None` with a message where it is absent.
+pub fn real_data(name: &str) -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data/real").join(name);
+    if folder.exists() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: {} is not here; this test needs the real data beside the checkout", folder.display());
+    None
+}

@@ -1,0 +1,316 @@
+//! Files in, rows and rejects out: exactly, once, and all or nothing.
+
+use crate::harness::{Project, SALES_HEADER, sale};
+
+fn day(number: u32) -> Vec<String> {
+    (1..=3)
+        .map(|line| {
+            sale(
+                &format!("T{number}{line}"),
+                &format!("O{number}"),
+                &format!("2024-01-{number:02} 10:00:00"),
+                "C1",
+                "P1",
+                "10.50",
+            )
+        })
+        .collect()
+}
+
+/// A lone file of the shipped contract in which only this record is broken.
+fn with_broken(record: &[u8]) -> Project {
+    let project = Project::new();
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = 1");
+    let mut bytes = format!("{SALES_HEADER}\n{}\n", day(1).join("\n")).into_bytes();
+    bytes.extend_from_slice(record);
+    bytes.extend_from_slice(format!("\n{}\n", day(2).join("\n")).as_bytes());
+    project.write("data/raw/sales_1.csv", bytes);
+    project
+}
+
+#[test]
+fn every_kind_of_fault_is_rejected_with_its_place_and_costs_nothing_else() {
+    let good = sale("T9", "O9", "2024-01-09 10:00:00", "C1", "P1", "10.50");
+    let cases: [(Vec<u8>, &str); 12] = [
+        (good.replace(",1,10.50,", ",1,19.99999,").into(), "5,unit_price,not_exact,19.99999"),
+        (good.replace(",1,10.50,", ",one,10.50,").into(), "5,quantity,not_a_number,one"),
+        (good.replace(",1,10.50,", ",\"1,5\",10.50,").into(), "5,quantity,not_a_number,\"1,5\""),
+        (good.replace(",1,10.50,", ",1,-10.50,").into(), "5,unit_price,out_of_range,-10.50"),
+        (good.replace("2024-01-09 10:00:00", "2023-02-29 10:00:00").into(), "5,sold_at,bad_date,2023-02-29 10:00:00"),
+        (good.replace("P1", " ").into(), "5,product_id,required, "),
+        (format!("{good},more").into(), "5,,too_many_fields,"),
+        ("T9,O9".to_owned().into(), "5,,too_few_fields,"),
+        (good.replace("Toys", "To\0ys").into(), "5,,nul_byte,"),
+        (good.bytes().map(|byte| if byte == b'9' { 0xff } else { byte }).collect(), "5,,bad_encoding,"),
+        (good.replace("Toys", "\"Toys\"s").into(), "5,,bad_quote,"),
+        (good.replace("Toys", "\"Toys").into(), "5,,unclosed_quote,"),
+    ];
+    for (record, expected) in cases {
+        let project = with_broken(&record);
+        project.ok(&["ingest"]);
+        let found = project.staged("select line, column_name, code, value from rejects");
+        assert_eq!(found, [expected], "{}", String::from_utf8_lossy(&record));
+        assert_eq!(project.staged("select count(*), sum(revenue) from raw.sales"), ["6,63.0000"], "{expected}");
+        assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["7,6,1"]);
+        let listed = std::fs::read_to_string(project.path("data/raw/sales_1.errors.csv")).unwrap();
+        assert!(listed.contains(expected.split(',').nth(2).unwrap()), "{listed}");
+    }
+}
+
+#[test]
+fn decimals_and_integers_of_any_scale_stay_exact() {
+    let project = Project::new();
+    project.write("data/contracts/sales.toml", "files = \"data/raw/*.csv\"\nmax_rejects = 2\n[columns]\nk = { type = \"varchar\" }\nn = { type = \"integer\" }\nd = { type = \"decimal(38,2)\" }\n");
+    project.write(
+        "data/raw/a.csv",
+        "k,n,d\n007,7,123456789012345678901234567890123456.78\nx,2.7,1\ny,1,19.999\n é ,-2147483648,-0.01\n",
+    );
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select k, n, d from raw.sales order by _line"),
+        ["007,7,123456789012345678901234567890123456.78", "\" é \",-2147483648,-0.01"]
+            .map(|line| line.replace('"', ""))
+    );
+    assert_eq!(
+        project.staged("select line, column_name, code, value from rejects order by line"),
+        ["3,n,not_exact,2.7", "4,d,not_exact,19.999"]
+    );
+    assert_eq!(
+        project.staged("select column_name, total from ingest.control_totals order by 1"),
+        ["d,123456789012345678901234567890123456.77", "n,-2147483641"]
+    );
+}
+
+#[test]
+fn all_faults_of_one_record_are_reported_with_its_raw_text() {
+    let record = "T9,O9,never,C1,,P1,,Toys,South,Ulm,Ulm 1,many,cheap,10.50,1";
+    let project = with_broken(record.as_bytes());
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select column_name, code from rejects order by 1"),
+        ["quantity,not_a_number", "sold_at,bad_date", "unit_price,not_a_number"]
+    );
+    assert_eq!(project.staged("select distinct raw from rejects"), [format!("\"{record}\"")]);
+    assert_eq!(project.staged("select rejected from ingest.files"), ["1"]);
+    let listed = project.ok(&["rejects", "--code", "bad_date"]);
+    assert!(listed.stdout.contains("never") && !listed.stdout.contains("cheap,10"), "{}", listed.stdout);
+    assert!(project.ok(&["rejects", "--summary"]).stdout.contains("bad_date"));
+    assert!(project.fails(&["rejects", "--code", "bad_dates"]).contains("known: not_exact"));
+}
+
+#[test]
+fn lines_are_physical_also_behind_quoted_line_breaks() {
+    let project = Project::new();
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = 1");
+    let folded =
+        sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1").replace("Toys", "\"Toys,\n\"\"and\"\"\nmore\"");
+    project.sales(
+        "sales_1.csv",
+        &[
+            folded,
+            String::new(),
+            sale("T2", "O2", "nie", "C1", "P1", "1"),
+            sale("T3", "O3", "2024-01-01", "C1", "P1", "1"),
+        ],
+    );
+    project.edit("data/contracts/sales.toml", "\"%d/%m/%Y\"", "\"%Y-%m-%d\"");
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select line from rejects"), ["6"]);
+    assert_eq!(project.staged("select _line, length(category) from raw.sales order by 1"), ["2,16", "7,4"]);
+}
+
+#[test]
+fn refused_files_load_nothing_and_name_their_fault_and_the_others_are_loaded() {
+    let reordered = SALES_HEADER.replace("Transaction ID,Order ID", "Order ID,Transaction ID");
+    let cases: [(String, &str); 6] = [
+        (String::new(), "the file is empty"),
+        (format!("{SALES_HEADER}\n"), "a header and no records"),
+        (
+            format!("{}\n{}\n", SALES_HEADER.replace("Quantity", "Amount"), day(1).join("\n")),
+            "missing: \"Quantity\"; not in the contract: \"Amount\"",
+        ),
+        (format!("{SALES_HEADER},Extra\n{}\n", day(1).join("\n")), "not in the contract: \"Extra\""),
+        (format!("{reordered}\n{}\n", day(1).join("\n")), "the columns come in another order"),
+        (
+            format!("{SALES_HEADER}\n{}\nT,O\n", day(1).join("\n")),
+            "1 of 4 records are rejected, more than max_rejects = 5%",
+        ),
+    ];
+    for (content, expected) in cases {
+        let project = Project::new();
+        project.write("data/raw/sales_2.csv", &content);
+        project.sales("sales_3.csv", &day(3));
+        let error = project.fails(&["run"]);
+        assert!(error.contains("sales_2.csv") && error.contains(expected), "{error}");
+        assert_eq!(project.staged("select _file, count(*) from raw.sales group by 1"), ["data/raw/sales_3.csv,3"]);
+        assert!(
+            project.warehouse().query_opt("select from pg_namespace where nspname = 'mart'", &[]).unwrap().is_none(),
+            "pushed"
+        );
+        // Repaired, everything goes on.
+        project.sales("sales_2.csv", &day(2));
+        project.ok(&["run"]);
+        assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["6"]);
+        assert_eq!(project.staged("select count(*) from rejects"), ["0"]);
+    }
+}
+
+#[test]
+fn columns_may_come_in_any_order_where_the_contract_says_so() {
+    let project = Project::new();
+    project.write("data/contracts/sales.toml", "files = \"data/raw/*.csv\"\ncolumn_order = \"any\"\n[columns]\na = { type = \"integer\" }\nb = { header = \"B!\", type = \"varchar\" }\n");
+    project.write("data/raw/a.csv", "B!,a\nx,1\n");
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select a, b from raw.sales"), ["1,x"]);
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let project = Project::new();
+    assert!(project.fails(&["run"]).contains("no file matches \"data/raw/sales_*.csv\""));
+    assert!(project.fails(&["ingest", "data/raw/sales_9.csv"]).contains("cannot read data/raw/sales_9.csv"));
+    project.write("elsewhere.csv", "x\n");
+    assert!(
+        project
+            .fails(&["ingest", "elsewhere.csv"])
+            .contains("belongs to no contract; contracts and their files: sales")
+    );
+}
+
+#[test]
+fn a_file_is_read_once_replaced_when_it_changes_and_kept_when_it_is_archived() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(2));
+    assert!(project.ok(&["ingest"]).stdout.contains("2 files read"));
+    assert!(project.ok(&["ingest"]).stdout.contains("2 files unchanged, not read"));
+    project.sales("sales_2.csv", &day(2)[..1]);
+    let report = project.ok(&["ingest"]).stdout;
+    assert!(report.contains("1 file read, 1 file unchanged"), "{report}");
+    assert_eq!(
+        project.staged("select _file, count(*) from raw.sales group by 1 order by 1"),
+        ["data/raw/sales_1.csv,3", "data/raw/sales_2.csv,1"]
+    );
+    std::fs::remove_file(project.path("data/raw/sales_1.csv")).unwrap();
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select count(*) from raw.sales"), ["4"]);
+}
+
+#[test]
+fn a_replacement_that_is_refused_leaves_the_old_rows() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1));
+    project.ok(&["run"]);
+    project.write("data/raw/sales_1.csv", "");
+    for _ in 0..2 {
+        assert!(project.fails(&["run"]).contains("the file is empty"));
+    }
+    assert_eq!(project.staged("select count(*) from raw.sales"), ["3"]);
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["3"]);
+}
+
+#[test]
+fn the_same_content_under_two_names_counts_once_in_whatever_order_it_comes() {
+    let contents = |first: &str, second: &str| {
+        let project = Project::new();
+        project.sales(first, &day(1));
+        project.ok(&["ingest"]);
+        project.sales(second, &day(1));
+        let warned = project.ok(&["ingest"]).stderr;
+        assert!(warned.contains("has the same content as"), "{warned}");
+        project.staged("select _file, count(*) from raw.sales group by 1")
+    };
+    assert_eq!(contents("sales_1.csv", "sales_2.csv"), ["data/raw/sales_1.csv,3"]);
+    assert_eq!(contents("sales_2.csv", "sales_1.csv"), ["data/raw/sales_1.csv,3"]);
+}
+
+#[test]
+fn the_twin_of_a_file_takes_its_rows_over() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(1));
+    project.ok(&["ingest"]);
+    project.sales("sales_1.csv", &day(3));
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select _file, min(transaction_id) from raw.sales group by 1 order by 1"),
+        ["data/raw/sales_1.csv,T31", "data/raw/sales_2.csv,T11"]
+    );
+}
+
+#[test]
+fn forget_withdraws_a_file_and_nothing_else() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(2));
+    project.ok(&["run"]);
+    assert!(project.fails(&["forget", "data/raw/sales_3.csv"]).contains("did you mean data/raw/sales_"));
+    std::fs::remove_file(project.path("data/raw/sales_2.csv")).unwrap();
+    project.ok(&["forget", "data/raw/sales_2.csv"]);
+    let error = project.fails(&["run"]);
+    assert!(error.contains("would delete 3 of the 6 rows of mart.\"fact_sales\" (50.0 %"), "{error}");
+    project.ok(&["run", "--allow-deletes"]);
+    assert_eq!(project.pushed("select transaction_id from mart.fact_sales order by 1"), ["T11", "T12", "T13"]);
+}
+
+#[test]
+fn a_killed_ingest_leaves_the_file_not_ingested() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1));
+    project.killed_at("ingest.before_commit", &["ingest"]);
+    assert_eq!(project.staged("select count(*) from ingest.files"), ["0"]);
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select count(*) as n, sum(revenue) as r from mart.fact_sales"), ["3,31.5000"]);
+}
+
+#[test]
+fn a_changed_contract_reads_every_file_again_and_says_which_are_gone() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(2));
+    project.ok(&["ingest"]);
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"6%\"");
+    assert!(project.ok(&["ingest"]).stdout.contains("2 files unchanged"), "a limit is no change of meaning");
+    project.edit(
+        "data/contracts/sales.toml",
+        "type = \"decimal(18,4)\", required = true, min = \"0\"",
+        "type = \"decimal(18,5)\", required = true, min = \"0\"",
+    );
+    std::fs::rename(project.path("data/raw/sales_1.csv"), project.path("data/archived.csv")).unwrap();
+    let error = project.fails(&["ingest"]);
+    assert!(error.contains("1 of them are gone (first: data/raw/sales_1.csv)"), "{error}");
+    std::fs::rename(project.path("data/archived.csv"), project.path("data/raw/sales_1.csv")).unwrap();
+    assert!(project.ok(&["ingest"]).stdout.contains("2 files read"));
+    assert_eq!(
+        project.staged("select typeof(unit_price), count(*) from raw.sales group by 1"),
+        ["\"DECIMAL(18,5)\",6"]
+    );
+}
+
+#[test]
+fn many_rejects_and_rows_keep_their_order_over_many_blocks() {
+    let project = Project::new();
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"20%\"");
+    let records: Vec<String> = (0..10_000)
+        .map(|number| match number % 10 {
+            0 => format!("T{number},too few"),
+            _ => sale(&format!("T{number}"), "O1", "2024-01-01 10:00:00", "C1", "P1", "0.25"),
+        })
+        .collect();
+    project.sales("sales_1.csv", &records);
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["10000,9000,1000"]);
+    assert_eq!(
+        project.staged("select count(*), sum(revenue), count(distinct _line), min(_line), max(_line) from raw.sales"),
+        ["9000,2250.0000,9000,3,10001"]
+    );
+    assert_eq!(project.staged("select count(*) from raw.sales where transaction_id <> 'T' || (_line - 2)"), ["0"]);
+    assert_eq!(project.staged("select count(*), count(*) filter (where line % 10 = 2) from rejects"), ["1000,1000"]);
+}
+
+#[test]
+fn a_read_only_folder_does_not_stop_an_ingest() {
+    let project = with_broken(b"T9,O9");
+    let path = project.path("data/raw/sales_1.errors.csv");
+    // A folder in the way of the list of rejects: it cannot be written, whoever runs this.
+    std::fs::create_dir_all(path.join("full")).unwrap();
+    let warned = project.ok(&["ingest"]).stderr;
+    assert!(warned.contains("cannot write") && warned.contains("salesmart rejects"), "{warned}");
+    assert_eq!(project.staged("select count(*) from rejects"), ["1"]);
+}

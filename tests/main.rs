@@ -1,0 +1,18 @@
+//! One test binary: it drives the real program against a real, throw-away PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(missing_docs, reason = "tests are read by their names")]
+
+mod harness;
+
+mod cli;
+mod contracts;
+mod ingest;
+mod marts;
+mod online_retail;
+mod reader;
+mod sample;
+mod snapshots;
+mod staging;
+mod sync;
+mod transform;
+mod warehouse;
