@@ -67,7 +67,7 @@ fn dim_product_has_the_latest_stated_name_and_category() {
     expect(
         "select product_id = surrogate_key(product_code), product_id = 0, product_code, product_name, category from dim_product order by product_code nulls first",
         &[
-            ",true,,Unknown,Unknown",
+            "true,true,,Unknown,Unknown",
             "true,false,P1,Ball,Toys",
             "true,false,P2,Desk Lamp,Home",
             "true,false,P3,Mug,Home",
@@ -132,7 +132,7 @@ fn every_rfm_cell_has_the_segment_that_the_rules_say() {
         counted,
         [
             "About to Sleep,4",
-            "At Risk,22",
+            "At Risk,26",
             "Can't Lose,4",
             "Champions,8",
             "Hibernating,16",
@@ -140,7 +140,7 @@ fn every_rfm_cell_has_the_segment_that_the_rules_say() {
             "Loyal,22",
             "Need Attention,11",
             "New,5",
-            "Potential Loyalist,24",
+            "Potential Loyalist,20",
             "Promising,5",
         ]
     );

@@ -1,9 +1,9 @@
 //! Reaching the warehouse, and the private one.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::harness::{Cluster, Outcome, Project, sale};
@@ -179,41 +179,59 @@ fn killed_and_interrupted_programs_leave_no_server_that_blocks_the_next() {
     assert!(report.contains("committed as sync 1"), "{report}");
     assert_eq!(server(&project), None, "the next program stops {orphan}");
 
-    // Ctrl-C and SIGTERM while a shell is open.
-    for signal in ["INT", "TERM"] {
-        let mut shell = project
-            .command(&["psql", "--", "-c", "select pg_sleep(60)"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_for("the start of the server", || server(&project).is_some());
-        if signal == "TERM" {
-            Command::new("kill").args(["-s", signal, &shell.id().to_string()]).status().unwrap();
-        } else {
-            // psql gets the terminal's Ctrl-C as well; here it is its own end that ends the shell.
-            Command::new("pkill").args(["-s", "0", "-INT", "-P", &shell.id().to_string(), "psql"]).status().unwrap();
-            std::thread::sleep(Duration::from_millis(500));
-            Command::new("kill").args(["-s", "INT", &shell.id().to_string()]).status().unwrap();
-            Command::new("kill").args(["-s", "TERM", &shell.id().to_string()]).status().unwrap();
-        }
-        assert!(!shell.wait().unwrap().success());
-        wait_for("the stop of the server", || server(&project).is_none());
-    }
+    // SIGTERM while a shell is open.
+    let mut shell = sleeping_shell(&project);
+    wait_for("the start of the server", || server(&project).is_some());
+    kill("-TERM", &shell.id().to_string());
+    assert!(!shell.wait().unwrap().success());
+    wait_for("the stop of the server", || server(&project).is_none());
 
     // The server itself killed: its lock file names a process that is gone.
-    let mut shell = project
-        .command(&["psql", "--", "-c", "select pg_sleep(60)"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut shell = sleeping_shell(&project);
     wait_for("the start of the server", || server(&project).is_some());
     std::thread::sleep(Duration::from_millis(500));
-    Command::new("kill").args(["-KILL", &server(&project).unwrap()]).status().unwrap();
+    kill("-KILL", &server(&project).unwrap());
     assert!(!shell.wait().unwrap().success());
     let report = project.ok(&["run"]).stdout;
     assert!(report.contains("no row written"), "{report}");
+}
+
+fn sleeping_shell(project: &Project) -> Child {
+    let mut command = project.command(&["psql", "--", "-c", "select pg_sleep(60)"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn kill(signal: &str, pid: &str) {
+    assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+}
+
+#[test]
+fn an_interrupted_run_ends_at_once_and_leaves_the_server_to_others() {
+    let project = Project::embedded();
+    one_sale(&project);
+    project.ok(&["run"]);
+    let mut shell =
+        project.command(&["psql"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = shell.stdin.take().unwrap();
+    writeln!(stdin, "select pg_advisory_lock({});", salesmart::sync::ledger::LOCK).unwrap();
+    wait_for("the start of the server", || server(&project).is_some());
+    std::thread::sleep(Duration::from_millis(500));
+    project.sales("sales_2.csv", &[sale("T2", "O2", "2024-01-02 10:00:00", "C1", "P1", "10")]);
+    let mut run = project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("another sync is at work (psql"), "{line}");
+    kill("-INT", &run.id().to_string());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("interrupted: nothing half-done is kept"), "{line}");
+    assert!(server(&project).is_some(), "the shell still needs it");
+    drop(stdin);
+    assert!(shell.wait().unwrap().success());
+    assert_eq!(server(&project), None);
+    assert!(project.ok(&["run"]).stdout.contains("fact_sales                 1 inserted"));
 }
 
 #[test]

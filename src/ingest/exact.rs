@@ -234,10 +234,13 @@ impl Caster {
             Err(NotDecimal::Malformed) => return Err(Fault::new(Code::NotANumber, "this is not a number")),
             Err(NotDecimal::TooLong) => return Err(Fault::new(Code::OutOfRange, "more than 38 digits")),
         };
-        let (scale, limit) = match self.column.kind {
-            ColumnType::Integer => (0, i128::from(i32::MAX)),
-            ColumnType::Bigint => (0, i128::from(i64::MAX)),
-            ColumnType::Decimal(precision, scale) => (u32::from(scale), 10_i128.pow(u32::from(precision)) - 1),
+        let (scale, range) = match self.column.kind {
+            ColumnType::Integer => (0, i128::from(i32::MIN)..=i128::from(i32::MAX)),
+            ColumnType::Bigint => (0, i128::from(i64::MIN)..=i128::from(i64::MAX)),
+            ColumnType::Decimal(precision, scale) => {
+                let largest = 10_i128.pow(u32::from(precision)) - 1;
+                (u32::from(scale), -largest..=largest)
+            }
             _ => return Err(Fault::new(Code::NotANumber, "this column holds no numbers")),
         };
         let kind = || self.column.kind.sql();
@@ -249,7 +252,7 @@ impl Caster {
             let reason = format!("{} would drop the leading zero; if this is a code, declare varchar", kind());
             return Err(Fault::new(Code::NotExact, reason));
         }
-        let Some(number) = decimal.at_scale(scale).filter(|number| number.abs() <= limit) else {
+        let Some(number) = decimal.at_scale(scale).filter(|number| range.contains(number)) else {
             return Err(Fault::new(Code::OutOfRange, format!("too large for {}", kind())));
         };
         if let Some(min) = self.column.min.filter(|min| decimal < *min) {
@@ -439,6 +442,8 @@ mod tests {
         assert_eq!(code(&integer, "2.7"), Code::NotExact);
         assert_eq!(code(&integer, "007"), Code::NotExact);
         assert_eq!(code(&integer, "2147483648"), Code::OutOfRange);
+        assert_eq!(value(&integer, "-2147483648"), Value::Number(-2_147_483_648));
+        assert_eq!(code(&integer, "-2147483649"), Code::OutOfRange);
     }
 
     #[test]

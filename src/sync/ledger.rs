@@ -54,7 +54,8 @@ fn holder(client: &mut Client) -> Result<String> {
         "select application_name, usename::text, coalesce(host(client_addr), 'local'), backend_start::text
          from pg_locks join pg_stat_activity using (pid)
          where locktype = 'advisory' and granted and objsubid = 1
-           and classid::bigint = $1 and objid::bigint = $2",
+           and classid::bigint = $1 and objid::bigint = $2
+           and database = (select oid from pg_database where datname = current_database())",
         &[&(LOCK >> 32), &(LOCK & 0xffff_ffff)],
     )?;
     Ok(match row {

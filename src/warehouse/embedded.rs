@@ -108,14 +108,15 @@ impl Embedded {
                 paths.state.display()
             ))
         })?;
-        let port = match paths.running_port() {
-            Some(port) => port,
-            None => start_server(&paths, &files, owner)?,
-        };
         let user = lock_file(folder, "users.lock")?;
         user.lock_shared().context("cannot lock users.lock")?;
         let shared = Arc::new(Shared { paths, files, owner, user: Mutex::new(Some(user)) });
+        // Before the start, so that a signal in the middle of it finds somebody who stops the server again.
         stop_on_signals(Arc::clone(&shared))?;
+        let port = match shared.paths.running_port() {
+            Some(port) => port,
+            None => start_server(&shared.paths, &shared.files, owner)?,
+        };
         drop(starting);
 
         let embedded = Self { shared, port, password: password.trim().to_owned() };
