@@ -34,6 +34,31 @@ macro_rules! fail {
     };
 }
 
+/// Puts a [`Failure`] in front of errors that any step can meet: a full disk, a lost connection, a refusal of the
+/// server.
+pub fn recognise(error: anyhow::Error) -> anyhow::Error {
+    if is_failure(&error) {
+        return error;
+    }
+    let says = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
+    if says("No space left on device") {
+        return error.context(Failure::new("the disk is full; make room and run again, nothing is lost"));
+    }
+    let server_error = error.chain().find_map(|cause| cause.downcast_ref::<postgres::Error>());
+    // Classes 08 (connection) and 57P (the server is going away).
+    let is_lost = |cause: &postgres::Error| {
+        cause.code().is_none_or(|code| code.code().starts_with("08") || code.code().starts_with("57P"))
+    };
+    match server_error.map(is_lost) {
+        Some(true) => error.context(Failure::new(
+            "the connection to PostgreSQL was lost; run again: the ledger shows whether the sync was committed, and only what is \
+             missing is pushed",
+        )),
+        Some(false) => error.context(Failure::new("PostgreSQL refused a statement, so nothing was changed there")),
+        None => error,
+    }
+}
+
 /// 1 for a foreseen failure, 2 for anything else.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match is_failure(error) {

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     match cli::run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let error = failure::recognise(error);
             failure::report(&error, args.global.log_format);
             ExitCode::from(failure::exit_code(&error))
         }

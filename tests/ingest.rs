@@ -206,6 +206,10 @@ fn a_replacement_that_is_refused_leaves_the_old_rows() {
     }
     assert_eq!(project.staged("select count(*) from raw.sales"), ["3"]);
     assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["3"]);
+    // The old content put back is sound again.
+    project.sales("sales_1.csv", &day(1));
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    assert!(project.ok(&["run"]).stdout.contains("1 file unchanged"));
 }
 
 #[test]

@@ -124,6 +124,35 @@ fn server_programs_that_are_missing_or_too_old_are_explained() {
     );
 }
 
+#[test]
+fn a_connection_cut_in_mid_sync_changes_nothing_and_the_next_run_goes_on() {
+    let project = Project::new();
+    one_sale(&project);
+    project.ok(&["run"]);
+    project.sales("sales_2.csv", &[sale("T2", "O2", "2024-01-02 10:00:00", "C1", "P1", "10")]);
+    // Holds the table, so that the sync waits in the middle of its transaction.
+    let mut other = project.warehouse();
+    other.batch_execute("begin; lock table mart.fact_sales").unwrap();
+    let mut run = project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut admin = project.warehouse();
+    let find = "select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    wait_for("the sync", || admin.query_opt(find, &[]).unwrap().is_some());
+    let cut: bool = admin.query_one(&format!("select pg_terminate_backend(({find}))"), &[]).unwrap().get(0);
+    assert!(cut);
+    assert_eq!(run.wait().unwrap().code(), Some(1));
+    let mut stderr = String::new();
+    run.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(
+        stderr.contains("the connection to PostgreSQL was lost; run again")
+            && stderr.contains("terminating connection"),
+        "{stderr}"
+    );
+    other.batch_execute("rollback").unwrap();
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["1"]);
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["2"]);
+}
+
 /// The process id of the private server, if it runs.
 fn server(project: &Project) -> Option<String> {
     let text = std::fs::read_to_string(project.path("data/postgres/cluster/postmaster.pid")).ok()?;

@@ -38,6 +38,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     summary::print(&mut warehouse.connect()?, console)?;
     let dir = args.dir.display();
     console.heading("Look at it");
+    if let Some(folder) = off_path() {
+        console.say(&format!("  export PATH=\"{}:$PATH\"", folder.display()));
+    }
     console.say(&format!(
         "  cd {dir}\n  \
          salesmart show fact_sales                      rows of a model\n  \
@@ -48,4 +51,11 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
          salesmart run                                  the daily job; put files into data/raw first"
     ));
     Ok(())
+}
+
+/// The folder of this program, if the shell would not find it there.
+fn off_path() -> Option<PathBuf> {
+    let folder = std::env::current_exe().ok()?.parent()?.to_owned();
+    let path = std::env::var_os("PATH")?;
+    (!std::env::split_paths(&path).any(|known| known == folder)).then_some(folder)
 }

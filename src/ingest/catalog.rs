@@ -1,5 +1,6 @@
 //! Which files belong to a contract, and which of them need reading.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -75,6 +76,18 @@ pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known
         |row| Ok(Known { content_hash: row.get(0)?, stat_signature: row.get(1)?, outcome: row.get(2)? }),
     );
     Ok(found.optional()?)
+}
+
+/// What is known of the files of a source, by name: one look for the many files that are as before. A file whose
+/// last content was refused is left out: whatever it holds now is read again.
+pub fn known_files(conn: &Connection, source: &str) -> Result<HashMap<String, Known>> {
+    let mut statement = conn.prepare(
+        "select file, content_hash, stat_signature, outcome from ingest.files where source = ? and reason is null",
+    )?;
+    let rows = statement.query_map([source], |row| {
+        Ok((row.get(0)?, Known { content_hash: row.get(1)?, stat_signature: row.get(2)?, outcome: row.get(3)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Remembers that a file's content was looked at under this signature.

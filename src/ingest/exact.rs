@@ -297,7 +297,7 @@ impl Caster {
             ColumnType::Date => {
                 Ok(Value::Date(moment.date().signed_duration_since(NaiveDate::default()).num_days() as i32))
             }
-            _ if moment.and_utc().timestamp_subsec_nanos() % 1000 != 0 => {
+            _ if !moment.and_utc().timestamp_subsec_nanos().is_multiple_of(1000) => {
                 Err(Fault::new(Code::NotExact, "timestamp would lose digits below the microsecond"))
             }
             _ => Ok(Value::Timestamp(moment.and_utc().timestamp_micros())),

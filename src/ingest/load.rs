@@ -10,7 +10,7 @@ use duckdb::{Connection, params};
 use indicatif::ProgressBar;
 
 use super::batch::Typer;
-use super::catalog::{self, SourceFile};
+use super::catalog::{self, Known, SourceFile};
 use super::contract::{ColumnOrder, Contract};
 use super::feed::{self, Job, Outcome};
 use super::reader::RecordReader;
@@ -65,8 +65,9 @@ pub fn run(
             files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
         let bar = console.byte_bar(bytes, &contract.source);
         let mut report = Report::default();
+        let known = catalog::known_files(staging.conn(), &contract.source)?;
         for file in &files {
-            one_file(staging, contract, file, &bar, console, &mut report)?;
+            one_file(staging, contract, file, known.get(&file.name), &bar, console, &mut report)?;
         }
         bar.finish_and_clear();
         say(contract, &report, started.elapsed(), console);
@@ -104,7 +105,8 @@ fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Consol
         parts.push(format!("{} records rejected", grouped(report.rejected)));
     }
     if !report.refused.is_empty() {
-        parts.push(format!("{} files refused", report.refused.len()));
+        let files = if report.refused.len() == 1 { "file" } else { "files" };
+        parts.push(format!("{} {files} refused", report.refused.len()));
     }
     let rows = report.records - report.rejected;
     console.step(&Step {
@@ -181,6 +183,7 @@ fn one_file(
     staging: &Staging,
     contract: &Contract,
     file: &SourceFile,
+    known: Option<&Known>,
     bar: &ProgressBar,
     console: &Console,
     report: &mut Report,
@@ -192,8 +195,7 @@ fn one_file(
         Err(error) => fail!("cannot read {}: {error}", file.path.display()),
     };
     let signature = catalog::stat_signature(&metadata);
-    let known = catalog::known(conn, source, &file.name)?.filter(|known| known.outcome != "refused");
-    if let Some(known) = &known {
+    if let Some(known) = known {
         let same_stat = signature.is_some() && known.stat_signature == signature;
         if same_stat {
             bar.inc(metadata.len());
