@@ -35,6 +35,9 @@ endif
 
 CARGO := cargo
 BUILD := --release --locked $(FEATURES)
+INSTA := PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --release --test-runner cargo-test --no-quiet
+# Such as TEST_ARGS="sync::" for the tests of one module.
+TEST_ARGS ?= --test-threads=2
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
 .PHONY: help build demo test check fmt clippy snapshots duckdb postgres tools dist clean
@@ -51,7 +54,8 @@ demo: postgres build ## load the sample into a private PostgreSQL and show what 
 	$(SALESMART) demo --dir demo
 
 test: postgres $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
-	PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --unreferenced=reject --check $(BUILD) -- --test-threads=2
+	$(CARGO) build $(BUILD) --tests
+	$(INSTA) --check --unreferenced=reject $(FEATURES) -- $(TEST_ARGS)
 
 check: fmt clippy test ## everything CI wants
 
@@ -62,7 +66,7 @@ clippy: $(NEEDS_LIBRARY) ## lints, warnings are errors
 	$(CARGO) clippy $(BUILD) --all-targets -- -D warnings
 
 snapshots: postgres $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
-	PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --unreferenced=delete --accept $(BUILD) -- --test-threads=2
+	$(INSTA) --accept --unreferenced=delete $(FEATURES) -- $(TEST_ARGS)
 
 duckdb: ## fetch the official DuckDB library
 	@echo "== fetching the DuckDB $(DUCKDB_VERSION) library ($(OS)-$(ARCH)) from npm"

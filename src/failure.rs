@@ -40,8 +40,7 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
     if is_failure(&error) {
         return error;
     }
-    let says = |text: &str| error.chain().any(|cause| cause.to_string().contains(text));
-    if says("No space left on device") {
+    if error.chain().any(|cause| is_disk_full(&cause.to_string())) {
         return error.context(Failure::new("the disk is full; make room and run again, nothing is lost"));
     }
     let server_error = error.chain().find_map(|cause| cause.downcast_ref::<postgres::Error>());
@@ -59,6 +58,11 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
+/// Does a message of DuckDB or the system say that the disk is full?
+pub fn is_disk_full(message: &str) -> bool {
+    message.contains("No space left on device")
+}
+
 /// 1 for a foreseen failure, 2 for anything else.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match is_failure(error) {
@@ -68,7 +72,8 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn is_failure(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Failure>())
+    // `is` also finds a failure that was put in front as context; the chain shows such a one under another type.
+    error.is::<Failure>() || error.chain().any(|cause| cause.is::<Failure>())
 }
 
 /// Prints an error once, to standard error: as text, or as one JSON line.

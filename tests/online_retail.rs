@@ -68,8 +68,11 @@ fn equals_reference(project: &Project, reference: &Value) {
             expected["products"],
             expected["customers"]
         );
-        assert_eq!(project.staged(&format!("{figures} from fact_sales where {condition}")), [expected.clone()]);
-        assert_eq!(project.pushed(&format!("{figures} from mart.fact_sales where {condition}")), [expected]);
+        assert_eq!(
+            project.staged(&format!("{figures} from fact_sales where {condition}")),
+            std::slice::from_ref(&expected)
+        );
+        assert_eq!(project.pushed(&format!("{figures} from mart.fact_sales where {condition}")), [expected.as_str()]);
     }
 
     let months: Vec<String> = reference["clean_revenue_by_month"]

@@ -139,9 +139,9 @@ fn a_connection_cut_in_mid_sync_changes_nothing_and_the_next_run_goes_on() {
     wait_for("the sync", || admin.query_opt(find, &[]).unwrap().is_some());
     let cut: bool = admin.query_one(&format!("select pg_terminate_backend(({find}))"), &[]).unwrap().get(0);
     assert!(cut);
-    assert_eq!(run.wait().unwrap().code(), Some(1));
     let mut stderr = String::new();
     run.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(1), "{stderr}");
     assert!(
         stderr.contains("the connection to PostgreSQL was lost; run again")
             && stderr.contains("terminating connection"),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use duckdb::Connection;
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, is_disk_full};
 use crate::toml_file::line_of;
 
 /// A table that a query names and does not define itself.
@@ -89,6 +89,10 @@ fn walk(node: &Value, scope: &mut Vec<String>, sql: &str, found: &mut Vec<Refere
 /// A DuckDB error about a statement that starts with the file's text, as `file:line: message`.
 pub fn explain(path: &Path, error: &duckdb::Error) -> anyhow::Error {
     let message = error.to_string();
+    if is_disk_full(&message) {
+        // No fault of the model.
+        return anyhow::anyhow!(message).context(format!("cannot build {}", path.display()));
+    }
     let line = message
         .split_once("LINE ")
         .and_then(|(_, rest)| rest.split(':').next())
