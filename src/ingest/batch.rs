@@ -12,7 +12,8 @@ use duckdb::arrow::datatypes::{DataType, Field, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::contract::{ColumnType, Contract};
-use super::exact::{Caster, Code, Fault, Value};
+use super::exact::{Caster, Value};
+use super::fault::{Code, Fault};
 use super::fields;
 use super::reader::{Block, Record};
 use super::rejects::Reject;

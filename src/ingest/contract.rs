@@ -7,7 +7,8 @@ use anyhow::Result;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::exact::{self, Decimal};
+use super::decimal::Decimal;
+use super::exact;
 use crate::{fail, hash, toml_file};
 
 /// A checked contract.

@@ -2,77 +2,10 @@
 
 use chrono::format::{Item, Parsed, StrftimeItems};
 use chrono::{Datelike, NaiveDate, NaiveDateTime};
-use serde::Serialize;
 
 use super::contract::{Column, ColumnType};
-
-/// Why a field or a record was refused. The names stand in `rejects.code`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Code {
-    /// A number, but not without loss in this type: `19.999` in `decimal(…,2)`, `2.7` in `integer`.
-    NotExact,
-    /// Not a number at all.
-    NotANumber,
-    /// Not a day or moment in any declared format, or one that does not exist.
-    BadDate,
-    /// Not a truth value.
-    BadBoolean,
-    /// Outside `min`/`max`, or too large for the type.
-    OutOfRange,
-    /// Absent where a value is required.
-    Required,
-    /// More fields than the header.
-    TooManyFields,
-    /// Fewer fields than the header.
-    TooFewFields,
-    /// Bytes that are not in the declared encoding.
-    BadEncoding,
-    /// A NUL byte.
-    NulByte,
-    /// Text after a closing quote.
-    BadQuote,
-    /// A quote that is never closed.
-    UnclosedQuote,
-    /// A record longer than the reader holds.
-    RecordTooLong,
-}
-
-impl Code {
-    /// The name in `rejects.code`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotExact => "not_exact",
-            Self::NotANumber => "not_a_number",
-            Self::BadDate => "bad_date",
-            Self::BadBoolean => "bad_boolean",
-            Self::OutOfRange => "out_of_range",
-            Self::Required => "required",
-            Self::TooManyFields => "too_many_fields",
-            Self::TooFewFields => "too_few_fields",
-            Self::BadEncoding => "bad_encoding",
-            Self::NulByte => "nul_byte",
-            Self::BadQuote => "bad_quote",
-            Self::UnclosedQuote => "unclosed_quote",
-            Self::RecordTooLong => "record_too_long",
-        }
-    }
-}
-
-/// One thing wrong with a field or a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// What kind of fault.
-    pub code: Code,
-    /// In words, for the person who repairs the file.
-    pub reason: String,
-}
-
-impl Fault {
-    /// A fault in words.
-    pub fn new(code: Code, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
-    }
-}
+use super::decimal::{Decimal, NotDecimal};
+use super::fault::{Code, Fault};
 
 /// A cast value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,92 +23,6 @@ pub enum Value<'a> {
     /// Truth value.
     Boolean(bool),
 }
-
-/// A decimal number, exactly: `mantissa / 10^scale`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Decimal {
-    mantissa: i128,
-    scale: u32,
-}
-
-/// Why a text is not a [`Decimal`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotDecimal {
-    /// It is no number.
-    Malformed,
-    /// It has more than 38 significant digits.
-    TooLong,
-}
-
-impl Decimal {
-    /// Reads an optional sign, digits, and an optional fraction behind `mark`. No exponent, no grouping: such
-    /// spellings are guesses unless a contract declares them.
-    pub fn parse(text: &[u8], mark: u8) -> Result<Self, NotDecimal> {
-        let (negative, digits) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            rest => (false, rest),
-        };
-        let (whole, fraction) = match digits.iter().position(|byte| *byte == mark) {
-            Some(at) => (&digits[..at], &digits[at + 1..]),
-            None => (digits, &digits[..0]),
-        };
-        if whole.is_empty() && fraction.is_empty() {
-            return Err(NotDecimal::Malformed);
-        }
-        let zeros = fraction.iter().rev().take_while(|byte| **byte == b'0').count();
-        let fraction = match fraction.iter().all(u8::is_ascii_digit) {
-            true => &fraction[..fraction.len() - zeros],
-            false => return Err(NotDecimal::Malformed),
-        };
-        let mut mantissa: i128 = 0;
-        for byte in whole.iter().chain(fraction) {
-            if !byte.is_ascii_digit() {
-                return Err(NotDecimal::Malformed);
-            }
-            mantissa = mantissa
-                .checked_mul(10)
-                .and_then(|shifted| shifted.checked_add(i128::from(byte - b'0')))
-                .filter(|value| *value < TEN_TO_38)
-                .ok_or(NotDecimal::TooLong)?;
-        }
-        let scale = u32::try_from(fraction.len()).map_err(|_| NotDecimal::TooLong)?;
-        Ok(Self { mantissa: if negative { -mantissa } else { mantissa }, scale })
-    }
-
-    /// The number times ten to `scale`; `None` if digits would be lost, or if it does not fit.
-    fn at_scale(self, scale: u32) -> Option<i128> {
-        let missing = scale.checked_sub(self.scale)?;
-        self.mantissa.checked_mul(10_i128.checked_pow(missing)?)
-    }
-}
-
-impl PartialOrd for Decimal {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        let scale = self.scale.max(other.scale);
-        match (self.at_scale(scale), other.at_scale(scale)) {
-            (Some(a), Some(b)) => Some(a.cmp(&b)),
-            // One of them overflows at the common scale, so it is the larger in magnitude.
-            (None, Some(_)) => Some(self.mantissa.cmp(&0)),
-            (Some(_), None) => Some(0.cmp(&other.mantissa)),
-            (None, None) => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Decimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let digits = format!("{:0>width$}", self.mantissa.unsigned_abs(), width = self.scale as usize + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - self.scale as usize);
-        let sign = if self.mantissa < 0 { "-" } else { "" };
-        match fraction {
-            "" => write!(f, "{sign}{whole}"),
-            fraction => write!(f, "{sign}{whole}.{fraction}"),
-        }
-    }
-}
-
-const TEN_TO_38: i128 = 10_i128.pow(38);
 
 /// Casts the fields of one column; its formats are parsed once.
 pub struct Caster {
@@ -244,7 +91,7 @@ impl Caster {
             _ => return Err(Fault::new(Code::NotANumber, "this column holds no numbers")),
         };
         let kind = || self.column.kind.sql();
-        if decimal.scale > scale {
+        if decimal.scale() > scale {
             return Err(Fault::new(Code::NotExact, format!("{} would lose digits of it", kind())));
         }
         let unsigned = text.trim_start_matches(['-', '+']).as_bytes();
@@ -430,7 +277,7 @@ mod tests {
         assert_eq!(code(&money, "99999999999.99"), Code::OutOfRange);
         assert_eq!(code(&money, &"9".repeat(60)), Code::OutOfRange);
         let widest = column(ColumnType::Decimal(38, 0), &[]);
-        assert_eq!(value(&widest, &"9".repeat(38)), Value::Number(TEN_TO_38 - 1));
+        assert_eq!(value(&widest, &"9".repeat(38)), Value::Number(10_i128.pow(38) - 1));
     }
 
     #[test]

@@ -11,10 +11,10 @@ use indicatif::ProgressBar;
 
 use super::batch::Typer;
 use super::catalog::{self, Known, SourceFile};
-use super::contract::{ColumnOrder, Contract};
+use super::contract::Contract;
 use super::feed::{self, Job, Outcome};
 use super::reader::RecordReader;
-use super::{fields, rejects};
+use super::{header, rejects};
 use crate::config::Config;
 use crate::console::{Console, Step, grouped};
 use crate::failpoint;
@@ -285,7 +285,8 @@ fn load(staging: &Staging, contract: &Contract, facts: &Facts<'_>, bar: &Progres
     let input: Box<dyn Read + Send> = Box::new(bar.wrap_read(opened));
     let mut reader = RecordReader::new(input, contract.delimiter, contract.quote)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    let places = header_places(contract, &mut reader, facts.bytes)?;
+    let header = reader.block(1).with_context(|| format!("cannot read {}", path.display()))?;
+    let places = header::places(contract, header.records().next()).map_err(Problem::refused)?;
     let job = Job::new(reader, Typer::new(contract, &places));
 
     // A refusal has to undo the insert, so it travels through the transaction as an error.
@@ -326,70 +327,6 @@ fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
             contract.max_rejects
         )
     })
-}
-
-/// Reads the header and finds the contract's columns in it.
-fn header_places(
-    contract: &Contract,
-    reader: &mut RecordReader<Box<dyn Read + Send>>,
-    bytes: u64,
-) -> Result<Vec<usize>, Problem> {
-    let block = reader.block(1)?;
-    let Some(header) = block.records().next() else {
-        let what = if bytes == 0 { "the file is empty" } else { "the file has no header" };
-        return Err(Problem::refused(format!("{what}; expected a header with {} columns", contract.columns.len())));
-    };
-    if let Some(fault) = header.fault {
-        return Err(Problem::refused(format!("line {}: the header cannot be read: {}", header.line, fault.reason)));
-    }
-    let Ok(text) = std::str::from_utf8(header.bytes) else {
-        return Err(Problem::refused(format!("line {}: the header is not UTF-8", header.line)));
-    };
-    let mut split = Vec::new();
-    fields::split(text.as_bytes(), contract.delimiter, contract.quote, &mut split);
-    let found: Vec<&str> = split.iter().map(|field| std::str::from_utf8(field).unwrap_or_default().trim()).collect();
-    let mut places = Vec::with_capacity(contract.columns.len());
-    let mut missing = Vec::new();
-    for column in &contract.columns {
-        match found.iter().position(|name| *name == column.header) {
-            Some(place) => places.push(place),
-            None => missing.push(column.header.as_str()),
-        }
-    }
-    let expected: Vec<&str> = contract.columns.iter().map(|column| column.header.as_str()).collect();
-    let extra: Vec<&str> = found
-        .iter()
-        .enumerate()
-        .filter(|(place, name)| !expected.contains(name) || found[..*place].contains(name))
-        .map(|(_, name)| *name)
-        .collect();
-    let mut drift = Vec::new();
-    if !missing.is_empty() {
-        drift.push(format!("missing: {}", quoted(&missing)));
-    }
-    if !extra.is_empty() {
-        drift.push(format!("not in the contract: {}", quoted(&extra)));
-    }
-    if drift.is_empty() && contract.column_order == ColumnOrder::Declared && found != expected {
-        drift.push(format!(
-            "the columns come in another order: {}; allow it with column_order = \"any\"",
-            quoted(&found)
-        ));
-    }
-    match drift.is_empty() {
-        true => Ok(places),
-        false => Err(Problem::refused(format!(
-            "line {}: the header does not match the contract {}; {}; expected: {}",
-            header.line,
-            contract.path.display(),
-            drift.join("; "),
-            quoted(&expected)
-        ))),
-    }
-}
-
-fn quoted(names: &[&str]) -> String {
-    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// A file that is still being written must not be loaded half.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use super::exact::{Code, Fault};
+use super::fault::{Code, Fault};
 
 /// A record longer than this is rejected. It bounds memory: the reader never holds more than this and a block.
 pub const MAX_RECORD_BYTES: usize = 8 << 20;

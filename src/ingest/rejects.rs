@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use duckdb::{Connection, params};
 
-use super::exact::Fault;
+use super::fault::{Code, Fault};
 use super::reader::Record;
 use crate::failure::Failure;
 use crate::render::Table;
@@ -174,23 +174,7 @@ pub fn summary(staging: &Staging) -> Result<Table> {
 
 /// Refuses a code that no reject can have.
 pub fn check_code(code: &str) -> Result<()> {
-    use super::exact::Code::*;
-    let known = [
-        NotExact,
-        NotANumber,
-        BadDate,
-        BadBoolean,
-        OutOfRange,
-        Required,
-        TooManyFields,
-        TooFewFields,
-        BadEncoding,
-        NulByte,
-        BadQuote,
-        UnclosedQuote,
-        RecordTooLong,
-    ]
-    .map(super::exact::Code::name);
+    let known = Code::ALL.map(Code::name);
     match known.contains(&code) {
         true => Ok(()),
         false => Err(Failure::new(format!("there is no reject code `{code}`; known: {}", known.join(", "))).into()),
