@@ -96,15 +96,17 @@ pub fn run(conn: &Connection, models: &Models, run_id: &str) -> Result<Report> {
     Ok(report)
 }
 
-/// Counts the rows of a check's query and keeps the first ones.
+/// Counts the rows of a check's query and keeps the first ones. As a view, so that the file may end in a comment.
 fn offending(conn: &Connection, sql: &str) -> Result<(u64, Table, Duration), duckdb::Error> {
     let started = Instant::now();
-    let count: u64 = conn.query_row(&format!("select count(*) from ({sql}\n) as offending"), [], |row| row.get(0))?;
+    conn.execute_batch(&format!("create or replace temporary view offending_rows as {sql}"))?;
+    let count: u64 = conn.query_row("select count(*) from temp.offending_rows", [], |row| row.get(0))?;
     let sample = match count {
         0 => Table::default(),
-        _ => Table::query(conn, &format!("select * from ({sql}\n) as offending limit {SAMPLE}"))
+        _ => Table::query(conn, &format!("select * from temp.offending_rows limit {SAMPLE}"))
             .map_err(|error| duckdb::Error::InvalidParameterName(error.to_string()))?,
     };
+    conn.execute_batch("drop view temp.offending_rows")?;
     Ok((count, sample, started.elapsed()))
 }
 

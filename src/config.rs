@@ -92,7 +92,8 @@ impl fmt::Display for SecretUrl {
 /// `user@host:port/database` of a driver configuration: everything but the password.
 pub fn describe(config: &postgres::Config) -> String {
     let host = match config.get_hosts().first() {
-        Some(postgres::config::Host::Tcp(name)) => name.clone(),
+        // An unescaped @ in a password leaves its rest before the host.
+        Some(postgres::config::Host::Tcp(name)) => name.rsplit('@').next().unwrap_or_default().to_owned(),
         #[cfg(unix)]
         Some(postgres::config::Host::Unix(path)) => path.display().to_string(),
         None => "localhost".to_owned(),
@@ -188,8 +189,8 @@ impl Config {
             fail!("{}: sync.max_delete_pct is a percentage from 0 to 100, not {max_delete_pct}", path.display());
         }
         let threads = overrides.threads.or(profile.staging.threads).or(file.staging.threads);
-        if threads == Some(0) {
-            fail!("threads must be at least 1 (from --threads or staging.threads in {})", path.display());
+        if threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
+            fail!("threads must be from 1 to 1024 (from --threads or staging.threads in {})", path.display());
         }
         let url_env = profile.warehouse.database_url_env.or(file.warehouse.database_url_env);
         let embedded_dir = profile.warehouse.embedded_dir.or(file.warehouse.embedded_dir);

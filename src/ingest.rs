@@ -4,7 +4,7 @@
 //! [`contract`] says what a source looks like and [`header`] finds its columns in a file. [`reader`] cuts bytes
 //! into records with exact line numbers, [`fields`] a record into fields. [`exact`] casts ([`decimal`] for numbers,
 //! [`fault`] for what can be wrong), [`batch`] makes typed batches of accepted rows, [`feed`] hands them to DuckDB,
-//! [`rejects`] keeps what was refused. [`catalog`] decides which files need reading, [`load`] does one file in one
+//! [`rejects`] keeps what was refused. [`expand`] finds files, [`catalog`] decides which need reading, [`load`] does one file in one
 //! transaction, [`forget`] takes one out again.
 
 pub mod batch;
@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod contract;
 pub mod decimal;
 pub mod exact;
+pub mod expand;
 pub mod fault;
 pub mod feed;
 pub mod fields;

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use salesmart::warehouse::embedded;
 use salesmart::{cli, failure};
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
-    match cli::run(&args) {
+    let result = cli::run(&args);
+    embedded::yield_to_interrupt();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let error = failure::recognise(error);

@@ -189,6 +189,10 @@ fn model(path: &Path, layer: Layer) -> Result<Model> {
         None => Vec::new(),
     };
     let partition = header.take("partition").map(|(_, column)| column);
+    let name = stem(path)?;
+    if name == "rejects" || name.ends_with("__next") {
+        fail!("{}: the name {name} is used by salesmart itself; choose another", path.display());
+    }
     if layer == Layer::Mart && key.is_empty() {
         fail!(
             "{}:1: a mart needs a key, by which its rows are pushed; say in the header which columns make a row unique: -- key: column, column",
@@ -202,7 +206,7 @@ fn model(path: &Path, layer: Layer) -> Result<Model> {
         );
     }
     Ok(Model {
-        name: stem(path)?,
+        name,
         path: path.to_owned(),
         layer,
         materialized,

@@ -13,7 +13,7 @@ use crate::ingest::contract::Contract;
 use crate::ingest::load;
 use crate::model::Models;
 use crate::staging::Staging;
-use crate::sync::push::{self, Deletes};
+use crate::sync::push;
 use crate::transform::build;
 use crate::warehouse::{Warehouse, migrate};
 
@@ -80,23 +80,26 @@ impl<'a> Project<'a> {
     }
 
     /// Pushes the delta.
-    pub fn sync(&self, warehouse: &Warehouse, deletes: Deletes) -> Result<push::Report> {
+    pub fn sync(&self, warehouse: &Warehouse, options: push::Options) -> Result<push::Report> {
         let mut client = warehouse.connect()?;
+        let mut options = options;
         for applied in migrate::run(&mut client, &self.config.root.join("sql/postgres/migrations"))? {
             self.console.say(&format!("        migrated the warehouse: {applied}"));
+            // It may have emptied or changed a table.
+            options.compare = true;
         }
-        push::run(self.config, &self.staging, &mut client, &self.models, deletes, self.console)
+        push::run(self.config, &self.staging, &mut client, &self.models, options, self.console)
     }
 }
 
 /// Ingest, build, check, sync: the scheduled job.
-pub fn run(config: &Config, options: &build::Options, deletes: Deletes, console: &Console) -> Result<()> {
+pub fn run(config: &Config, options: &build::Options, sync: push::Options, console: &Console) -> Result<()> {
     let project = Project::open(config, console)?;
     let mut timing = Timing::default();
     timing.measure("ingest", || project.ingest())?;
     timing.measure("build and check", || project.build(options))?;
     let warehouse = timing.measure("connect", || Warehouse::open(config, console))?;
-    timing.measure("sync", || project.sync(&warehouse, deletes))?;
+    timing.measure("sync", || project.sync(&warehouse, sync))?;
     console.say(&format!("done    {} in {timing}", warehouse.describe()));
     Ok(())
 }

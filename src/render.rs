@@ -4,7 +4,9 @@ use std::io::Write;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
-use duckdb::arrow::datatypes::DataType;
+use duckdb::arrow::array::{ArrayRef, AsArray};
+use duckdb::arrow::datatypes::{DataType, TimestampMicrosecondType};
+use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::arrow::util::display::{ArrayFormatter, FormatOptions};
 use duckdb::{Connection, Params};
 
@@ -53,6 +55,7 @@ impl Table {
             .with_datetime_format(Some("%Y-%m-%d %H:%M:%S%.f"));
         let mut rows = Vec::new();
         for batch in result {
+            let batch = zones_as_offsets(batch)?;
             let formatters = batch
                 .columns()
                 .iter()
@@ -137,6 +140,30 @@ impl std::fmt::Display for Table {
         let drawn = table.to_string();
         let lines: Vec<&str> = drawn.lines().map(str::trim_end).collect();
         f.write_str(&lines.join("\n"))
+    }
+}
+
+/// Moments with a zone by name, which the formatter does not know, as moments with an offset: the same moment.
+fn zones_as_offsets(batch: RecordBatch) -> Result<RecordBatch> {
+    let zoned = |kind: &DataType| matches!(kind, DataType::Timestamp(_, Some(_)));
+    let columns = batch.columns().iter().map(|column| match column.data_type() {
+        DataType::Timestamp(_, Some(_)) => {
+            let utc = column.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("+00:00");
+            std::sync::Arc::new(utc) as ArrayRef
+        }
+        _ => std::sync::Arc::clone(column),
+    });
+    match batch.schema().fields().iter().any(|field| zoned(field.data_type())) {
+        true => Ok(RecordBatch::try_from_iter_with_nullable(
+            batch
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .zip(columns)
+                .map(|(name, column)| (name, column, true)),
+        )?),
+        false => Ok(batch),
     }
 }
 

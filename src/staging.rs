@@ -15,8 +15,8 @@ const LAYOUT: i64 = 1;
 
 /// The schemas and bookkeeping tables, and the macro that models use for surrogate keys.
 ///
-/// `surrogate_key` is the upper 63 bits of the md5 of the natural key: stable across versions and
-/// machines, unlike `hash()`. NULL is the unknown member, 0.
+/// `surrogate_key` is the first 63 bits of the md5 of the natural key: stable across versions, machines and
+/// databases, unlike `hash()` and `md5_number()`, whose order of bytes is DuckDB's own. NULL is the unknown member, 0.
 const LAYOUT_SQL: &str = "
 create schema if not exists raw;
 create schema if not exists ingest;
@@ -31,6 +31,7 @@ create table if not exists ingest.files (
     stat_signature varchar, same_as varchar, outcome varchar not null, reason varchar,
     bytes bigint not null, records bigint not null, accepted bigint not null, rejected bigint not null,
     primary key (source, file));
+create table if not exists ingest.expected (source varchar not null, file varchar not null);
 create table if not exists ingest.control_totals (
     source varchar not null, file varchar not null, column_name varchar not null, total varchar not null,
     primary key (source, file, column_name));
@@ -39,6 +40,7 @@ create table if not exists main.rejects (
     code varchar not null, value varchar, reason varchar not null, raw varchar not null);
 create table if not exists meta.models (
     name varchar primary key, kind varchar not null, fingerprint varchar not null, rows bigint);
+create table if not exists meta.checked (fingerprint varchar not null);
 create table if not exists meta.check_results (
     run_id varchar not null, check_name varchar not null, severity varchar not null,
     offending bigint not null, sample varchar not null, seconds double not null);
@@ -46,7 +48,7 @@ create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
 create table if not exists sync.pushed (table_name varchar primary key, fingerprint varchar not null);
 create or replace macro main.surrogate_key(natural_key) as
-    case when natural_key is null then 0 else (md5_number(natural_key) >> 65)::bigint end;
+    case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
 ";
 
 /// An open staging file. One process holds it at a time; DuckDB's own file lock sees to that.
@@ -75,7 +77,9 @@ impl Staging {
             options = options.threads(i64::try_from(threads)?)?;
         }
         if let Some(limit) = &config.memory_limit {
-            options = options.max_memory(limit)?;
+            options = options.max_memory(limit).map_err(|error| {
+                Failure::new(format!("staging.memory_limit = \"{limit}\" is not a size such as 4GB: {error}"))
+            })?;
         }
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         let staging = Self { conn, path };
@@ -183,9 +187,11 @@ fn command_of(pid: u32) -> String {
         Ok(bytes) if !bytes.is_empty() => {
             let words: Vec<String> = bytes
                 .split(|byte| *byte == 0)
-                .filter(|word| !word.is_empty())
-                .take(3)
                 .map(|word| String::from_utf8_lossy(word).into_owned())
+                // Plain words only: an option's value may be a URL with a password in it.
+                .filter(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte)))
+                .filter(|word| !word.is_empty() && !word.starts_with('-'))
+                .take(2)
                 .collect();
             format!(" ({})", words.join(" "))
         }

@@ -58,6 +58,22 @@ fn passwords_are_never_printed() {
 }
 
 #[test]
+fn the_holder_of_the_staging_file_is_named_without_its_secrets() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    // A server that accepts and never answers keeps the first run waiting with the staging file open.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://me:hunter2@{}/db", silent.local_addr().unwrap());
+    let mut first =
+        project.command(&["--database-url", &url, "run"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let _connection = silent.accept().unwrap();
+    let error = project.fails(&["run"]);
+    assert!(error.contains(&format!("in use by process {}", first.id())) && !error.contains("hunter2"), "{error}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
 fn outside_a_project_the_next_step_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::new();

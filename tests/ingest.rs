@@ -318,3 +318,65 @@ fn a_read_only_folder_does_not_stop_an_ingest() {
     assert!(warned.contains("cannot write") && warned.contains("salesmart rejects"), "{warned}");
     assert_eq!(project.staged("select count(*) from rejects"), ["1"]);
 }
+
+#[test]
+fn a_file_that_only_looks_like_a_list_of_rejects_is_data_and_is_left_alone() {
+    let project = with_broken(b"T9,O9");
+    let own = format!("{SALES_HEADER}\n{}\n", day(3).join("\n"));
+    project.write("data/raw/sales_1.errors.csv", &own);
+    let warned = project.ok(&["ingest"]).stderr;
+    assert!(warned.contains("a file of that name is there and no list of rejects"), "{warned}");
+    assert_eq!(std::fs::read_to_string(project.path("data/raw/sales_1.errors.csv")).unwrap(), own);
+    assert_eq!(project.staged("select count(*) from raw.sales"), ["9"]);
+}
+
+#[test]
+fn after_a_change_of_contract_nothing_is_built_until_every_file_is_read_again() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(2));
+    project.ok(&["run"]);
+    project.edit(
+        "data/contracts/sales.toml",
+        "type = \"varchar\", required = true, trim = true",
+        "type = \"varchar\", required = true",
+    );
+    project.sales("sales_2.csv", &[sale("T1", "O1", "never", "C1", "P1", "1")]);
+    assert!(project.fails(&["run"]).contains("sales_2.csv: 1 of 1 records are rejected"));
+    let error = project.fails(&["build"]);
+    assert!(
+        error.contains("1 files were loaded before their contract changed") && error.contains("data/raw/sales_2.csv"),
+        "{error}"
+    );
+    assert_eq!(project.staged("select count(*) from fact_sales"), ["6"]);
+    project.sales("sales_2.csv", &day(2));
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+}
+
+#[test]
+fn names_that_are_no_text_and_folders_with_brackets_are_no_trouble() {
+    use std::os::unix::ffi::OsStrExt;
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1));
+    let odd = std::ffi::OsStr::from_bytes(b"data/raw/\xdcbersicht.txt");
+    std::fs::write(project.path("").join(odd), "x").unwrap();
+    project.ok(&["ingest"]);
+    let matching = std::ffi::OsStr::from_bytes(b"data/raw/sales_\xdc.csv");
+    std::fs::write(project.path("").join(matching), "x").unwrap();
+    assert!(project.fails(&["ingest"]).contains("is not UTF-8; rename the file"));
+    std::fs::remove_file(project.path("").join(matching)).unwrap();
+
+    project
+        .write("inner [1]/salesmart.toml", "")
+        .write("inner [1]/data/raw/2024/a/sales_1.csv", format!("{SALES_HEADER}\n{}\n", day(1).join("\n")));
+    for folder in ["sql", "data/contracts"] {
+        let copied = std::process::Command::new("cp")
+            .arg("-r")
+            .arg(project.path(folder))
+            .arg(project.path("inner [1]").join(folder))
+            .status();
+        assert!(copied.unwrap().success());
+    }
+    project.edit("inner [1]/data/contracts/sales.toml", "data/raw/sales_*.csv", "data/raw/**/sales_*.csv");
+    let report = project.ok(&["ingest", "--project", "inner [1]"]).stdout;
+    assert!(report.contains("1 file read"), "{report}");
+}

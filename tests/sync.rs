@@ -74,7 +74,7 @@ fn a_lost_staging_file_changes_nothing() {
     let (content, writers) = (project.warehouse_content(), project.writers("fact_sales"));
     std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
     let report = project.ok(&["run"]).stdout;
-    assert!(report.contains("compared the two, 0 row keys read") && report.contains("no row written"), "{report}");
+    assert!(report.contains("after its sync 1: 0 row keys read") && report.contains("no row written"), "{report}");
     assert_eq!((project.warehouse_content(), project.writers("fact_sales")), (content, writers));
 }
 
@@ -166,6 +166,84 @@ fn totals_that_differ_stop_the_commit() {
         "{error}"
     );
     assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["30"]);
+}
+
+#[test]
+fn what_was_edited_by_hand_is_put_right_by_a_full_refresh() {
+    let project = project();
+    let before = project.warehouse_content();
+    for edit in [
+        "update mart.fact_sales set revenue = revenue + 1 where transaction_id = 'T20'",
+        "update mart.fact_sales set row_hash = row_hash + 1 where transaction_id = 'T21'",
+        "update mart.dim_customer set customer_name = 'Eve' where customer_code = 'C1'",
+        "delete from mart.agg_daily_sales",
+    ] {
+        project.warehouse().batch_execute(edit).unwrap();
+        assert!(project.ok(&["run"]).stdout.contains("no row written"), "the ledger is trusted");
+        assert!(project.ok(&["sync", "--full-refresh"]).stdout.contains("committed as sync"), "{edit}");
+        assert!(project.warehouse_content() == before, "{edit}");
+        assert!(project.ok(&["run", "--full-refresh"]).stdout.contains("no row written"), "{edit}");
+    }
+}
+
+#[test]
+fn a_migration_that_empties_a_table_has_it_filled_again() {
+    let project = project();
+    let before = project.warehouse_content();
+    project.write("sql/postgres/migrations/V4__again.sql", "delete from mart.agg_daily_sales");
+    assert!(project.ok(&["run"]).stdout.contains("agg_daily_sales            "));
+    assert!(project.warehouse_content() == before);
+}
+
+#[test]
+fn a_changed_key_and_any_column_name_arrive() {
+    let project = project();
+    project.write("sql/marts/agg_op.sql", "-- key: op\nselect transaction_id as op, order_id as hash from stg_sales");
+    project.write(
+        "sql/postgres/migrations/V4__op.sql",
+        "create table mart.agg_op (op text primary key, hash text, row_hash bigint not null)",
+    );
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select count(*) as n, count(hash) as h from mart.agg_op"), ["30,30"]);
+    project.edit("sql/marts/agg_op.sql", "key: op", "key: op, hash");
+    project.write(
+        "sql/postgres/migrations/V5__op.sql",
+        "alter table mart.agg_op drop constraint agg_op_pkey, add primary key (op, hash)",
+    );
+    project.ok(&["run"]);
+    std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    project.edit("sql/marts/agg_op.sql", "as hash", "as _hash");
+    assert!(project.fails(&["run"]).contains("agg_op.sql: the "));
+    std::fs::remove_file(project.path("sql/marts/agg_op.sql")).unwrap();
+    assert!(project.ok(&["run"]).stderr.contains("mart.agg_op has no mart"));
+}
+
+#[test]
+fn foreign_keys_of_others_are_respected() {
+    let project = project();
+    project
+        .warehouse()
+        .batch_execute("create schema app; create table app.notes (product_id bigint references mart.dim_product); insert into app.notes select product_id from mart.dim_product where product_code = 'P3'")
+        .unwrap();
+    let records: Vec<String> = (10..40)
+        .map(|number| sale(&format!("T{number}"), &format!("O{number}"), "2024-01-01 10:00:00", "C1", "P1", "10"))
+        .collect();
+    project.sales("sales_1.csv", &records);
+    let error = project.fails(&["run", "--allow-deletes"]);
+    assert!(error.contains("PostgreSQL refused a statement") && error.contains("notes"), "{error}");
+    assert_eq!(project.pushed("select count(*) as n from mart.dim_product where product_code = 'P3'"), ["1"]);
+}
+
+#[test]
+fn infinite_moments_are_refused() {
+    let project = project();
+    project.write("sql/marts/agg_inf.sql", "-- key: id\nselect 1 as id, timestamp 'infinity' as moment");
+    project.write(
+        "sql/postgres/migrations/V4__inf.sql",
+        "create table mart.agg_inf (id integer primary key, moment timestamp, row_hash bigint not null)",
+    );
+    assert!(project.fails(&["run"]).contains("infinite date or timestamp"));
 }
 
 #[test]

@@ -48,6 +48,14 @@ fn errors_in_models_name_file_and_line() {
             "-- materialized: cube\nselect 1 as a",
             "stg_x.sql:1: materialized is view or table, not cube",
         ),
+        ("sql/staging/rejects.sql", "select 1 as a", "the name rejects is used by salesmart itself"),
+        ("sql/staging/stg__next.sql", "select 1 as a", "the name stg__next is used by salesmart itself"),
+        (
+            "sql/staging/stg_x.sql",
+            "select *\nfrom read_csv('x.csv')",
+            "stg_x.sql:2: read_csv() reads something that is neither",
+        ),
+        ("sql/staging/stg_x.sql", "select * from query_table('stg_sales')", "query_table() reads something"),
         ("sql/staging/stg_X.sql", "select 1 as a", "the file's name becomes a table name"),
         ("sql/staging/dim_date.sql", "select 1 as a", "have the same name"),
         ("sql/checks/x.sql", "-- severity: bad\nselect 1", "x.sql:1: severity is error or warn, not bad"),
@@ -176,4 +184,20 @@ fn the_as_of_day_is_a_parameter_and_not_the_clock() {
     assert_eq!(project.staged(recency), ["32", "1"]);
     project.ok(&["build", "--as-of", "2024-03-01"]);
     assert_eq!(project.staged(recency), ["60", "29"]);
+}
+
+#[test]
+fn a_new_check_runs_although_no_model_changed() {
+    let project = project();
+    project.ok(&["run"]);
+    project.write(
+        "sql/checks/never.sql",
+        "-- Nothing may be sold.\nselect sale_id, now() as at from fact_sales; -- really",
+    );
+    for _ in 0..2 {
+        let error = project.fails(&["run"]);
+        assert!(error.contains("checks failed: never") && error.contains("2 offending rows"), "{error}");
+    }
+    std::fs::remove_file(project.path("sql/checks/never.sql")).unwrap();
+    project.ok(&["run"]);
 }

@@ -225,6 +225,39 @@ fn killed_and_interrupted_programs_leave_no_server_that_blocks_the_next() {
     assert!(report.contains("no row written"), "{report}");
 }
 
+#[test]
+fn a_copied_project_does_not_take_the_server_of_the_original_for_its_own() {
+    let original = Project::embedded();
+    one_sale(&original);
+    original.ok(&["run"]);
+    let copy = Project::embedded();
+    let mut shell = sleeping_shell(&original);
+    wait_for("the start of the server", || server(&original).is_some());
+    for part in ["data/postgres", "data/staging.duckdb", "data/raw"] {
+        std::fs::remove_dir_all(copy.path(part)).ok();
+        let copied = Command::new("cp").arg("-a").arg(original.path(part)).arg(copy.path(part)).status().unwrap();
+        assert!(copied.success());
+    }
+    // Also if the file is made to name the copy, as after the reuse of a process id.
+    let lock = std::fs::read_to_string(copy.path("data/postgres/cluster/postmaster.pid")).unwrap();
+    let forged = lock.replace(
+        original.path("").to_str().unwrap().trim_end_matches('/'),
+        copy.path("").to_str().unwrap().trim_end_matches('/'),
+    );
+    assert_ne!(lock, forged);
+    for content in [lock, forged] {
+        copy.write("data/postgres/cluster/postmaster.pid", content);
+        copy.sales("sales_2.csv", &[sale("T2", "O2", "2024-01-02 10:00:00", "C1", "P1", "10")]);
+        copy.ok(&["run"]);
+        assert!(server(&original).is_some(), "the original's server still runs");
+    }
+    let count = ["psql", "--", "-tAc", "select count(*) from fact_sales"];
+    assert_eq!(original.ok(&count).stdout.trim(), "1");
+    assert_eq!(copy.ok(&count).stdout.trim(), "2");
+    kill("-TERM", &shell.id().to_string());
+    shell.wait().unwrap();
+}
+
 fn sleeping_shell(project: &Project) -> Child {
     let mut command = project.command(&["psql", "--", "-c", "select pg_sleep(60)"]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()

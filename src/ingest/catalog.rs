@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::contract::Contract;
-use super::rejects;
+use super::{expand, rejects};
 use crate::config::Config;
-use crate::fail;
 
 /// A file that a contract's glob matches.
 #[derive(Debug, Clone)]
@@ -35,21 +34,13 @@ pub struct Known {
 /// The files of a contract, by name. Lists of rejects beside the files are left out.
 pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
     let pattern = Path::new(&contract.files);
-    let absolute = config.root.join(pattern);
     let base = match pattern.is_absolute() {
         true => fixed_prefix(pattern),
         false => config.root.clone(),
     };
-    let options =
-        glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
-    let paths = match glob::glob_with(&absolute.to_string_lossy(), options) {
-        Ok(paths) => paths,
-        Err(error) => fail!("{}: files = \"{}\" is not a glob: {error}", contract.path.display(), contract.files),
-    };
     let mut files = Vec::new();
-    for path in paths {
-        let path = path.with_context(|| format!("cannot list {}", contract.files))?;
-        if path.is_file() && !rejects::is_errors_file(&path) {
+    for path in expand::files(&config.root, pattern)? {
+        if !rejects::is_errors_file(&path)? {
             let name = path.strip_prefix(&base).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             files.push(SourceFile { path, name });
         }
@@ -60,8 +51,7 @@ pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
 
 /// The folders of a pattern before its first wildcard.
 fn fixed_prefix(pattern: &Path) -> PathBuf {
-    let is_wild = |part: &Path| part.to_string_lossy().contains(['*', '?', '[']);
-    let fixed = pattern.components().take_while(|part| !is_wild(part.as_ref())).collect::<PathBuf>();
+    let fixed = pattern.components().take_while(|part| !expand::is_wild(part.as_ref())).collect::<PathBuf>();
     match fixed == pattern {
         true => fixed.parent().map(Path::to_owned).unwrap_or_default(),
         false => fixed,
@@ -148,7 +138,7 @@ pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<()> {
     if loaded {
         conn.execute(&format!("delete from raw.{source} where _file = ?"), [name])?;
     }
-    for table in ["ingest.control_totals", "main.rejects", "ingest.files"] {
+    for table in ["ingest.control_totals", "main.rejects", "ingest.files", "ingest.expected"] {
         conn.execute(&format!("delete from {table} where source = ? and file = ?"), [source, name])?;
     }
     Ok(())

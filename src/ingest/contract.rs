@@ -293,6 +293,9 @@ impl Contract {
         if delimiter == quote || matches!(delimiter, b'\n' | b'\r') || matches!(quote, b'\n' | b'\r') {
             fail!("{at}: delimiter and quote must differ, and neither may be a line break");
         }
+        if file.files.trim().is_empty() {
+            fail!("{at}: files is empty; it names the files of this source, such as \"data/raw/*.csv\"");
+        }
         if file.columns.is_empty() {
             fail!("{at}: [columns] is empty; declare every column of the file's header");
         }
@@ -383,7 +386,10 @@ fn column(path: &Path, text: &str, name: &str, value: toml::Value, decimal_mark:
         header: written.header.unwrap_or_else(|| name.to_owned()),
         kind,
         required: written.required,
-        nulls: written.nulls.unwrap_or_else(|| vec![String::new()]),
+        nulls: match written.nulls {
+            Some(nulls) => nulls.iter().map(|null| null.trim().to_owned()).collect(),
+            None => vec![String::new()],
+        },
         null_as: written.null_as,
         min,
         max,

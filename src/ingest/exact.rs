@@ -116,9 +116,9 @@ impl Caster {
         for (format, items) in &self.formats {
             let parsed = match iso_moment(text, format) {
                 Some(moment) => Some(moment),
-                None => parse_moment(text, items),
+                None => parse_moment(text, items).filter(|moment| is_written_so(text, *moment, format)),
             };
-            match parsed.map(|moment| self.moment_value(moment)) {
+            match parsed.map(|moment| self.moment_value(text, moment)) {
                 Some(Ok(value)) => return Ok(value),
                 Some(Err(fault)) => finest = Some(fault),
                 None => {}
@@ -132,7 +132,10 @@ impl Caster {
         }))
     }
 
-    fn moment_value<'v>(&self, moment: NaiveDateTime) -> Result<Value<'v>, Fault> {
+    fn moment_value<'v>(&self, text: &str, moment: NaiveDateTime) -> Result<Value<'v>, Fault> {
+        if moment.and_utc().timestamp_subsec_nanos() >= 1_000_000_000 {
+            return Err(Fault::new(Code::BadDate, "second 60 would become another moment"));
+        }
         // A year of two or three digits that was read with %Y is a misread date, not an ancient sale.
         if !(1000..=9999).contains(&moment.year()) {
             return Err(Fault::new(Code::BadDate, format!("the year {} has not four digits", moment.year())));
@@ -144,7 +147,7 @@ impl Caster {
             ColumnType::Date => {
                 Ok(Value::Date(moment.date().signed_duration_since(NaiveDate::default()).num_days() as i32))
             }
-            _ if !moment.and_utc().timestamp_subsec_nanos().is_multiple_of(1000) => {
+            _ if loses_fraction(text) || !moment.and_utc().timestamp_subsec_nanos().is_multiple_of(1000) => {
                 Err(Fault::new(Code::NotExact, "timestamp would lose digits below the microsecond"))
             }
             _ => Ok(Value::Timestamp(moment.and_utc().timestamp_micros())),
@@ -188,6 +191,47 @@ fn iso_moment(text: &str, format: &str) -> Option<NaiveDateTime> {
         }
         Some(_) => None,
     }
+}
+
+/// Is the moment, written in the format, the text again? The parser is lenient about signs, spaces and missing
+/// separators; those are guesses. Leading zeros (`1/2/2024`) and the length of a fraction may differ.
+fn is_written_so(text: &str, moment: NaiveDateTime, format: &str) -> bool {
+    match format.contains("%.f") {
+        true => skeleton(without_fraction(text)) == skeleton(&moment.format(&format.replace("%.f", "")).to_string()),
+        false => skeleton(text) == skeleton(&moment.format(format).to_string()),
+    }
+}
+
+/// The text with every run of digits as one `#`, in lower case.
+fn skeleton(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_ascii_digit() {
+            true if out.ends_with('#') => {}
+            true => out.push('#'),
+            false => out.extend(c.to_lowercase()),
+        }
+    }
+    out
+}
+
+/// The digits behind the last point, if it is followed by nothing else.
+fn fraction(text: &str) -> Option<&str> {
+    let (_, digits) = text.rsplit_once('.')?;
+    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
+}
+
+fn without_fraction(text: &str) -> &str {
+    match fraction(text) {
+        Some(digits) => &text[..text.len() - digits.len() - 1],
+        None => text,
+    }
+}
+
+/// Has a time more digits behind the second than a microsecond holds? The parser drops those beyond nine.
+fn loses_fraction(text: &str) -> bool {
+    text.contains(':')
+        && fraction(text).is_some_and(|digits| digits.len() > 6 && digits[6..].bytes().any(|byte| byte != b'0'))
 }
 
 fn parse_moment(text: &str, items: &[Item<'_>]) -> Option<NaiveDateTime> {
@@ -299,7 +343,10 @@ mod tests {
         assert_eq!(value(&moment, "1970-01-01 00:00:01"), Value::Timestamp(1_000_000));
         assert_eq!(value(&moment, "1970-01-01 00:00:01.25"), Value::Timestamp(1_250_000));
         assert_eq!(value(&moment, "02/01/1970"), Value::Timestamp(86_400_000_000));
+        assert_eq!(value(&moment, "1970-01-01 00:00:01.250000000000"), Value::Timestamp(1_250_000));
+        assert_eq!(value(&moment, "2/1/1970"), Value::Timestamp(86_400_000_000));
         assert_eq!(code(&moment, "1970-01-01 00:00:01.0000001"), Code::NotExact);
+        assert_eq!(code(&moment, "1970-01-01 00:00:01.1234560009"), Code::NotExact);
         for text in [
             "2023-02-29 00:00:00",
             "2023-13-01 00:00:00",
@@ -308,6 +355,12 @@ mod tests {
             "2023-01-01 25:00:00",
             "01/02/23",
             "2023-01-01 10:00:00 x",
+            "2023-12-31 23:59:60",
+            "2023-01-0510:00:00",
+            "+2023-01-05 10:00:00",
+            "2023- 1- 5 10:00:00",
+            "2023-01-05\u{a0}10:00:00",
+            "1/ 2/2024",
         ] {
             assert_eq!(code(&moment, text), Code::BadDate, "{text}");
         }

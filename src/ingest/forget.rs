@@ -12,7 +12,12 @@ use crate::{fail, toml_file};
 /// A file that is not loaded is an error that names the nearest one that is.
 pub fn forget(staging: &Staging, name: &str) -> Result<u64> {
     let conn = staging.conn();
-    let mut statement = conn.prepare("select source, file, accepted from ingest.files order by file")?;
+    let mut statement = conn.prepare(
+        "select source, file, accepted from ingest.files
+         union all
+         select source, file, 0 from ingest.expected where (source, file) not in (select (source, file) from ingest.files)
+         order by file",
+    )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let files: Vec<(String, String, u64)> = rows.collect::<Result<_, _>>()?;
     let Some((source, file, accepted)) = files.iter().find(|(_, file, _)| file == name) else {

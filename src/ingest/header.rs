@@ -18,6 +18,12 @@ pub fn places(contract: &Contract, header: Option<Record<'_>>) -> Result<Vec<usi
     let Ok(text) = std::str::from_utf8(header.bytes) else {
         return Err(format!("line {}: the header is not UTF-8", header.line));
     };
+    if text.contains('\r') {
+        return Err(format!(
+            "line {}: the lines end with a carriage return alone; save the file with LF or CRLF line ends",
+            header.line
+        ));
+    }
     let mut split = Vec::new();
     fields::split(text.as_bytes(), contract.delimiter, contract.quote, &mut split);
     let found: Vec<&str> = split.iter().map(|field| std::str::from_utf8(field).unwrap_or_default().trim()).collect();

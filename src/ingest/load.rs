@@ -160,6 +160,11 @@ fn prepare_source(staging: &Staging, contract: &Contract, files: &[SourceFile], 
     let columns: Vec<String> =
         contract.columns.iter().map(|column| format!("{} {}", ident(&column.name), column.kind.sql())).collect();
     staging.transaction(|conn| {
+        // Until all of them are read again, nothing is built from this source.
+        conn.execute(
+            "insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'",
+            [source],
+        )?;
         conn.execute_batch(&format!(
             "drop table if exists raw.{source};
              create table raw.{source} (_file varchar not null, _line bigint not null, {})",

@@ -214,7 +214,7 @@ fn line_end(bytes: &[u8]) -> (usize, usize) {
     }
 }
 
-/// The end of a line that has its `\n` at `at`: a `\r` before it belongs to the break.
+/// The end of a line that has its `\n`, or the end of the file, at `at`: a `\r` before it belongs to the break.
 fn without_return(bytes: &[u8], at: usize) -> usize {
     match at > 0 && bytes[at - 1] == b'\r' {
         true => at - 1,
@@ -229,7 +229,7 @@ fn scan(bytes: &[u8], delimiter: u8, quote: u8, at_end: bool) -> Scan {
     if memchr(quote, line).is_none() {
         return match first_break {
             Some(at) => Scan::Record { len: without_return(bytes, at), next: at + 1, breaks: 1 },
-            None if at_end => Scan::Record { len: bytes.len(), next: bytes.len(), breaks: 0 },
+            None if at_end => Scan::Record { len: without_return(bytes, bytes.len()), next: bytes.len(), breaks: 0 },
             None => Scan::NeedMore,
         };
     }

@@ -1,5 +1,6 @@
 //! Rejects: refused fields and records, with everything needed to repair them.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -81,9 +82,32 @@ pub fn errors_file(file: &Path) -> PathBuf {
     file.with_extension("errors.csv")
 }
 
-/// Is this file one that [`write_errors_file`] wrote? Such files are never ingested.
-pub fn is_errors_file(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".errors.csv"))
+/// The columns of a list of rejects, by which one is known.
+const COLUMNS: [&str; 6] = ["line", "column", "code", "value", "reason", "raw"];
+
+/// Is this file a list that [`write_errors_file`] wrote? Such files are never ingested. The name alone does not say
+/// so: somebody's own data may have it.
+pub fn is_errors_file(file: &Path) -> Result<bool> {
+    if !file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".errors.csv")) {
+        return Ok(false);
+    }
+    let mut start = vec![0; COLUMNS.join(",").len() + 1];
+    let read = std::fs::File::open(file).and_then(|mut file| read_up_to(&mut file, &mut start));
+    match read {
+        Ok(read) => Ok(start[..read] == *format!("{}\n", COLUMNS.join(",")).as_bytes()),
+        Err(error) => Err(Failure::new(format!("cannot read {}: {error}", file.display())).into()),
+    }
+}
+
+fn read_up_to(file: &mut std::fs::File, into: &mut [u8]) -> std::io::Result<usize> {
+    let mut held = 0;
+    while held < into.len() {
+        match file.read(&mut into[held..])? {
+            0 => break,
+            read => held += read,
+        }
+    }
+    Ok(held)
 }
 
 /// Writes the rejects of a file beside it, or removes an old list when there are none now. The table
@@ -93,6 +117,16 @@ pub fn is_errors_file(file: &Path) -> bool {
 /// The folder may be read-only; the caller decides whether that matters.
 pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathBuf>> {
     let path = errors_file(file);
+    if path.is_file() && !is_errors_file(&path)? {
+        if rejects.is_empty() {
+            return Ok(None);
+        }
+        return Err(Failure::new(format!(
+            "cannot write {}: a file of that name is there and no list of rejects",
+            path.display()
+        ))
+        .into());
+    }
     if rejects.is_empty() {
         match std::fs::remove_file(&path) {
             Ok(()) => {}
@@ -105,7 +139,7 @@ pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathB
     let context = || format!("cannot write {}", path.display());
     let temporary = readable_temporary(folder).with_context(context)?;
     let mut writer = csv::Writer::from_writer(temporary.as_file());
-    writer.write_record(["line", "column", "code", "value", "reason", "raw"])?;
+    writer.write_record(COLUMNS)?;
     for reject in rejects {
         writer.write_record([
             &reject.line.to_string(),

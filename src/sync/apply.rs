@@ -86,7 +86,7 @@ fn make_partitions(transaction: &mut Transaction<'_>, conn: &Connection, table: 
     let Some(column) = &table.partition else { return Ok(()) };
     let column = ident(column);
     let mut statement = conn.prepare(&format!(
-        "select distinct {column} // 100 as month from {} where op <> 'delete' order by month",
+        "select distinct {column} // 100 as month from {} where _op <> 'delete' order by month",
         table.delta()
     ))?;
     let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -158,7 +158,7 @@ fn upsert(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
     let columns: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
     let select = format!(
-        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta.op <> 'delete'",
+        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta._op <> 'delete'",
         columns
             .iter()
             .map(|column| if table.key.contains(column) { ident(column) } else { format!("mart.{}", ident(column)) })
@@ -183,7 +183,7 @@ fn delete(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         "create temporary table {outgoing} on commit drop as select {keys} from {} limit 0",
         table.target()
     ))?;
-    let select = format!("select {keys} from {} where op = 'delete'", table.delta());
+    let select = format!("select {keys} from {} where _op = 'delete'", table.delta());
     copy(transaction, conn, &format!("copy {outgoing} ({keys}) from stdin (format binary)"), &select)?;
     transaction.batch_execute(&delete_statement(table))?;
     Ok(())
@@ -226,9 +226,18 @@ fn foreign_keys(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
     Ok(rows.iter().map(key).collect())
 }
 
-/// May this login switch triggers off for its transaction?
+/// May this login switch triggers off for its transaction, and are they only the ones that are checked here: no foreign
+/// key of another schema, no trigger of somebody else?
 fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
-    Ok(transaction.query_one("select has_parameter_privilege('session_replication_role', 'set')", &[])?.get(0))
+    let sql = "select has_parameter_privilege('session_replication_role', 'set')
+        and not exists (
+            select from pg_constraint join pg_class on pg_class.oid = conrelid
+            where contype = 'f' and confrelid in (select oid from pg_class where relnamespace = to_regnamespace($1))
+              and relnamespace <> to_regnamespace($1))
+        and not exists (
+            select from pg_trigger join pg_class on pg_class.oid = tgrelid
+            where not tgisinternal and relnamespace = to_regnamespace($1))";
+    Ok(transaction.query_one(sql, &[&SCHEMA])?.get(0))
 }
 
 /// Checks what the skipped triggers would have: new rows have their targets, and removed targets have no rows.
@@ -304,7 +313,7 @@ fn check_totals(transaction: &mut Transaction<'_>, conn: &Connection, table: &Pu
         true => Ok(()),
         false => Err(Failure::new(format!(
             "the control totals of {} differ before the commit, so nothing was changed:\n  mart:      {ours}\n  warehouse: {theirs}\n\
-             somebody else changed the table; move the staging file away to have the warehouse compared row by row, and run again",
+             somebody else changed the table; `salesmart sync --full-refresh` compares every row and puts this right",
             table.target()
         ))
         .into()),

@@ -12,6 +12,8 @@ use duckdb::arrow::datatypes::{
 };
 use duckdb::arrow::record_batch::RecordBatch;
 
+use crate::failure::Failure;
+
 /// Days from 1970-01-01 to 2000-01-01, PostgreSQL's day zero.
 const EPOCH_DAYS: i32 = 10_957;
 
@@ -109,11 +111,18 @@ impl<'a> Column<'a> {
             Self::Int64(_, values) => field(out, &values[row].to_be_bytes()),
             Self::Decimal(_, values, scale) => numeric(out, values[row], *scale),
             Self::Text(values) => field(out, values.value(row).as_bytes()),
+            Self::Date(_, values) if values[row].unsigned_abs() == i32::MAX.unsigned_abs() => Err(infinite()),
             Self::Date(_, values) => field(out, &(values[row] - EPOCH_DAYS).to_be_bytes()),
+            Self::Timestamp(_, values) if values[row].unsigned_abs() == i64::MAX.unsigned_abs() => Err(infinite()),
             Self::Timestamp(_, values) => field(out, &(values[row] - EPOCH_MICROS).to_be_bytes()),
             Self::Boolean(values) => field(out, &[u8::from(values.value(row))]),
         }
     }
+}
+
+/// DuckDB's infinite days and moments are its largest and smallest ones.
+fn infinite() -> anyhow::Error {
+    Failure::new("a mart holds an infinite date or timestamp, which is not pushed; use NULL").into()
 }
 
 fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {

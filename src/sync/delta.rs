@@ -36,7 +36,7 @@ pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
          with now as (select {keys}, {hash} as {ROW_HASH} from {mart})
          select
              {keys},
-             case when was.{ROW_HASH} is null then 'insert' when now.{ROW_HASH} is null then 'delete' else 'update' end as op,
+             case when was.{ROW_HASH} is null then 'insert' when now.{ROW_HASH} is null then 'delete' else 'update' end as _op,
              now.{ROW_HASH} as {ROW_HASH}
          from now full join {mirror} as was using ({keys})
          where now.{ROW_HASH} is distinct from was.{ROW_HASH}",
@@ -48,7 +48,7 @@ pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
     let conn = staging.conn();
     conn.execute_batch(&sql)?;
     let counted = format!(
-        "select count(*) filter (where op = 'insert'), count(*) filter (where op = 'update'), count(*) filter (where op = 'delete') from {}",
+        "select count(*) filter (where _op = 'insert'), count(*) filter (where _op = 'update'), count(*) filter (where _op = 'delete') from {}",
         table.delta()
     );
     Ok(conn.query_row(&counted, [], |row| {
@@ -74,7 +74,7 @@ pub fn guard(conn: &Connection, table: &PushTable, counts: Counts, policy: SyncP
     let logical = logical.join(", ");
     let sql = format!(
         "select
-             (select count(*) from {delta} where op = 'delete' and ({logical}) not in (select ({logical}) from {delta} where op = 'insert')),
+             (select count(*) from {delta} where _op = 'delete' and ({logical}) not in (select ({logical}) from {delta} where _op = 'insert')),
              (select count(*) from {mirror})",
         delta = table.delta(),
         mirror = table.mirror()

@@ -34,8 +34,8 @@ pub fn promote(staging: &Staging, tables: &[PushTable], run_id: &str) -> Result<
             }
             let (mirror, delta, keys) = (table.mirror(), table.delta(), idents(&table.key, ""));
             conn.execute_batch(&format!(
-                "delete from {mirror} where ({keys}) in (select ({keys}) from {delta} where op <> 'insert');
-                 insert into {mirror} ({keys}, {ROW_HASH}) select {keys}, {ROW_HASH} from {delta} where op <> 'delete';
+                "delete from {mirror} where ({keys}) in (select ({keys}) from {delta} where _op <> 'insert');
+                 insert into {mirror} ({keys}, {ROW_HASH}) select {keys}, {ROW_HASH} from {delta} where _op <> 'delete';
                  drop table {delta}"
             ))?;
         }
@@ -48,7 +48,17 @@ fn delta_exists(conn: &Connection, table: &PushTable) -> Result<bool> {
     Ok(conn.query_row(sql, [format!("delta_{}", table.name)], |row| row.get(0))?)
 }
 
-/// Rebuilds the mirrors from what PostgreSQL holds. Rows travel only for partitions whose digests differ from
+/// Whether the mirror of a table, if there is one, has the table's key: a key may have changed since.
+pub fn fits(conn: &Connection, table: &PushTable) -> Result<bool> {
+    let mut statement = conn.prepare(
+        "select column_name from duckdb_columns() where schema_name = 'mirror' and table_name = ? order by column_index",
+    )?;
+    let columns: Vec<String> = statement.query_map([&table.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(columns.is_empty() || columns.iter().eq(table.key.iter().chain([&ROW_HASH.to_owned()])))
+}
+
+/// Rebuilds the mirrors from what PostgreSQL holds: hashes are computed anew from its rows, so that a row that was
+/// edited there is found even if its stored hash was left alone. Rows travel only for partitions whose digests differ from
 /// the marts'.
 pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], head: Option<&str>) -> Result<u64> {
     let mut fetched = 0;
@@ -98,7 +108,12 @@ fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Res
 /// Reads key and hash of the rows of some partitions. Keys travel as text and are cast back to the mart's types.
 fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
     let columns: Vec<String> = table.key.iter().cloned().chain([ROW_HASH.to_owned()]).collect();
-    let as_text: Vec<String> = columns.iter().map(|column| format!("{}::text", ident(column))).collect();
+    let as_text: Vec<String> = table
+        .key
+        .iter()
+        .map(|column| format!("{}::text", ident(column)))
+        .chain([format!("({})::text", table.warehouse_row_hash())])
+        .collect();
     let sql = format!(
         "select {} from {} where {} = any($1)",
         as_text.join(", "),
@@ -127,9 +142,11 @@ fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: 
 
 fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
-        "select ({part})::integer, count(*), sum({ROW_HASH}::numeric)::text, bit_xor({ROW_HASH}) from {} group by 1",
-        table.target(),
-        part = table.warehouse_partition()
+        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor(_hash)
+         from (select *, {hash} as _hash from {target}) as held group by 1",
+        part = table.warehouse_partition(),
+        hash = table.warehouse_row_hash(),
+        target = table.target()
     );
     let rows = client.query(&sql, &[])?;
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect())
@@ -137,8 +154,8 @@ fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<
 
 fn mart_digests(conn: &Connection, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
-        "select ({part})::integer, count(*), sum(hash::hugeint)::varchar, bit_xor(hash)
-         from (select *, {hash} as hash from {mart}) group by 1",
+        "select ({part})::integer, count(*), sum(_hash::hugeint)::varchar, bit_xor(_hash)
+         from (select *, {hash} as _hash from {mart}) group by 1",
         part = table.mart_partition(),
         hash = table.row_hash(),
         mart = table.mart()

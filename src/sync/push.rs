@@ -9,7 +9,7 @@ use super::apply::{self, Change};
 use super::delta::{self, Counts};
 use super::ledger::{self, Trust};
 use super::mirror;
-use super::schema::PushTable;
+use super::schema::{PushTable, SCHEMA};
 use crate::config::Config;
 use crate::console::{Console, Step, grouped};
 use crate::failpoint;
@@ -23,6 +23,15 @@ pub enum Deletes {
     Guarded,
     /// Yes, the user said so.
     Allowed,
+}
+
+/// How to sync.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The guard.
+    pub deletes: Deletes,
+    /// Compare with what PostgreSQL really holds, even if the ledger says that the mirror is right.
+    pub compare: bool,
 }
 
 /// What a sync did.
@@ -40,20 +49,29 @@ pub fn run(
     staging: &Staging,
     client: &mut Client,
     models: &Models,
-    deletes: Deletes,
+    options: Options,
     console: &Console,
 ) -> Result<Report> {
     let started = Instant::now();
     let conn = staging.conn();
     ledger::lock(client, console)?;
     let tables = PushTable::all(conn, models)?;
+    let mut fits = true;
     for table in &tables {
         table.check(client)?;
-        mirror::prepare(conn, table)?;
+        fits &= mirror::fits(conn, table)?;
     }
+    warn_of_orphans(client, &tables, console)?;
     let head = ledger::head(client)?;
     let state = ledger::state(conn)?;
-    match ledger::trust(head.as_ref(), &state) {
+    let trust = match options.compare || !fits {
+        true => Trust::Nothing,
+        false => ledger::trust(head.as_ref(), &state),
+    };
+    for table in tables.iter().filter(|_| trust != Trust::Nothing) {
+        mirror::prepare(conn, table)?;
+    }
+    match trust {
         Trust::Mirror => {}
         Trust::Pending => {
             console.say("the last sync was committed before it was interrupted; taking note of it");
@@ -63,7 +81,7 @@ pub fn run(
             let fetched = mirror::rebuild(staging, client, &tables, head.as_ref().map(|head| head.run_id.as_str()))?;
             if let Some(head) = &head {
                 console.say(&format!(
-                    "this staging file does not know the warehouse's last sync (number {}); compared the two, {} row keys read",
+                    "        compared the marts with the warehouse after its sync {}: {} row keys read",
                     head.number,
                     grouped(fetched)
                 ));
@@ -83,7 +101,7 @@ pub fn run(
             delta::discard(conn, table)?;
             continue;
         }
-        if deletes == Deletes::Guarded {
+        if options.deletes == Deletes::Guarded {
             delta::guard(conn, table, counts, config.sync)?;
         }
         changes.push(Change { table, counts });
@@ -103,6 +121,23 @@ pub fn run(
     }
     say(&report, started, console);
     Ok(report)
+}
+
+/// A table whose mart is gone keeps its rows; whoever removed the mart should know.
+fn warn_of_orphans(client: &mut Client, tables: &[PushTable], console: &Console) -> Result<()> {
+    let known: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+    let rows = client.query(
+        "select relname::text from pg_class where relnamespace = to_regnamespace($1) and relkind in ('r', 'p') and not relispartition
+           and relname <> all($2) order by 1",
+        &[&SCHEMA, &known],
+    )?;
+    for row in rows {
+        let name: String = row.get(0);
+        console.warn(&format!(
+            "the warehouse table {SCHEMA}.{name} has no mart; its rows stay as they are until a migration drops it"
+        ));
+    }
+    Ok(())
 }
 
 /// Is a table's mart the one that was pushed last?

@@ -48,9 +48,21 @@ impl Kind {
             other => {
                 let inner = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
                 let (precision, scale) = inner.split_once(',')?;
-                Self::Numeric(precision.trim().parse().ok()?, scale.trim().parse().ok()?)
+                let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+                // More places than 36 do not fit the arithmetic of the binary format.
+                (scale <= 36).then_some(Self::Numeric(precision, scale))?
             }
         })
+    }
+
+    /// The same text, in PostgreSQL.
+    fn hashed_in_warehouse(self, column: &str) -> String {
+        let text = match self {
+            Self::Text => format!("octet_length({column})::text || ':' || {column}"),
+            Self::Timestamp => format!("(extract(epoch from {column}) * 1000000)::bigint::text"),
+            _ => format!("{column}::text"),
+        };
+        format!("coalesce({text}, '~')")
     }
 
     /// The value as text that never changes with the version of anything, for the row hash. Texts carry their
@@ -123,6 +135,9 @@ impl PushTable {
         let mut columns = Vec::new();
         for row in rows {
             let (name, data_type) = row?;
+            if name.starts_with('_') || name == ROW_HASH {
+                fail!("{}: the column name {name} is used by salesmart itself; choose another", model.path.display());
+            }
             let Some(kind) = Kind::of_duckdb(&data_type) else {
                 fail!(
                     "{}: column {name} has type {data_type}, which cannot be pushed; cast it to bigint, integer, decimal(p,s), varchar, date, \
@@ -171,12 +186,23 @@ impl PushTable {
         format!("sync.{}", ident(&format!("delta_{}", self.name)))
     }
 
-    /// DuckDB's expression for a row's hash: the upper 63 bits of the md5 of its columns in alphabetical order.
+    /// DuckDB's expression for a row's hash: the first 63 bits of the md5 of its columns in alphabetical order.
     pub fn row_hash(&self) -> String {
+        let parts = self.hash_parts(Kind::hashed);
+        format!("(('0x' || left(md5(concat({})), 16))::ubigint >> 1)::bigint", parts.join(", '|', "))
+    }
+
+    /// PostgreSQL's expression for the same hash of what a row really holds; -1 if that is not the stored one.
+    pub fn warehouse_row_hash(&self) -> String {
+        let text = self.hash_parts(Kind::hashed_in_warehouse).join(" || '|' || ");
+        let hash = format!("('x' || left(md5({text}), 16))::bit(64)::bigint >> 1 & {}", i64::MAX);
+        format!("case {ROW_HASH} when {hash} then {ROW_HASH} else -1 end")
+    }
+
+    fn hash_parts(&self, hashed: fn(Kind, &str) -> String) -> Vec<String> {
         let mut columns: Vec<&Column> = self.columns.iter().collect();
         columns.sort_by(|a, b| a.name.cmp(&b.name));
-        let parts: Vec<String> = columns.iter().map(|column| column.kind.hashed(&ident(&column.name))).collect();
-        format!("(md5_number(concat({})) >> 65)::bigint", parts.join(", '|', "))
+        columns.iter().map(|column| hashed(column.kind, &ident(&column.name))).collect()
     }
 
     /// The names of all columns and the row hash.

@@ -15,6 +15,7 @@ use super::graph::{Graph, Node};
 use super::parse;
 use crate::check;
 use crate::console::{Console, Step, grouped};
+use crate::fail;
 use crate::failpoint;
 use crate::hash;
 use crate::ingest::contract::Contract;
@@ -60,6 +61,7 @@ pub fn run(
     set_as_of(conn, options)?;
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
     let graph = Graph::new(conn, models, &sources)?;
+    refuse_incomplete(conn)?;
     make_missing_sources(conn, contracts)?;
     let fingerprints = fingerprints(conn, &graph, options)?;
     let published = published(conn)?;
@@ -102,6 +104,20 @@ pub fn run(
     Ok(report)
 }
 
+/// After a change of its contract a source is whole again only when all its files are.
+fn refuse_incomplete(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare("select file from ingest.expected order by file")?;
+    let files: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match files.first() {
+        None => Ok(()),
+        Some(first) => fail!(
+            "{} files were loaded before their contract changed and are not loaded again yet (first: {first}); repair them and run \
+             `salesmart ingest`, or withdraw them with `salesmart forget FILE`",
+            grouped(files.len() as u64)
+        ),
+    }
+}
+
 /// `getvariable('as_of')` in a model is this day, or NULL.
 fn set_as_of(conn: &Connection, options: &Options) -> Result<()> {
     match options.as_of {
@@ -132,7 +148,7 @@ fn fingerprints(conn: &Connection, graph: &Graph<'_>, options: &Options) -> Resu
     for node in &graph.nodes {
         let model = node.model;
         let mut parts = vec![engine.clone(), model.materialized.name().to_owned(), model.sql.clone()];
-        if model.sql.contains("as_of") {
+        if model.sql.to_ascii_lowercase().contains("as_of") {
             parts.push(as_of.clone());
         }
         for source in &node.sources {
@@ -220,17 +236,31 @@ fn build_and_check(
         });
         report.built.push(model.name.clone());
     }
+    let checks = checks_fingerprint(models);
+    let last: Option<String> = conn.query_row("select max(fingerprint) from meta.checked", [], |row| row.get(0))?;
     if stale.is_empty() {
         let note = format!("{} models up to date", grouped(report.unchanged));
         console.step(&Step { stage: "build", subject: "nothing changed", rows: None, elapsed: Duration::ZERO, note });
-        return Ok(rows);
+        if last.as_ref() == Some(&checks) {
+            return Ok(rows);
+        }
     }
     let started = Instant::now();
     report.checks = check::run(conn, models, run_id)?;
     report.check_time = started.elapsed();
     report.checks.say(report.check_time, console);
     report.checks.refuse()?;
+    conn.execute_batch("delete from meta.checked")?;
+    conn.execute("insert into meta.checked values (?)", [checks])?;
     Ok(rows)
+}
+
+/// Of all checks: a new or changed one runs even where no model changed.
+fn checks_fingerprint(models: &Models) -> String {
+    let files = models.checks.iter().flat_map(|check| [check.name.as_str(), check.sql.as_str()]);
+    let keys =
+        models.models.values().flat_map(|model| std::iter::once(&model.name).chain(&model.key)).map(String::as_str);
+    hash::of_parts(files.chain(keys))
 }
 
 /// The table a model is built as, quoted.

@@ -97,6 +97,10 @@ fn resolve(model: &Model, reference: &Reference, models: &Models, sources: &BTre
             }
             Ok(Read::Source(name))
         }
+        Some(parse::TABLE_FUNCTION) => fail!(
+            "{at}: {name} reads something that is neither a model nor a source, so its changes would go unnoticed; load it with a \
+             contract (data/contracts) and read raw.NAME"
+        ),
         None if models.models.contains_key(&name) => Ok(Read::Model(name)),
         schema => {
             let written = schema.map_or_else(|| name.clone(), |schema| format!("{schema}.{name}"));

@@ -20,6 +20,12 @@ pub struct Reference {
     pub line: usize,
 }
 
+/// Stands for the schema of a table function that reads something the graph cannot see, such as a file.
+pub const TABLE_FUNCTION: &str = "table function";
+
+/// Table functions whose result depends on their arguments only.
+const PURE_TABLE_FUNCTIONS: [&str; 5] = ["range", "generate_series", "unnest", "repeat", "repeat_row"];
+
 /// The tables that the select in `sql` reads.
 ///
 /// # Errors
@@ -60,6 +66,16 @@ fn walk(node: &Value, scope: &mut Vec<String>, sql: &str, found: &mut Vec<Refere
                     let offset = fields.get("query_location").and_then(Value::as_u64).unwrap_or(0);
                     let line = line_of(sql, usize::try_from(offset).unwrap_or(0));
                     found.push(Reference { schema: Some(schema).filter(|schema| !schema.is_empty()), name, line });
+                }
+            }
+            if fields.get("type").and_then(Value::as_str) == Some("TABLE_FUNCTION") {
+                let function =
+                    fields.get("function").and_then(|function| function["function_name"].as_str()).unwrap_or_default();
+                if !PURE_TABLE_FUNCTIONS.contains(&function) {
+                    let offset = fields.get("query_location").and_then(Value::as_u64).unwrap_or(0);
+                    let line = line_of(sql, usize::try_from(offset).unwrap_or(0));
+                    let name = format!("{function}()");
+                    found.push(Reference { schema: Some(TABLE_FUNCTION.to_owned()), name, line });
                 }
             }
             let depth = scope.len();

@@ -72,6 +72,16 @@ struct Owner {
 /// While set, a Ctrl-C is left to the program in the foreground (`psql`).
 static LEAVE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
 
+/// Set once a signal is being answered: the process ends with that, whatever else fails meanwhile.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Waits for the end of the process if a signal is ending it: errors that the stop of the server causes are no news.
+pub fn yield_to_interrupt() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
 /// Leaves Ctrl-C to a child in the foreground from now on.
 pub fn leave_interrupts() {
     LEAVE_INTERRUPTS.store(true, Ordering::Relaxed);
@@ -222,17 +232,22 @@ impl Paths {
         let text = std::fs::read_to_string(self.cluster.join("postmaster.pid")).ok()?;
         let mut lines = text.lines();
         let pid: i32 = lines.next()?.trim().parse().ok()?;
-        let port = lines.nth(2)?.trim().parse().ok()?;
-        is_postgres(pid).then_some(port)
+        let folder = lines.next()?;
+        let port = lines.nth(1)?.trim().parse().ok()?;
+        // In a copied project the file names the server of the original.
+        let ours = self.cluster.canonicalize().ok()?;
+        let is_ours = Path::new(folder).canonicalize().is_ok_and(|folder| folder == ours);
+        (is_ours && serves(pid, &ours)).then_some(port)
     }
 }
 
-/// Is this process alive, and a PostgreSQL server? After a crash its number may belong to another program.
-fn is_postgres(pid: i32) -> bool {
+/// Is this process alive, and the server of this cluster? After a crash its number may belong to another program, even to
+/// another server. A server's working folder is its cluster.
+fn serves(pid: i32, cluster: &Path) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    match std::fs::read_to_string(format!("/proc/{}/comm", pid.as_raw_nonzero())) {
-        Ok(name) => name.trim_end().starts_with("postgres"),
-        Err(_) => cfg!(not(target_os = "linux")) && rustix::process::test_kill_process(pid).is_ok(),
+    match cfg!(target_os = "linux") {
+        true => std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).is_ok_and(|folder| folder == cluster),
+        false => rustix::process::test_kill_process(pid).is_ok(),
     }
 }
 
@@ -243,6 +258,13 @@ impl Owner {
             return Ok(None);
         }
         if let Ok(metadata) = std::fs::metadata(folder.join("cluster")) {
+            if metadata.uid() == 0 {
+                fail!(
+                    "{} belongs to root, and PostgreSQL does not run as root; give it to an unprivileged user (chown -R postgres {})",
+                    folder.join("cluster").display(),
+                    folder.join("cluster").display()
+                );
+            }
             return Ok(Some(Self { uid: metadata.uid(), gid: metadata.gid() }));
         }
         let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -325,10 +347,14 @@ fn initialise(paths: &Paths, files: &ServerFiles, owner: Option<Owner>, durabili
     let password = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     write_secret(&paths.password(), &password)?;
 
-    let draft = paths.cluster.with_file_name("cluster.draft");
-    let handed = paths.cluster.with_file_name("password.draft");
-    if draft.exists() {
-        std::fs::remove_dir_all(&draft).with_context(|| format!("cannot remove {}", draft.display()))?;
+    // A killed first start leaves a draft behind, into which its initdb may still be writing: each has a name of its own.
+    let draft = paths.cluster.with_file_name(format!("cluster.draft-{}", std::process::id()));
+    let handed = paths.cluster.with_file_name(format!("password.draft-{}", std::process::id()));
+    for stale in [&draft, &handed] {
+        let removed = if stale.is_dir() { std::fs::remove_dir_all(stale) } else { std::fs::remove_file(stale) };
+        if let Err(error) = removed.or_else(|error| if stale.exists() { Err(error) } else { Ok(()) }) {
+            return Err(error).with_context(|| format!("cannot remove {}", stale.display()));
+        }
     }
     std::fs::create_dir(&draft).with_context(|| format!("cannot make {}", draft.display()))?;
     write_secret(&handed, &password)?;
@@ -382,10 +408,15 @@ fn start_server(paths: &Paths, files: &ServerFiles, owner: Option<Owner>) -> Res
     let port_file = paths.state.join("port");
     let before = std::fs::read_to_string(&port_file).ok().and_then(|text| text.trim().parse().ok());
     let port = free_port(before)?;
-    // Left by a crash: nobody runs there (or it would have been joined), but the number may be in use again.
-    let pid_file = paths.cluster.join("postmaster.pid");
-    if pid_file.exists() {
-        std::fs::remove_file(&pid_file).with_context(|| format!("cannot remove {}", pid_file.display()))?;
+    // Left by a crash: nobody runs there (or it would have been joined), but the process ids in them may be in use again.
+    let entries =
+        std::fs::read_dir(&paths.cluster).with_context(|| format!("cannot list {}", paths.cluster.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == "postmaster.pid" || name.to_string_lossy().starts_with(".s.PGSQL.") {
+            std::fs::remove_file(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
+        }
     }
     let log = paths.cluster.join("server.log");
     let mut start = command(files, "pg_ctl", owner);
@@ -422,6 +453,7 @@ fn stop_on_signals(shared: Arc<Shared>) -> Result<()> {
             if signal == SIGINT && LEAVE_INTERRUPTS.load(Ordering::Relaxed) {
                 continue;
             }
+            INTERRUPTED.store(true, Ordering::SeqCst);
             eprintln!("interrupted: nothing half-done is kept; run again to go on");
             if let Err(error) = shared.leave() {
                 eprintln!("warning: the embedded PostgreSQL could not be stopped: {error:#}");
