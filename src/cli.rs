@@ -29,7 +29,7 @@ use crate::console::{Console, LogFormat};
 #[derive(Debug, Parser)]
 #[command(name = "salesmart", version, propagate_version = true, max_term_width = 110)]
 #[command(after_help = "Start with `salesmart demo`, then `salesmart init DIR` for a project of your own.\n\
-                        Exit codes: 0 done; 1 a foreseen failure (a check failed, a file was refused, the database is down); 2 anything else.")]
+                        Exit codes: 0 done; 1 a foreseen failure (a check failed, a file was refused, the database is down); 2 a wrong command line or anything else.")]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]

@@ -115,7 +115,7 @@ impl Embedded {
                 "cannot read the password of the embedded warehouse in {}: {error}; without it the warehouse cannot be opened: move {} away \
                  to have it built anew",
                 paths.password().display(),
-                paths.state.display()
+                paths.cluster.display()
             ))
         })?;
         let user = lock_file(folder, "users.lock")?;
