@@ -60,32 +60,21 @@ pub struct Global {
     pub log_format: LogFormat,
 }
 
-/// The verbs.
+/// The verbs. What each does stands at its own `Args`, where the long help comes from.
 #[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "a comment here would take the place of the verb's own help")]
 pub enum Verb {
-    /// Ingest, build, check and sync: the scheduled job
     Run(run::Args),
-    /// See it work: sample data, private PostgreSQL, run, summary
     Demo(demo::Args),
-    /// Make a new project
     Init(init::Args),
-    /// Load new and changed files into the staging file
     Ingest(ingest::Args),
-    /// Withdraw a file that was loaded
     Forget(forget::Args),
-    /// List what was refused, with line, column and reason
     Rejects(rejects::Args),
-    /// Build, check and publish the models that changed
     Build(build::Args),
-    /// Show the rows of a model, a table or a query
     Show(show::Args),
-    /// Push what changed in the marts to PostgreSQL
     Sync(sync::Args),
-    /// Generate sample sales, with planted findings and planted dirt
     Sample(sample::Args),
-    /// Open psql on the warehouse
     Psql(psql::Args),
-    /// Check configuration, programs and connections, and print how BI tools connect
     Doctor(doctor::Args),
 }
 

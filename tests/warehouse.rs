@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -157,8 +158,15 @@ fn a_connection_cut_in_mid_sync_changes_nothing_and_the_next_run_goes_on() {
 fn server(project: &Project) -> Option<String> {
     let text = std::fs::read_to_string(project.path("data/postgres/cluster/postmaster.pid")).ok()?;
     let pid = text.lines().next()?.to_owned();
-    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    (!state.contains(") Z ")).then_some(pid)
+    let state = match Path::new("/proc/self").exists() {
+        // "pid (name) state …"
+        true => std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?.rsplit(") ").next()?.to_owned(),
+        false => {
+            String::from_utf8(Command::new("ps").args(["-o", "stat=", "-p", &pid]).output().unwrap().stdout).unwrap()
+        }
+    };
+    // A zombie is no server.
+    (!state.trim().is_empty() && !state.starts_with('Z')).then_some(pid)
 }
 
 fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {

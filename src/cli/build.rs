@@ -7,7 +7,7 @@ use crate::console::Console;
 use crate::pipeline::Project;
 use crate::transform::build::Options;
 
-/// Build, check and publish the models.
+/// Build, check and publish the models that changed.
 ///
 /// Rebuilds the models whose SQL or input changed, in a scratch schema; runs all checks there; publishes everything
 /// in one transaction. If a model or a check fails, the last published models stay as they are.

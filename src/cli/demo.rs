@@ -14,7 +14,7 @@ use crate::summary;
 use crate::transform::build::Options;
 use crate::warehouse::Warehouse;
 
-/// See it work.
+/// See it work: sample data, private PostgreSQL, run, summary.
 ///
 /// Makes a project with sample sales in DIR (or uses the one made there before), loads, models, checks and pushes
 /// them to a private PostgreSQL, and prints what is in the warehouse and how to look at it.

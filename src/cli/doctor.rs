@@ -13,7 +13,7 @@ use crate::staging::Staging;
 use crate::transform::graph::Graph;
 use crate::warehouse::{Warehouse, server_files};
 
-/// Check the project and its surroundings.
+/// Check everything, and say how BI tools connect.
 ///
 /// Looks at the configuration, the contracts and their files, the models, the staging file and the warehouse, says
 /// what is wrong and what to do, and prints how BI tools connect.

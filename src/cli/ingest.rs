@@ -10,7 +10,7 @@ use crate::fail;
 use crate::ingest::catalog;
 use crate::pipeline::Project;
 
-/// Load new and changed files.
+/// Load new and changed files into the staging file.
 ///
 /// Without FILE, loads whatever is new or changed among the files of all contracts. A file is loaded whole in one
 /// transaction or not at all; a record that does not fit its contract exactly is refused with line, column and

@@ -8,7 +8,7 @@ use crate::ingest::rejects::{self, Filter};
 use crate::render::Format;
 use crate::staging::Staging;
 
-/// List what was refused.
+/// List what was refused, with line, column and reason.
 ///
 /// Every fault of every refused record, with file, physical line, column, code, value and raw record. The same list
 /// lies beside each file as FILE.errors.csv.

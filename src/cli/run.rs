@@ -8,13 +8,12 @@ use crate::pipeline;
 use crate::sync::push::{self, Deletes};
 use crate::transform::build::Options;
 
-/// Ingest, build, check and sync.
+/// Ingest, build, check and sync: the scheduled job.
 ///
 /// Loads new and changed files, rebuilds the models they touch, checks them, and pushes what changed to PostgreSQL
 /// in one transaction. Safe to repeat and to interrupt at any moment: what is done is not done again, and nothing
 /// is left half done.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The day that RFM looks back from; by default the day after the last sale
     #[arg(long, value_name = "YYYY-MM-DD")]

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::console::Console;
 use crate::sample::{Size, files};
 
-/// Generate sample sales.
+/// Generate sample sales, with planted findings and planted dirt.
 ///
 /// One CSV per month from January 2023, one of corrections, and manifest.json, which says what was planted and what a
 /// correct run arrives at. The same rows, days and seed give the same bytes on every machine.

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::render::{Format, Table};
 use crate::staging::Staging;
 
-/// Show rows of the staging file.
+/// Show the rows of a model, a table or a query.
 ///
 /// Of a model (fact_sales), of what was ingested (raw.sales, ingest.files, rejects), of a build that failed its
 /// checks (scratch.fact_sales), or of a query. Reads only.

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::pipeline::Project;
 use crate::warehouse::Warehouse;
 
-/// Push what changed in the marts.
+/// Push what changed in the marts to PostgreSQL.
 ///
 /// Compares the published marts with what PostgreSQL is known to hold, and pushes the difference in one transaction
 /// that also writes the ledger: all of it arrives, once, or nothing does.
