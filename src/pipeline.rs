@@ -13,7 +13,7 @@ use crate::ingest::contract::Contract;
 use crate::ingest::load;
 use crate::model::Models;
 use crate::staging::Staging;
-use crate::sync::push;
+use crate::sync::{ledger, push};
 use crate::transform::build;
 use crate::warehouse::{Warehouse, migrate};
 
@@ -82,11 +82,13 @@ impl<'a> Project<'a> {
     /// Pushes the delta.
     pub fn sync(&self, warehouse: &Warehouse, options: push::Options) -> Result<push::Report> {
         let mut client = warehouse.connect()?;
-        let mut options = options;
-        for applied in migrate::run(&mut client, &self.config.root.join("sql/postgres/migrations"))? {
-            self.console.say(&format!("        migrated the warehouse: {applied}"));
-            // It may have emptied or changed a table.
-            options.compare = true;
+        let migrations = self.config.root.join("sql/postgres/migrations");
+        if migrate::is_pending(&mut client, &migrations)? {
+            // A migration may empty or change a table. Noted before it runs, so that no crash can hide it.
+            ledger::distrust(self.staging.conn())?;
+            for applied in migrate::run(&mut client, &migrations)? {
+                self.console.say(&format!("        migrated the warehouse: {applied}"));
+            }
         }
         push::run(self.config, &self.staging, &mut client, &self.models, options, self.console)
     }

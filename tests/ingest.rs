@@ -223,8 +223,34 @@ fn the_same_content_under_two_names_counts_once_in_whatever_order_it_comes() {
         assert!(warned.contains("has the same content as"), "{warned}");
         project.staged("select _file, count(*) from raw.sales group by 1")
     };
-    assert_eq!(contents("sales_1.csv", "sales_2.csv"), ["data/raw/sales_1.csv,3"]);
-    assert_eq!(contents("sales_2.csv", "sales_1.csv"), ["data/raw/sales_1.csv,3"]);
+    assert_eq!(contents("sales_1.csv", "sales_2.csv"), ["data/raw/sales_2.csv,3"]);
+    assert_eq!(contents("sales_2.csv", "sales_1.csv"), ["data/raw/sales_2.csv,3"]);
+}
+
+#[test]
+fn a_later_file_that_restates_an_earlier_one_wins() {
+    let project = Project::new();
+    let stated = |revenue: &str| [sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", revenue)];
+    project.sales("sales_1.csv", &stated("10")).sales("sales_2.csv", &stated("20"));
+    project.ok(&["run"]);
+    project.sales("sales_3.csv", &stated("10"));
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select revenue from mart.fact_sales"), ["10.0000"]);
+    assert!(project.ok(&["forget", "data/raw/sales_3.csv"]).stdout.contains("stays loaded as data/raw/sales_1.csv"));
+    std::fs::remove_file(project.path("data/raw/sales_3.csv")).unwrap();
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select revenue from mart.fact_sales"), ["20.0000"]);
+}
+
+#[test]
+fn files_that_swap_their_contents_are_a_change() {
+    let project = Project::new();
+    let stated = |revenue: &str| [sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", revenue)];
+    project.sales("sales_1.csv", &stated("10")).sales("sales_2.csv", &stated("20"));
+    project.ok(&["run"]);
+    project.sales("sales_1.csv", &stated("20")).sales("sales_2.csv", &stated("10"));
+    project.ok(&["run"]);
+    assert_eq!(project.pushed("select revenue from mart.fact_sales"), ["10.0000"]);
 }
 
 #[test]

@@ -193,6 +193,13 @@ fn a_migration_that_empties_a_table_has_it_filled_again() {
     project.write("sql/postgres/migrations/V4__again.sql", "delete from mart.agg_daily_sales");
     assert!(project.ok(&["run"]).stdout.contains("agg_daily_sales            "));
     assert!(project.warehouse_content() == before);
+    // Also if the run that migrated failed behind that.
+    project.write("sql/postgres/migrations/V5__again.sql", "delete from mart.agg_monthly_product");
+    project.write("sql/marts/agg_x.sql", "-- key: a\nselect 1 as a");
+    assert!(project.fails(&["run"]).contains("the warehouse has no table mart.\"agg_x\""));
+    std::fs::remove_file(project.path("sql/marts/agg_x.sql")).unwrap();
+    project.ok(&["run"]);
+    assert!(project.warehouse_content() == before);
 }
 
 #[test]

@@ -239,15 +239,16 @@ fn a_copied_project_does_not_take_the_server_of_the_original_for_its_own() {
     one_sale(&original);
     original.ok(&["run"]);
     let copy = Project::embedded();
-    let mut shell = sleeping_shell(&original);
-    wait_for("the start of the server", || server(&original).is_some());
     for part in ["data/postgres", "data/staging.duckdb", "data/raw"] {
         std::fs::remove_dir_all(copy.path(part)).ok();
         let copied = Command::new("cp").arg("-a").arg(original.path(part)).arg(copy.path(part)).status().unwrap();
         assert!(copied.success());
     }
-    // Also if the file is made to name the copy, as after the reuse of a process id.
-    let lock = std::fs::read_to_string(copy.path("data/postgres/cluster/postmaster.pid")).unwrap();
+    let mut shell = sleeping_shell(&original);
+    wait_for("the start of the server", || server(&original).is_some());
+    // As if it had been copied while the original's server ran.
+    // And if the file is made to name the copy, as after the reuse of a process id.
+    let lock = std::fs::read_to_string(original.path("data/postgres/cluster/postmaster.pid")).unwrap();
     let forged = lock.replace(
         original.path("").to_str().unwrap().trim_end_matches('/'),
         copy.path("").to_str().unwrap().trim_end_matches('/'),

@@ -3,8 +3,8 @@
 --
 -- Revenue that the file leaves out is quantity times unit price, rounded to four places.
 -- Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
--- Returns stay in: a line with negative quantity or negative revenue is a return (is_return), and its revenue,
--- cost and profit count negatively, so that sums are net. A return never counts as an order.
+-- Returns stay in: a line with negative quantity or negative revenue is a return (is_return), and its quantity,
+-- revenue, cost and profit count negatively, so that sums are net. A return never counts as an order.
 -- materialized: table
 -- key: transaction_id
 with
@@ -53,8 +53,9 @@ latest as (
 signed as (
 
     select
-        * exclude (revenue, cost),
+        * exclude (quantity, revenue, cost),
         quantity < 0 or revenue < 0 as is_return,
+        case when revenue < 0 then -abs(quantity) else quantity end as quantity,
         case when quantity < 0 then -abs(revenue) else revenue end as revenue,
         case when quantity < 0 or revenue < 0 then -abs(cost) else cost end as cost
     from latest

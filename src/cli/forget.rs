@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Global;
 use crate::console::{Console, grouped};
-use crate::ingest::forget;
+use crate::ingest::forget::{self, Withdrawn};
 use crate::staging::Staging;
 
 /// Withdraw a file that was loaded.
@@ -22,12 +22,22 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let staging = Staging::open(&config)?;
-    let rows = forget::forget(&staging, &args.file)?;
-    console.say(&format!(
-        "withdrew {} with {} rows; `salesmart run` takes them out of the marts and the warehouse",
-        args.file,
-        grouped(rows)
-    ));
+    let withdrawn = forget::forget(&staging, &args.file)?;
+    for part in withdrawn {
+        match part {
+            Withdrawn::Rows(rows) => console.say(&format!(
+                "withdrew {} with {} rows; `salesmart run` takes them out of the marts and the warehouse",
+                args.file,
+                grouped(rows)
+            )),
+            Withdrawn::StaysAs(other) => {
+                console.say(&format!(
+                    "withdrew {}; its content stays loaded as {other}, forget that too if it is wrong",
+                    args.file
+                ));
+            }
+        }
+    }
     if config.root.join(&args.file).exists() {
         console.warn(&format!("{} is still there, so the next ingest will load it again; move it away", args.file));
     }

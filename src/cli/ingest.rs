@@ -32,7 +32,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let mut wanted = Vec::new();
     for file in &args.files {
         match std::fs::canonicalize(file) {
-            Ok(path) => wanted.push((file, path)),
+            Ok(path) => wanted.push((file, path, false)),
             Err(error) => fail!("cannot read {}: {error}", file.display()),
         }
     }
@@ -40,8 +40,8 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         let mut chosen = Vec::new();
         for found in catalog::find(&config, contract)? {
             let path = std::fs::canonicalize(&found.path)?;
-            if let Some(index) = wanted.iter().position(|(_, wanted)| *wanted == path) {
-                wanted.swap_remove(index);
+            if let Some((_, _, is_known)) = wanted.iter_mut().find(|(_, wanted, _)| *wanted == path) {
+                *is_known = true;
                 chosen.push(found);
             }
         }
@@ -49,9 +49,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
             project.ingest_files(contract, &chosen)?;
         }
     }
-    match wanted.first() {
+    match wanted.iter().find(|(_, _, is_known)| !is_known) {
         None => Ok(()),
-        Some((file, _)) => {
+        Some((file, ..)) => {
             let known: Vec<String> = project
                 .contracts
                 .values()

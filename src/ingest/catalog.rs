@@ -100,8 +100,8 @@ pub fn twin(conn: &Connection, source: &str, name: &str, content_hash: &str) -> 
     Ok(found.optional()?)
 }
 
-/// Records a file whose content is loaded under another name. The least name carries the rows, so that the
-/// order in which the two files were met makes no difference.
+/// Records a file whose content is loaded under another name. The greatest name carries the rows: the latest version
+/// wins, as if both were loaded, and the order in which the two were met makes no difference.
 pub fn record_twin(
     conn: &Connection,
     contract: &Contract,
@@ -118,21 +118,21 @@ pub fn record_twin(
          from ingest.files where source = ? and file = ? and content_hash = ?",
         params![name, signature, source, twin, content_hash],
     )?;
-    match name < twin {
+    match name > twin {
         true => rename(conn, source, twin, name),
         false => Ok(()),
     }
 }
 
 /// Takes a file's rows, rejects and totals out of the staging file. If the same content is known under other
-/// names, the least of them takes the rows over.
-pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<()> {
+/// names, the greatest of them takes the rows over; it is returned.
+pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<Option<String>> {
     let heir: Option<String> =
-        conn.query_row("select min(file) from ingest.files where source = ? and same_as = ?", [source, name], |row| {
+        conn.query_row("select max(file) from ingest.files where source = ? and same_as = ?", [source, name], |row| {
             row.get(0)
         })?;
-    if let Some(heir) = heir {
-        rename(conn, source, name, &heir)?;
+    if let Some(heir) = &heir {
+        rename(conn, source, name, heir)?;
     }
     let loaded = known(conn, source, name)?.is_some_and(|known| known.outcome == "loaded");
     if loaded {
@@ -141,7 +141,7 @@ pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<()> {
     for table in ["ingest.control_totals", "main.rejects", "ingest.files", "ingest.expected"] {
         conn.execute(&format!("delete from {table} where source = ? and file = ?"), [source, name])?;
     }
-    Ok(())
+    Ok(heir)
 }
 
 /// Hands the rows of `from` over to its twin `to`.

@@ -202,14 +202,25 @@ fn is_written_so(text: &str, moment: NaiveDateTime, format: &str) -> bool {
     }
 }
 
-/// The text with every run of digits as one `#`, in lower case.
+/// The text in lower case, with every run of digits marked and without its leading zeros.
 fn skeleton(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut in_digits = false;
     for c in text.chars() {
         match c.is_ascii_digit() {
-            true if out.ends_with('#') => {}
-            true => out.push('#'),
-            false => out.extend(c.to_lowercase()),
+            true => {
+                if !in_digits {
+                    out.push('#');
+                }
+                in_digits = true;
+                if c != '0' || !out.ends_with('#') {
+                    out.push(c);
+                }
+            }
+            false => {
+                in_digits = false;
+                out.extend(c.to_lowercase());
+            }
         }
     }
     out
@@ -258,11 +269,17 @@ pub fn check_format(format: &str, kind: ColumnType) -> Result<(), String> {
     {
         return Err("holds a time zone or an epoch, which this type does not".to_owned());
     }
+    if format.replace("%.f", "").contains("%f") {
+        return Err("has %f, which counts nanoseconds; a fraction of a second is %.f, its point included".to_owned());
+    }
     let probe = NaiveDate::from_ymd_opt(2001, 11, 23).and_then(|day| day.and_hms_opt(14, 15, 16));
     let Some(probe) = probe else { return Err("cannot be tried".to_owned()) };
     let written = probe.format(format).to_string();
     match parse_moment(&written, &items) {
-        Some(read) if read.date() == probe.date() => Ok(()),
+        Some(read) if read.date() == probe.date() && read.format(format).to_string() == written => Ok(()),
+        Some(read) if read.date() == probe.date() => {
+            Err("names a part of the time without the larger ones, so it would be dropped".to_owned())
+        }
         _ => Err(format!("does not name one {}: day, month and year are needed", kind.sql())),
     }
 }
@@ -364,6 +381,11 @@ mod tests {
         ] {
             assert_eq!(code(&moment, text), Code::BadDate, "{text}");
         }
+        let compact = column(ColumnType::Date, &["%Y%m%d"]);
+        assert_eq!(value(&compact, "19700103"), Value::Date(2));
+        assert_eq!(code(&compact, "2024111"), Code::BadDate);
+        let named = column(ColumnType::Date, &["%d-%b-%y"]);
+        assert_eq!(value(&named, "3-JAN-70"), Value::Date(2));
         let day = column(ColumnType::Date, &["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]);
         assert_eq!(value(&day, "1970-01-03"), Value::Date(2));
         assert_eq!(value(&day, "1970-01-03 00:00:00"), Value::Date(2));
@@ -391,6 +413,11 @@ mod tests {
         assert!(check_format("%m/%d/%y %I:%M %p", ColumnType::Timestamp).is_ok());
         assert!(check_format("%Y-%m", ColumnType::Date).is_err());
         assert!(check_format("%Q", ColumnType::Date).is_err());
+        assert!(check_format("%Y-%m-%d %M", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%d %H:%M:%S.%f", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%d %H:%M", ColumnType::Timestamp).is_ok());
+        assert!(check_format("%Y-%m-%d %H:%M:%S%.f", ColumnType::Timestamp).is_ok());
+        assert!(check_format("%d-%b-%y", ColumnType::Date).is_ok());
         assert!(check_format("%Y-%m-%d %z", ColumnType::Timestamp).is_err());
     }
 }

@@ -100,6 +100,11 @@ pub fn begin(conn: &Connection, run_id: &str) -> Result<()> {
     }
 }
 
+/// Forgets what PostgreSQL was known to hold: the next sync compares.
+pub fn distrust(conn: &Connection) -> Result<()> {
+    settle(conn, None)
+}
+
 /// Notes that the mirror is what PostgreSQL holds after this sync.
 pub fn settle(conn: &Connection, head: Option<&str>) -> Result<()> {
     conn.execute("update sync.state set head = ?, pending = null", [head])?;

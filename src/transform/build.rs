@@ -168,9 +168,10 @@ fn source_fingerprint(conn: &Connection, source: &str) -> Result<String> {
          (select file, content_hash from ingest.files where source = $1 and outcome = 'loaded' order by file)",
     )?;
     let rows = statement.query_map([source], |row| Ok([row.get::<_, String>(0)?, row.get::<_, String>(1)?]))?;
-    let mut parts: Vec<String> = rows.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-    parts.push(source.to_owned());
-    parts.sort();
+    let mut rows: Vec<[String; 2]> = rows.collect::<Result<_, _>>()?;
+    // Name and content stay together: two files that swap their contents are a change.
+    rows.sort();
+    let parts: Vec<String> = std::iter::once(source.to_owned()).chain(rows.into_iter().flatten()).collect();
     Ok(hash::of_parts(parts.iter().map(String::as_str)))
 }
 

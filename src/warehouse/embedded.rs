@@ -7,9 +7,11 @@
 //! can lock that file alone was the last, and stops the server. A killed process leaves its lock to the system,
 //! so a server that outlived its users is found, used and stopped by the next one.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -119,6 +121,13 @@ impl Embedded {
             ))
         })?;
         let user = lock_file(folder, "users.lock")?;
+        if paths.running_port().is_none() && user.try_lock().is_err() {
+            fail!(
+                "{} is used by another salesmart, and its server cannot be seen from here (is it in another container?); wait for it to \
+                 end, then run again",
+                paths.cluster.display()
+            );
+        }
         user.lock_shared().context("cannot lock users.lock")?;
         let shared = Arc::new(Shared { paths, files, owner, user: Mutex::new(Some(user)) });
         // Before the start, so that a signal in the middle of it finds somebody who stops the server again.
@@ -242,12 +251,18 @@ impl Paths {
 }
 
 /// Is this process alive, and the server of this cluster? After a crash its number may belong to another program, even to
-/// another server. A server's working folder is its cluster.
+/// another server. Its command line names its cluster, and unlike its working folder may be read by everybody.
 fn serves(pid: i32, cluster: &Path) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    match cfg!(target_os = "linux") {
-        true => std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).is_ok_and(|folder| folder == cluster),
-        false => rustix::process::test_kill_process(pid).is_ok(),
+    match std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
+        Ok(line) => {
+            let words: Vec<&OsStr> = line.split(|byte| *byte == 0).map(OsStr::from_bytes).collect();
+            let folder = words.iter().position(|word| *word == "-D").and_then(|at| words.get(at + 1));
+            folder.is_some_and(|folder| Path::new(folder).canonicalize().is_ok_and(|folder| folder == cluster))
+        }
+        // Without /proc (macOS) the lock file's own words have to do.
+        Err(_) if !cfg!(target_os = "linux") => rustix::process::test_kill_process(pid).is_ok(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }
 

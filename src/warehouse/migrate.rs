@@ -26,6 +26,11 @@ pub fn run(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     applied
 }
 
+/// Are there migrations to apply? A history that does not match counts: [`run`] will say why.
+pub fn is_pending(client: &mut Client, folder: &Path) -> Result<bool> {
+    Ok(pending(client, &load(folder)?)? != Some(0))
+}
+
 fn load(folder: &Path) -> Result<Vec<Migration>> {
     let migrations = refinery::load_sql_migrations(folder)
         .map_err(|error| Failure::new(format!("cannot read the migrations in {}: {error}", folder.display())))?;
