@@ -33,6 +33,6 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             format!("select * from ({}\n) as result limit {}", args.what.trim_end().trim_end_matches(';'), args.limit)
         }
     };
-    let table = Table::query(staging.conn(), &sql).map_err(|error| Failure::new(format!("{error:#}")))?;
+    let table = Table::query(staging.conn(), &sql).map_err(|error| Failure::new(error.to_string()))?;
     table.write(args.format, &mut std::io::stdout().lock())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use duckdb::Connection;
 use duckdb::arrow::record_batch::RecordBatch;
+use indicatif::ProgressBar;
 use postgres::{Client, Transaction};
 
 use super::copy::Encoder;
@@ -38,13 +39,14 @@ struct ForeignKey {
     target_columns: Vec<String>,
 }
 
-/// Applies all changes and writes the ledger row after `head`; returns its number.
+/// Applies all changes and writes the ledger row after `head`; returns its number. `bar` counts the rows sent.
 pub fn apply(
     client: &mut Client,
     conn: &Connection,
     changes: &[Change<'_>],
     head: Option<&Head>,
     run_id: &str,
+    bar: &ProgressBar,
 ) -> Result<i64> {
     let mut transaction = client.transaction()?;
     let keys = foreign_keys(&mut transaction)?;
@@ -61,11 +63,13 @@ pub fn apply(
         make_partitions(&mut transaction, conn, change.table)?;
     }
     for change in dimensions.iter().chain(&facts) {
-        upsert(&mut transaction, conn, change).with_context(|| format!("cannot push rows of {}", change.table.name))?;
+        bar.set_message(change.table.name.clone());
+        upsert(&mut transaction, conn, change, bar)
+            .with_context(|| format!("cannot push rows of {}", change.table.name))?;
         failpoint::hit(&format!("sync.upserted.{}", change.table.name));
     }
     for change in facts.iter().chain(&dimensions) {
-        delete(&mut transaction, conn, change)
+        delete(&mut transaction, conn, change, bar)
             .with_context(|| format!("cannot delete rows of {}", change.table.name))?;
     }
     if set_based {
@@ -148,7 +152,7 @@ pub fn delete_statement(table: &PushTable) -> String {
     format!("delete from {} where ({keys}) in (select {keys} from {})", table.target(), outgoing(table))
 }
 
-fn upsert(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<'_>) -> Result<()> {
+fn upsert(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<'_>, bar: &ProgressBar) -> Result<()> {
     let table = change.table;
     if change.counts.inserted + change.counts.updated == 0 {
         return Ok(());
@@ -168,12 +172,12 @@ fn upsert(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         table.delta(),
         idents(&table.key, "")
     );
-    copy(transaction, conn, &format!("copy {incoming} ({names}) from stdin (format binary)"), &select)?;
+    copy(transaction, conn, &format!("copy {incoming} ({names}) from stdin (format binary)"), &select, bar)?;
     transaction.batch_execute(&upsert_statement(table))?;
     Ok(())
 }
 
-fn delete(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<'_>) -> Result<()> {
+fn delete(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<'_>, bar: &ProgressBar) -> Result<()> {
     let table = change.table;
     if change.counts.deleted == 0 {
         return Ok(());
@@ -184,19 +188,26 @@ fn delete(transaction: &mut Transaction<'_>, conn: &Connection, change: &Change<
         table.target()
     ))?;
     let select = format!("select {keys} from {} where _op = 'delete'", table.delta());
-    copy(transaction, conn, &format!("copy {outgoing} ({keys}) from stdin (format binary)"), &select)?;
+    copy(transaction, conn, &format!("copy {outgoing} ({keys}) from stdin (format binary)"), &select, bar)?;
     transaction.batch_execute(&delete_statement(table))?;
     Ok(())
 }
 
 /// Streams a query's result into a COPY.
-fn copy(transaction: &mut Transaction<'_>, conn: &Connection, copy: &str, select: &str) -> Result<()> {
+fn copy(
+    transaction: &mut Transaction<'_>,
+    conn: &Connection,
+    copy: &str,
+    select: &str,
+    bar: &ProgressBar,
+) -> Result<()> {
     let mut statement = conn.prepare(select)?;
     let batches = statement.stream_arrow([])?;
     let mut encoder = Encoder::new(transaction.copy_in(copy)?);
     for batch in batches {
         let batch: RecordBatch = batch;
         encoder.batch(&batch)?;
+        bar.inc(batch.num_rows() as u64);
     }
     encoder.finish()?.finish()?;
     Ok(())

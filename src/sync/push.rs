@@ -110,7 +110,10 @@ pub fn run(
         let run_id = uuid::Uuid::now_v7().to_string();
         ledger::begin(conn, &run_id)?;
         failpoint::hit("sync.begun");
-        report.run_number = Some(apply::apply(client, conn, &changes, head.as_ref(), &run_id)?);
+        let bar = console.row_counter("sync");
+        let applied = apply::apply(client, conn, &changes, head.as_ref(), &run_id, &bar);
+        bar.finish_and_clear();
+        report.run_number = Some(applied?);
         mirror::promote(staging, &tables, &run_id)?;
         failpoint::hit("sync.promoted");
     }
