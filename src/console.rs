@@ -100,7 +100,7 @@ impl Console {
 
     /// A spinner that counts rows.
     pub fn row_counter(&self, label: &str) -> ProgressBar {
-        self.bar(0, label, "{spinner} {msg} {human_pos} rows {per_sec}")
+        self.bar(0, label, "{spinner} {msg} {human_pos} rows {elapsed}")
     }
 
     fn bar(&self, total: u64, label: &str, template: &str) -> ProgressBar {
