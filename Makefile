@@ -38,12 +38,14 @@ BUILD := --release --locked $(FEATURES)
 INSTA := PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --release --test-runner cargo-test --no-quiet
 # Such as TEST_ARGS="sync::" for the tests of one module.
 TEST_ARGS ?= --test-threads=2
+# Such as BENCH_ARGS="--rounds 9".
+BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
-.PHONY: help build demo test check fmt clippy snapshots duckdb postgres tools dist clean
+.PHONY: help build demo test check fmt clippy snapshots bench-ingest duckdb postgres tools dist clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 build: $(NEEDS_LIBRARY) ## compile the program
 	@echo "== compiling salesmart (the first time takes minutes$(if $(FEATURES),; DuckDB from source takes most of an hour,))"
@@ -67,6 +69,9 @@ clippy: $(NEEDS_LIBRARY) ## lints, warnings are errors
 
 snapshots: postgres $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
 	$(INSTA) --accept --unreferenced=delete $(FEATURES) -- $(TEST_ARGS)
+
+bench-ingest: $(NEEDS_LIBRARY) ## time ingest beside DuckDB's read_csv on 2,000,000 rows (BENCH_ARGS=--help)
+	$(CARGO) bench --profile release --locked $(FEATURES) --bench ingest -- $(BENCH_ARGS)
 
 duckdb: ## fetch the official DuckDB library
 	@echo "== fetching the DuckDB $(DUCKDB_VERSION) library ($(OS)-$(ARCH)) from npm"
