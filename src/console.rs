@@ -1,9 +1,11 @@
 //! What the user sees while work goes on: one line per step, bars on long work, JSON lines on demand.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// How steps and errors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -92,10 +94,18 @@ impl Console {
         }
     }
 
-    /// A progress bar over `total` bytes; hidden where standard error is not a terminal.
-    pub fn byte_bar(&self, total: u64, label: &str) -> ProgressBar {
-        let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        self.bar(total, label, template)
+    /// A progress bar over `total` bytes of files, with the rows counted in `rows`; hidden where standard error is not a
+    /// terminal.
+    pub fn ingest_bar(&self, total: u64, label: &str, rows: Arc<AtomicU64>) -> ProgressBar {
+        let template = "{msg} [{bar:30}] {bytes}/{total_bytes}  {rows}  {eta}";
+        let bar = self.bar(total, label, template);
+        let style = bar.style().with_key("rows", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let count = rows.load(Ordering::Relaxed);
+            let seconds = state.elapsed().as_secs_f64().max(0.001);
+            // A display that cannot be written to shows nothing.
+            let _ = write!(out, "{} rows, {}/s", grouped(count), grouped((count as f64 / seconds) as u64));
+        });
+        bar.with_style(style)
     }
 
     /// A spinner that counts rows.

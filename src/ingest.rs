@@ -1,16 +1,21 @@
-//! Ingest: CSV files into `raw.<source>`, losslessly. Every field is read as text and accepted only if
-//! its cast is exact; everything else is rejected with a reason.
+//! Ingest: files into `raw.<source>`, losslessly. Every value is accepted only if its cast is exact; everything else
+//! is rejected with a reason.
 //!
-//! [`contract`] says what a source looks like and [`header`] finds its columns in a file. [`reader`] cuts bytes
-//! into records with exact line numbers, [`fields`] a record into fields. [`exact`] casts ([`decimal`] for numbers,
-//! [`fault`] for what can be wrong), [`batch`] makes typed batches of accepted rows, [`feed`] hands them to DuckDB,
-//! [`rejects`] keeps what was refused. [`expand`] finds files, [`catalog`] decides which need reading, [`load`] does one file in one
-//! transaction, [`forget`] takes one out again.
+//! What a source looks like: [`contract`] ([`contract_file`] reads it), [`dialect`], [`encoding`]. From bytes to values:
+//! [`opened`] is a file at its first record, [`input`] makes text of it, [`reader`] cuts it into records with exact line numbers (and counts what is [`skipped`]),
+//! [`header`] finds the columns, [`split`] gives their cells ([`fields`], [`ndjson`], [`parquet`]), [`exact`] casts them
+//! ([`decimal`], [`moment`]; [`fault`] is what can be wrong), [`batch`] makes typed batches, [`feed`] hands them to DuckDB.
+//! What is refused: [`spool`], [`rejects`], [`repairs`], [`replay`], [`unique`]. Files: [`expand`] finds them, [`catalog`] knows them,
+//! [`intake`] decides which need reading, [`load`] does one in one transaction, [`source_table`] is where rows go,
+//! [`forget`] takes a file out again. [`sniff`] drafts a contract.
 
 pub mod batch;
 pub mod catalog;
 pub mod contract;
+pub mod contract_file;
 pub mod decimal;
+pub mod dialect;
+pub mod encoding;
 pub mod exact;
 pub mod expand;
 pub mod fault;
@@ -18,6 +23,18 @@ pub mod feed;
 pub mod fields;
 pub mod forget;
 pub mod header;
+pub mod input;
+pub mod intake;
 pub mod load;
+pub mod moment;
+pub mod ndjson;
+pub mod opened;
+pub mod parquet;
 pub mod reader;
 pub mod rejects;
+pub mod repairs;
+pub mod skipped;
+pub mod source_table;
+pub mod split;
+pub mod spool;
+pub mod unique;

@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::fail;
 use crate::ingest::catalog::SourceFile;
 use crate::ingest::contract::Contract;
-use crate::ingest::load;
+use crate::ingest::{contract_file, intake};
 use crate::model::Models;
 use crate::staging::Staging;
 use crate::sync::{ledger, push};
@@ -57,7 +57,7 @@ pub struct Project<'a> {
 impl<'a> Project<'a> {
     /// Reads contracts and models, and opens the staging file.
     pub fn open(config: &'a Config, console: &'a Console) -> Result<Self> {
-        let contracts = Contract::load_all(&config.root.join("data/contracts"))?;
+        let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
         let models = Models::load(config)?;
         let staging = Staging::open(config)?;
         Ok(Self { config, staging, contracts, models, console, run_id: uuid::Uuid::now_v7().to_string() })
@@ -66,12 +66,12 @@ impl<'a> Project<'a> {
     /// Loads what is new; if a file is refused, all others are loaded before this fails.
     pub fn ingest(&self) -> Result<()> {
         let contracts: Vec<&Contract> = self.contracts.values().collect();
-        settle(&load::run(self.config, &self.staging, &contracts, None, self.console)?)
+        settle(&intake::run(self.config, &self.staging, &contracts, None, self.console)?)
     }
 
     /// Loads these files of one source.
     pub fn ingest_files(&self, contract: &Contract, files: &[SourceFile]) -> Result<()> {
-        settle(&load::run(self.config, &self.staging, &[contract], Some(files), self.console)?)
+        settle(&intake::run(self.config, &self.staging, &[contract], Some(files), self.console)?)
     }
 
     /// Builds, checks and publishes the models.
@@ -106,17 +106,37 @@ pub fn run(config: &Config, options: &build::Options, sync: push::Options, conso
     Ok(())
 }
 
-fn settle(report: &load::Report) -> Result<()> {
+fn settle(report: &intake::Report) -> Result<()> {
     if report.refused.is_empty() {
         return Ok(());
     }
-    let files = if report.refused.len() == 1 {
-        "1 file was".to_owned()
-    } else {
-        format!("{} files were", report.refused.len())
+    let files = match report.refused.len() {
+        1 => "1 file was".to_owned(),
+        count => format!("{count} files were"),
     };
+    // Files of one exporter tend to be wrong in the same way.
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for refused in &report.refused {
+        match by_reason.iter_mut().find(|(reason, _)| *reason == refused.reason) {
+            Some((_, files)) => files.push(&refused.file),
+            None => by_reason.push((&refused.reason, vec![&refused.file])),
+        }
+    }
+    const SHOWN: usize = 10;
+    let mut lines: Vec<String> = by_reason
+        .iter()
+        .take(SHOWN)
+        .map(|(reason, files)| match files.as_slice() {
+            [file] => format!("{file}: {reason}"),
+            [first, others @ ..] => format!("{first} and {} more alike: {reason}", others.len()),
+            [] => String::new(),
+        })
+        .collect();
+    if by_reason.len() > SHOWN {
+        lines.push(format!("and {} more; `salesmart show ingest.files` has them all", by_reason.len() - SHOWN));
+    }
     fail!(
         "{files} refused, so nothing was built or pushed; the other files are loaded. Repair it, or change the contract, and run again:\n  {}",
-        report.refused.join("\n  ")
+        lines.join("\n  ")
     )
 }

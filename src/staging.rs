@@ -11,7 +11,7 @@ use crate::fail;
 use crate::failure::Failure;
 
 /// Layout version of the tables below. A file of another version is refused, not guessed at.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 
 /// The schemas and bookkeeping tables, and the macro that models use for surrogate keys.
 ///
@@ -30,6 +30,7 @@ create table if not exists ingest.files (
     source varchar not null, file varchar not null, content_hash varchar not null,
     stat_signature varchar, same_as varchar, outcome varchar not null, reason varchar,
     bytes bigint not null, records bigint not null, accepted bigint not null, rejected bigint not null,
+    repaired bigint not null, skipped bigint not null, places varchar, drift varchar,
     primary key (source, file));
 create table if not exists ingest.expected (source varchar not null, file varchar not null);
 create table if not exists ingest.control_totals (
@@ -102,6 +103,11 @@ impl Staging {
             .with("autoload_known_extensions", "false")?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         Ok(Self { conn, path })
+    }
+
+    /// Another connection to the same file, for another thread.
+    pub fn another(&self) -> Result<Self> {
+        Ok(Self { conn: self.conn.try_clone()?, path: self.path.clone() })
     }
 
     /// The connection.

@@ -29,7 +29,11 @@ fn wrong_contracts_are_explained() {
         (column("a = { type = \"decimal(40,2)\" }"), "is not known", "p up to 38"),
         (column("A = { type = \"varchar\" }"), "column `A`", "use lower-case letters"),
         (column("a = { type = \"date\", formats = [\"%Y-%m\"] }"), "does not name one date", "day, month and year"),
-        (column("a = { type = \"varchar\", min = \"1\" }"), "min goes with numbers only", "column `a`"),
+        (
+            column("a = { type = \"varchar\", min = \"1\" }"),
+            "min goes with numbers, dates and timestamps only",
+            "column `a`",
+        ),
         (column("a = { type = \"integer\", null_as = \"0.5\" }"), "null_as = \"0.5\" does not fit", "column `a`"),
         (
             column("a = { type = \"integer\" }\nb = { header = \"a\", type = \"integer\" }"),
@@ -42,9 +46,9 @@ fn wrong_contracts_are_explained() {
             ":2:",
         ),
         (
-            format!("{files}encoding = \"utf-16\"\n[columns]\na = {{ type = \"varchar\" }}\n"),
-            "encoding \"utf-16\" is not supported",
-            "utf-8",
+            format!("{files}encoding = \"utf-61\"\n[columns]\na = {{ type = \"varchar\" }}\n"),
+            "encoding \"utf-61\" is not known",
+            "cp850",
         ),
         (
             format!("{files}delimiter = \"||\"\n[columns]\na = {{ type = \"varchar\" }}\n"),

@@ -7,7 +7,7 @@ use crate::config::{self, Config};
 use crate::console::Console;
 use crate::fail;
 use crate::ingest::catalog;
-use crate::ingest::contract::Contract;
+use crate::ingest::contract_file;
 use crate::model::Models;
 use crate::staging::Staging;
 use crate::transform::graph::Graph;
@@ -62,7 +62,7 @@ fn duckdb_version() -> Result<String> {
 
 fn contracts(config: &Config) -> Result<String> {
     let mut parts = Vec::new();
-    for contract in Contract::load_all(&config.root.join("data/contracts"))?.values() {
+    for contract in contract_file::load_all(&config.root.join("data/contracts"))?.values() {
         let files = catalog::find(config, contract)?.len();
         parts.push(format!("{} ({files} files match \"{}\")", contract.source, contract.files));
     }
@@ -71,7 +71,7 @@ fn contracts(config: &Config) -> Result<String> {
 
 fn models(config: &Config) -> Result<String> {
     let models = Models::load(config)?;
-    let contracts = Contract::load_all(&config.root.join("data/contracts"))?;
+    let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
     let sources = contracts.keys().map(String::as_str).collect();
     let graph = Graph::new(&duckdb::Connection::open_in_memory()?, &models, &sources)?;
     let names: Vec<&str> = graph.nodes.iter().map(|node| node.model.name.as_str()).collect();

@@ -5,26 +5,37 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use duckdb::arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder,
+    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
+use duckdb::arrow::compute::filter_record_batch;
 use duckdb::arrow::datatypes::{DataType, Field, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::contract::{ColumnType, Contract};
 use super::exact::{Caster, Value};
-use super::fault::{Code, Fault};
-use super::fields;
+use super::fault::Fault;
 use super::reader::{Block, Record};
 use super::rejects::Reject;
+use super::repairs::Repairs;
+use super::split::{Cell, Splitter};
 
 /// Casts blocks of one file. The columns of a batch are the line number, then the contract's columns.
 pub struct Typer {
-    delimiter: u8,
-    quote: u8,
-    /// Per contract column: its place in the file, and its caster.
-    columns: Vec<(usize, Caster)>,
+    splitter: Splitter,
+    columns: Vec<Casters>,
+    repairs: Repairs,
+    /// Whether records name and type their own columns.
+    is_typed_format: bool,
     schema: Arc<Schema>,
+}
+
+/// How a column's values are cast.
+struct Casters {
+    /// Values in the contract's spelling.
+    written: Caster,
+    /// Values whose type the file says.
+    typed: Caster,
 }
 
 /// What became of a block.
@@ -36,75 +47,201 @@ pub struct Typed {
     pub rejects: Vec<Reject>,
     /// How many records were refused.
     pub rejected: u64,
+    /// How many records were accepted because they are repaired.
+    pub repaired: u64,
+}
+
+/// A batch under construction.
+struct Rows {
+    lines: Int64Builder,
+    builders: Vec<Builder>,
+    /// Which rows stay: a row with a fault has been appended before the fault was seen.
+    kept: Vec<bool>,
+    rejects: Vec<Reject>,
+    rejected: u64,
+    repaired: u64,
+}
+
+impl Rows {
+    /// Counts a record whose faults, if any, are those from `before` on. They share its raw text.
+    fn settle(&mut self, before: usize) {
+        if let [first, others @ ..] = &mut self.rejects[before..] {
+            others.iter_mut().for_each(|reject| reject.raw = Arc::clone(&first.raw));
+            self.rejected += 1;
+        }
+    }
 }
 
 impl Typer {
-    /// A typer for a file whose header has the contract's columns at `places`.
-    pub fn new(contract: &Contract, places: &[usize]) -> Self {
-        let columns =
-            contract.columns.iter().zip(places).map(|(column, place)| (*place, Caster::new(column))).collect();
+    /// A typer for a file that is cut by `splitter`, with the repairs of its rejects.
+    pub fn new(contract: &Contract, splitter: Splitter, repairs: Repairs) -> Self {
+        let columns = contract
+            .columns
+            .iter()
+            .map(|column| Casters { written: Caster::new(column), typed: Caster::typed(column) })
+            .collect();
         let mut schema = vec![Field::new("_line", DataType::Int64, false)];
         schema.extend(contract.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.kind), true)));
-        Self { delimiter: contract.delimiter, quote: contract.quote, columns, schema: Arc::new(Schema::new(schema)) }
+        let is_typed_format = contract.dialect.format.names_columns();
+        Self { splitter, columns, repairs, is_typed_format, schema: Arc::new(Schema::new(schema)) }
     }
 
     /// The columns of a batch: name and DuckDB type.
     pub fn columns(&self) -> impl Iterator<Item = (&str, ColumnType)> {
-        std::iter::once(("_line", ColumnType::Bigint))
-            .chain(self.columns.iter().map(|(_, caster)| (caster.column().name.as_str(), caster.column().kind)))
+        let columns = self.columns.iter().map(|casters| casters.written.column());
+        std::iter::once(("_line", ColumnType::Bigint)).chain(columns.map(|column| (column.name.as_str(), column.kind)))
     }
 
-    /// Casts one block.
+    /// Casts one block of records.
     pub fn block(&self, block: &Block) -> Result<Typed> {
-        let mut lines = Int64Builder::with_capacity(block.len());
-        let mut builders: Vec<Builder> =
-            self.columns.iter().map(|(_, caster)| Builder::new(caster.column().kind, block.len())).collect();
-        let mut rejects = Vec::new();
-        let mut rejected = 0;
-        let mut split = Vec::new();
+        let mut rows = self.rows(block.len());
+        let mut spans = Vec::new();
         for record in block.records() {
-            let before = rejects.len();
-            match text_of(record) {
-                Err(fault) => rejects.push(Reject::of_record(record, fault)),
-                Ok(text) => {
-                    fields::split(text.as_bytes(), self.delimiter, self.quote, &mut split);
-                    self.row(record, &split, &mut builders, &mut rejects);
+            if self.is_repaired(record, &mut rows)? {
+                continue;
+            }
+            let before = rows.rejects.len();
+            let split = self.splitter.split(record, &mut spans, |index, cell| {
+                self.cell(index, &cell, record, &mut rows);
+            });
+            match split {
+                Ok(()) => {
+                    rows.lines.append_value(i64::try_from(record.line)?);
+                    rows.kept.push(rows.rejects.len() == before);
+                }
+                Err(unsplit) => {
+                    let column = unsplit.column.map(|index| self.columns[index].written.column().name.as_str());
+                    rows.rejects.push(self.reject(record, column, None, unsplit.fault));
                 }
             }
-            match rejects.len() == before {
-                true => lines.append_value(i64::try_from(record.line)?),
-                false => rejected += 1,
-            }
+            rows.settle(before);
         }
-        let mut arrays: Vec<ArrayRef> = vec![Arc::new(lines.finish())];
-        arrays.extend(builders.into_iter().map(Builder::finish));
-        Ok(Typed { batch: RecordBatch::try_new(Arc::clone(&self.schema), arrays)?, rejects, rejected })
+        self.finish(rows)
     }
 
-    /// Appends one row to all builders, or its faults to `rejects`.
-    fn row(&self, record: Record<'_>, split: &[Cow<'_, [u8]>], builders: &mut [Builder], rejects: &mut Vec<Reject>) {
-        if split.len() != self.columns.len() {
-            let code = match split.len() > self.columns.len() {
-                true => Code::TooManyFields,
-                false => Code::TooFewFields,
+    /// Casts rows of a typed file, whose columns are the contract's as text; the first is row `first`, from 1.
+    pub fn batch(&self, texts: &RecordBatch, is_typed: &[bool], first: u64) -> Result<Typed> {
+        let mut rows = self.rows(texts.num_rows());
+        for index in 0..texts.num_rows() {
+            let line = first + index as u64;
+            let cells: Vec<Option<&str>> = texts
+                .columns()
+                .iter()
+                .map(|column| column.as_string::<i32>())
+                .map(|column| (!column.is_null(index)).then(|| column.value(index)))
+                .collect();
+            // The raw record of a file that is no text: the row as an object.
+            let raw = || -> String {
+                let headers = self.columns.iter().map(|casters| casters.written.column().header.clone());
+                let values = cells.iter().map(|cell| cell.map_or(serde_json::Value::Null, Into::into));
+                serde_json::Value::Object(headers.zip(values).collect()).to_string()
             };
-            let reason = format!("{} fields where the header has {}", split.len(), self.columns.len());
-            rejects.push(Reject::of_record(record, Fault::new(code, reason)));
-            return;
+            let bytes = if self.repairs.has(line) { raw() } else { String::new() };
+            let record = Record { bytes: bytes.as_bytes(), line, fault: None };
+            if self.is_repaired(record, &mut rows)? {
+                continue;
+            }
+            let before = rows.rejects.len();
+            for (column, cell) in cells.iter().enumerate() {
+                let cell = match (cell, is_typed[column]) {
+                    (None, _) => Cell::Absent,
+                    (Some(text), true) => Cell::Typed(Cow::Borrowed(*text)),
+                    (Some(text), false) => Cell::Text(Cow::Borrowed(*text)),
+                };
+                self.cell(column, &cell, record, &mut rows);
+            }
+            rows.lines.append_value(i64::try_from(line)?);
+            rows.kept.push(rows.rejects.len() == before);
+            if let Some(first) = rows.rejects.get_mut(before) {
+                first.raw = raw().into();
+            }
+            rows.settle(before);
         }
-        let before = rejects.len();
-        let mut values = Vec::with_capacity(self.columns.len());
-        for (place, caster) in &self.columns {
-            // The record is valid UTF-8 and is cut at ASCII characters only, so its fields are valid too.
-            let text = std::str::from_utf8(&split[*place]).unwrap_or_default();
-            match caster.field(text) {
-                Ok(value) => values.push(value),
-                Err(fault) => rejects.push(Reject::of_field(record, &caster.column().name, text, fault)),
+        self.finish(rows)
+    }
+
+    fn rows(&self, count: usize) -> Rows {
+        Rows {
+            lines: Int64Builder::with_capacity(count),
+            builders: self.columns.iter().map(|casters| Builder::new(casters.written.column().kind, count)).collect(),
+            kept: Vec::with_capacity(count),
+            rejects: Vec::new(),
+            rejected: 0,
+            repaired: 0,
+        }
+    }
+
+    /// Appends one cell to its column, as absent if it is at fault.
+    #[inline]
+    fn cell(&self, index: usize, cell: &Cell<'_>, record: Record<'_>, rows: &mut Rows) {
+        let casters = &self.columns[index];
+        let (result, text) = match cell {
+            Cell::Text(text) => (casters.written.field(text), text.as_ref()),
+            Cell::Typed(text) => (casters.typed.field(text), text.as_ref()),
+            Cell::Absent => (casters.written.absent(), ""),
+            Cell::Bad(fault, shown) => (Err(fault.clone()), shown.as_str()),
+        };
+        match result {
+            Ok(value) => rows.builders[index].append(value),
+            Err(fault) => {
+                let reject = self.reject(record, Some(&casters.written.column().name), Some(text), fault);
+                rows.builders[index].append_null();
+                rows.rejects.push(reject);
             }
         }
-        if rejects.len() == before {
-            builders.iter_mut().zip(values).for_each(|(builder, value)| builder.append(value));
+    }
+
+    fn reject(&self, record: Record<'_>, column: Option<&str>, value: Option<&str>, fault: Fault) -> Reject {
+        Reject {
+            line: record.line,
+            column: column.map(str::to_owned),
+            value: value.map(shortened),
+            fault,
+            raw: self.splitter.printable(record.bytes).into(),
         }
+    }
+
+    /// Takes the repaired fields in place of a record, if it has any.
+    fn is_repaired(&self, record: Record<'_>, rows: &mut Rows) -> Result<bool> {
+        if self.repairs.is_empty() {
+            return Ok(false);
+        }
+        let Some(fields) = self.repairs.of(record.line, || self.splitter.printable(record.bytes)) else {
+            return Ok(false);
+        };
+        let before = rows.rejects.len();
+        for (index, field) in fields.iter().enumerate() {
+            let text = Cow::Borrowed(field.as_str());
+            // Numbers of JSON and Parquet have one spelling, whatever the contract says of its texts.
+            let is_typed = self.is_typed_format && self.columns[index].written.column().kind.is_number();
+            let cell = if is_typed { Cell::Typed(text) } else { Cell::Text(text) };
+            self.cell(index, &cell, record, rows);
+        }
+        rows.lines.append_value(i64::try_from(record.line)?);
+        let is_accepted = rows.rejects.len() == before;
+        rows.kept.push(is_accepted);
+        rows.repaired += u64::from(is_accepted);
+        rows.settle(before);
+        Ok(true)
+    }
+
+    fn finish(&self, mut rows: Rows) -> Result<Typed> {
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(rows.lines.finish())];
+        arrays.extend(rows.builders.into_iter().map(Builder::finish));
+        let mut batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
+        if rows.kept.contains(&false) {
+            batch = filter_record_batch(&batch, &BooleanArray::from(rows.kept))?;
+        }
+        Ok(Typed { batch, rejects: rows.rejects, rejected: rows.rejected, repaired: rows.repaired })
+    }
+}
+
+/// A value for the list of rejects: the raw record has all of it.
+fn shortened(value: &str) -> String {
+    const SHOWN: usize = 1000;
+    match value.char_indices().nth(SHOWN) {
+        None => value.to_owned(),
+        Some((at, _)) => format!("{}…", &value[..at]),
     }
 }
 
@@ -171,23 +308,6 @@ impl Builder {
             Self::Boolean(mut builder) => Arc::new(builder.finish()),
         }
     }
-}
-
-/// The record as text, unless its bytes or its structure are at fault.
-fn text_of(record: Record<'_>) -> Result<&str, Fault> {
-    if let Some(fault) = record.fault {
-        return Err(fault.clone());
-    }
-    if let Some(at) = memchr::memchr(0, record.bytes) {
-        return Err(Fault::new(Code::NulByte, format!("byte {} of the record is NUL", at + 1)));
-    }
-    std::str::from_utf8(record.bytes).map_err(|error| {
-        let at = error.valid_up_to();
-        Fault::new(
-            Code::BadEncoding,
-            format!("byte {} of the record (0x{:02x}) is not UTF-8", at + 1, record.bytes[at]),
-        )
-    })
 }
 
 fn arrow_type(kind: ColumnType) -> DataType {

@@ -7,8 +7,9 @@ use anyhow::Result;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::contract::Contract;
-use super::{expand, rejects};
+use super::{expand, rejects, repairs};
 use crate::config::Config;
+use crate::hash;
 
 /// A file that a contract's glob matches.
 #[derive(Debug, Clone)]
@@ -29,9 +30,11 @@ pub struct Known {
     pub stat_signature: Option<String>,
     /// `loaded`, `duplicate` or `refused`.
     pub outcome: String,
+    /// Size of the content that is loaded.
+    pub bytes: u64,
 }
 
-/// The files of a contract, by name. Lists of rejects beside the files are left out.
+/// The files of a contract, by name. Lists of rejects and repairs beside the files are left out.
 pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
     let pattern = Path::new(&contract.files);
     let base = match pattern.is_absolute() {
@@ -40,7 +43,7 @@ pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
     };
     let mut files = Vec::new();
     for path in expand::files(&config.root, pattern)? {
-        if !rejects::is_errors_file(&path)? {
+        if !rejects::is_errors_file(&path)? && !repairs::is_repairs_file(&path)? {
             let name = path.strip_prefix(&base).unwrap_or(&path).to_string_lossy().replace('\\', "/");
             files.push(SourceFile { path, name });
         }
@@ -61,9 +64,16 @@ fn fixed_prefix(pattern: &Path) -> PathBuf {
 /// What is known of a file, if anything.
 pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known>> {
     let found = conn.query_row(
-        "select content_hash, stat_signature, outcome from ingest.files where source = ? and file = ?",
+        "select content_hash, stat_signature, outcome, bytes from ingest.files where source = ? and file = ?",
         [source, name],
-        |row| Ok(Known { content_hash: row.get(0)?, stat_signature: row.get(1)?, outcome: row.get(2)? }),
+        |row| {
+            Ok(Known {
+                content_hash: row.get(0)?,
+                stat_signature: row.get(1)?,
+                outcome: row.get(2)?,
+                bytes: row.get(3)?,
+            })
+        },
     );
     Ok(found.optional()?)
 }
@@ -72,10 +82,12 @@ pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known
 /// last content was refused is left out: whatever it holds now is read again.
 pub fn known_files(conn: &Connection, source: &str) -> Result<HashMap<String, Known>> {
     let mut statement = conn.prepare(
-        "select file, content_hash, stat_signature, outcome from ingest.files where source = ? and reason is null",
+        "select file, content_hash, stat_signature, outcome, bytes from ingest.files where source = ? and reason is null",
     )?;
     let rows = statement.query_map([source], |row| {
-        Ok((row.get(0)?, Known { content_hash: row.get(1)?, stat_signature: row.get(2)?, outcome: row.get(3)? }))
+        let known =
+            Known { content_hash: row.get(1)?, stat_signature: row.get(2)?, outcome: row.get(3)?, bytes: row.get(4)? };
+        Ok((row.get(0)?, known))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -114,7 +126,8 @@ pub fn record_twin(
     withdraw(conn, source, name)?;
     conn.execute(
         "insert into ingest.files
-         select source, ?, content_hash, ?, file, 'duplicate', null, bytes, records, accepted, rejected
+         select source, ?, content_hash, ?, file, 'duplicate', null, bytes, records, accepted, rejected, repaired, skipped,
+                places, drift
          from ingest.files where source = ? and file = ? and content_hash = ?",
         params![name, signature, source, twin, content_hash],
     )?;
@@ -158,10 +171,33 @@ fn rename(conn: &Connection, source: &str, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
+/// Hash of a file's content, its repairs included: a repair makes another version of the file.
+pub fn content_hash(path: &Path) -> Result<String> {
+    with_repairs(hash::of_file(path)?, path)
+}
+
+/// The hash of a file's own bytes, extended by its repairs if it has any.
+pub fn with_repairs(hash: String, path: &Path) -> Result<String> {
+    let repairs = repairs::repairs_file(path);
+    match repairs.is_file() {
+        true => Ok(hash::of_parts([hash.as_str(), &hash::of_file(&repairs)?])),
+        false => Ok(hash),
+    }
+}
+
+/// Signature of a file and of its repairs.
+pub fn signature(path: &Path, metadata: &std::fs::Metadata) -> Option<String> {
+    let own = stat_signature(metadata)?;
+    match std::fs::metadata(repairs::repairs_file(path)) {
+        Ok(repairs) => Some(format!("{own} {}", stat_signature(&repairs)?)),
+        Err(_) => Some(own),
+    }
+}
+
 /// Size, times and inode of a file: if none of them changed, neither did the content. `None` if the file
 /// changed so recently that another change might not show.
 #[cfg(unix)]
-pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
+fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let changed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(metadata.ctime()).ok()?);
     let age = std::time::SystemTime::now().duration_since(changed).ok()?;
@@ -180,7 +216,7 @@ pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
 
 /// Elsewhere the times are not fine enough to be trusted: every file is hashed.
 #[cfg(not(unix))]
-pub fn stat_signature(_: &std::fs::Metadata) -> Option<String> {
+fn stat_signature(_: &std::fs::Metadata) -> Option<String> {
     None
 }
 

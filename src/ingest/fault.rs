@@ -9,16 +9,30 @@ pub enum Code {
     NotANumber,
     /// Not a day or moment in any declared format, or one that does not exist.
     BadDate,
+    /// One moment in one declared format and another in another.
+    AmbiguousDate,
     /// Not a truth value.
     BadBoolean,
     /// Outside `min`/`max`, or too large for the type.
     OutOfRange,
+    /// Not among the allowed values.
+    NotAllowed,
+    /// Does not match the column's regular expression.
+    NoMatch,
+    /// Too few or too many characters.
+    BadLength,
     /// Absent where a value is required.
     Required,
     /// More fields than the header.
     TooManyFields,
     /// Fewer fields than the header.
     TooFewFields,
+    /// A key that an earlier record of the file has.
+    Duplicate,
+    /// A line that is no JSON object.
+    BadJson,
+    /// A name in a JSON object that the contract does not know.
+    UnknownField,
     /// Bytes that are not in the declared encoding.
     BadEncoding,
     /// A NUL byte.
@@ -33,15 +47,22 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::NotExact,
         Self::NotANumber,
         Self::BadDate,
+        Self::AmbiguousDate,
         Self::BadBoolean,
         Self::OutOfRange,
+        Self::NotAllowed,
+        Self::NoMatch,
+        Self::BadLength,
         Self::Required,
         Self::TooManyFields,
         Self::TooFewFields,
+        Self::Duplicate,
+        Self::BadJson,
+        Self::UnknownField,
         Self::BadEncoding,
         Self::NulByte,
         Self::BadQuote,
@@ -49,17 +70,29 @@ impl Code {
         Self::RecordTooLong,
     ];
 
+    /// The code of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
     /// The name in `rejects.code`.
     pub fn name(self) -> &'static str {
         match self {
             Self::NotExact => "not_exact",
             Self::NotANumber => "not_a_number",
             Self::BadDate => "bad_date",
+            Self::AmbiguousDate => "ambiguous_date",
             Self::BadBoolean => "bad_boolean",
             Self::OutOfRange => "out_of_range",
+            Self::NotAllowed => "not_allowed",
+            Self::NoMatch => "no_match",
+            Self::BadLength => "bad_length",
             Self::Required => "required",
             Self::TooManyFields => "too_many_fields",
             Self::TooFewFields => "too_few_fields",
+            Self::Duplicate => "duplicate",
+            Self::BadJson => "bad_json",
+            Self::UnknownField => "unknown_field",
             Self::BadEncoding => "bad_encoding",
             Self::NulByte => "nul_byte",
             Self::BadQuote => "bad_quote",

@@ -1,32 +1,48 @@
 //! Hands typed batches to DuckDB: the table function `salesmart_feed(job)` is scanned in parallel, so that
 //! parsing and writing use every thread and still happen in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
-use std::io::Read;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use duckdb::Connection;
+use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk};
 
 use super::batch::{Typed, Typer};
 use super::contract::ColumnType;
+use super::input::Text;
+use super::parquet;
 use super::reader::{BLOCK_RECORDS, RecordReader};
-use super::rejects::Reject;
+use super::skipped::Skipped;
+use super::spool::Spool;
 
 /// DuckDB's name for the table function.
 const FUNCTION: &str = "salesmart_feed";
 
+/// Where the records of a file come from.
+pub enum Source {
+    /// Text that is cut into records.
+    Text(RecordReader<Text>),
+    /// Rows of a Parquet file.
+    Rows(parquet::Rows),
+}
+
 /// One file on its way into the staging file.
 pub struct Job {
-    reader: Mutex<RecordReader<Box<dyn Read + Send>>>,
+    source: Mutex<Source>,
     typer: Typer,
-    rejects: Mutex<Vec<Reject>>,
+    rejects: Mutex<Spool>,
     records: AtomicU64,
     rejected: AtomicU64,
+    repaired: AtomicU64,
+    /// Rows taken in by all jobs, for the progress bar.
+    progress: Arc<AtomicU64>,
+    /// What broke the reading, in its own type: DuckDB passes on a text only.
+    failure: Mutex<Option<anyhow::Error>>,
 }
 
 /// What a finished job saw.
@@ -36,35 +52,60 @@ pub struct Outcome {
     pub records: u64,
     /// Records refused.
     pub rejected: u64,
-    /// Every fault, in file order.
-    pub rejects: Vec<Reject>,
+    /// Records accepted because they are repaired.
+    pub repaired: u64,
+    /// Every fault of every refused record.
+    pub rejects: Spool,
+    /// Rows that are no records.
+    pub skipped: Skipped,
+}
+
+/// A piece of a file, cut off but not cast.
+enum Piece {
+    Block(super::reader::Block),
+    Rows(RecordBatch, Vec<bool>, u64),
 }
 
 impl Job {
-    /// A job for the records that the reader has still to give.
-    pub fn new(reader: RecordReader<Box<dyn Read + Send>>, typer: Typer) -> Self {
+    /// A job for the records that the source has still to give.
+    pub fn new(source: Source, typer: Typer, progress: Arc<AtomicU64>) -> Self {
         Self {
-            reader: Mutex::new(reader),
+            source: Mutex::new(source),
             typer,
             rejects: Mutex::default(),
             records: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            repaired: AtomicU64::new(0),
+            progress,
+            failure: Mutex::default(),
         }
     }
 
     /// The next batch that has rows; `None` at the end. Called by all of DuckDB's threads.
-    fn next(&self) -> Result<Option<Typed>> {
+    pub fn next(&self) -> Result<Option<Typed>> {
         loop {
             // Only cutting into records is serial; casting, the costly part, runs outside the lock.
-            let block = locked(&self.reader).block(BLOCK_RECORDS)?;
-            if block.is_empty() {
-                return Ok(None);
-            }
-            let mut typed = self.typer.block(&block)?;
-            self.records.fetch_add(block.len() as u64, Ordering::Relaxed);
+            let piece = match &mut *locked(&self.source) {
+                Source::Text(reader) => {
+                    Some(reader.block(BLOCK_RECORDS)?).filter(|block| !block.is_empty()).map(Piece::Block)
+                }
+                Source::Rows(rows) => {
+                    rows.next()?.map(|(batch, first)| Piece::Rows(batch, rows.is_typed.clone(), first))
+                }
+            };
+            let (mut typed, count) = match piece {
+                None => return Ok(None),
+                Some(Piece::Block(block)) => (self.typer.block(&block)?, block.len()),
+                Some(Piece::Rows(batch, is_typed, first)) => {
+                    (self.typer.batch(&batch, &is_typed, first)?, batch.num_rows())
+                }
+            };
+            self.records.fetch_add(count as u64, Ordering::Relaxed);
+            self.progress.fetch_add(count as u64, Ordering::Relaxed);
             self.rejected.fetch_add(typed.rejected, Ordering::Relaxed);
+            self.repaired.fetch_add(typed.repaired, Ordering::Relaxed);
             if !typed.rejects.is_empty() {
-                locked(&self.rejects).append(&mut typed.rejects);
+                locked(&self.rejects).append(&mut typed.rejects)?;
             }
             // A chunk without rows would tell DuckDB that this is the end.
             if typed.batch.num_rows() > 0 {
@@ -73,14 +114,18 @@ impl Job {
         }
     }
 
-    fn outcome(&self) -> Outcome {
-        let mut rejects = std::mem::take(&mut *locked(&self.rejects));
-        // Blocks end in any order; a stable sort keeps the faults of one record in column order.
-        rejects.sort_by_key(|reject| reject.line);
+    /// What has been seen, to be asked once at the end.
+    pub fn outcome(&self) -> Outcome {
+        let skipped = match &*locked(&self.source) {
+            Source::Text(reader) => *reader.skipped(),
+            Source::Rows(_) => Skipped::default(),
+        };
         Outcome {
             records: self.records.load(Ordering::Relaxed),
             rejected: self.rejected.load(Ordering::Relaxed),
-            rejects,
+            repaired: self.repaired.load(Ordering::Relaxed),
+            rejects: std::mem::take(&mut *locked(&self.rejects)),
+            skipped,
         }
     }
 }
@@ -100,20 +145,26 @@ pub fn register(conn: &Connection) -> Result<()> {
 }
 
 /// Runs `insert into {target} select {prefix}, * from` the job, and returns what was read.
+///
+/// # Errors
+/// What broke the reading comes as it was (an [`std::io::Error`] in it can be asked for); the rest is DuckDB's.
 pub fn insert(conn: &Connection, target: &str, prefix: &str, job: Job) -> Result<Outcome> {
     let job = Arc::new(job);
     let number = NEXT_JOB.fetch_add(1, Ordering::Relaxed);
     locked(&JOBS).insert(number, Arc::clone(&job));
     let inserted = conn.execute_batch(&format!("insert into {target} select {prefix}, * from {FUNCTION}({number})"));
     locked(&JOBS).remove(&number);
-    inserted?;
-    Ok(job.outcome())
+    match (inserted, locked(&job.failure).take()) {
+        (_, Some(failure)) => Err(failure),
+        (Err(error), None) => Err(error.into()),
+        (Ok(()), None) => Ok(job.outcome()),
+    }
 }
 
 struct Feed;
 
 impl VTab for Feed {
-    type InitData = ();
+    type InitData = Mutex<VecDeque<RecordBatch>>;
     type BindData = Arc<Job>;
 
     fn bind(bind: &BindInfo) -> Result<Self::BindData, Box<dyn Error>> {
@@ -127,17 +178,37 @@ impl VTab for Feed {
 
     fn init(init: &InitInfo) -> Result<Self::InitData, Box<dyn Error>> {
         init.set_max_threads(std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64));
-        Ok(())
+        Ok(Mutex::default())
     }
 
     fn func(info: &TableFunctionInfo<Self>, output: &mut DataChunkHandle) -> Result<(), Box<dyn Error>> {
-        match info.get_bind_data().next()? {
-            Some(typed) => record_batch_to_duckdb_data_chunk(&typed.batch, output),
-            None => {
-                output.set_len(0);
-                Ok(())
-            }
+        // A batch of Parquet may have more rows than a chunk holds.
+        let left_over = info.get_init_data();
+        let waiting = locked(left_over).pop_front();
+        let job = info.get_bind_data();
+        let batch = match waiting {
+            Some(batch) => Some(batch),
+            None => match job.next() {
+                Ok(typed) => typed.map(|typed| typed.batch),
+                Err(error) => {
+                    let message = format!("{error:#}");
+                    locked(&job.failure).get_or_insert(error);
+                    return Err(message.into());
+                }
+            },
+        };
+        let Some(batch) = batch else {
+            output.set_len(0);
+            return Ok(());
+        };
+        let first = batch.num_rows().min(BLOCK_RECORDS);
+        let mut at = first;
+        while at < batch.num_rows() {
+            let count = (batch.num_rows() - at).min(BLOCK_RECORDS);
+            locked(left_over).push_back(batch.slice(at, count));
+            at += count;
         }
+        record_batch_to_duckdb_data_chunk(&batch.slice(0, first), output)
     }
 
     fn parameters() -> Option<Vec<LogicalTypeHandle>> {

@@ -2,25 +2,43 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use super::dialect::{Separator, Syntax};
 
-use super::reader::closing_quote;
+/// Where a field lies in its record, without its quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: usize,
+    end: usize,
+    /// Quotes or escapes stand in it that are not part of the value.
+    escaped: bool,
+}
 
-/// Splits a structurally sound record. Quoted fields come without their quotes, doubled quotes as one.
-///
-/// `into` is cleared first; it is the caller's so that its memory is reused.
-pub fn split<'r>(record: &'r [u8], delimiter: u8, quote: u8, into: &mut Vec<Cow<'r, [u8]>>) {
+/// Cuts a structurally sound record at its separators. `into` is cleared first; it is the caller's so that its
+/// memory is reused.
+pub fn cut(record: &[u8], syntax: Syntax, into: &mut Vec<Span>) {
     into.clear();
     let mut at = 0;
     loop {
-        let (field, end) = match record.get(at) == Some(&quote) {
-            true => quoted(record, at + 1, quote),
-            false => {
-                let end = memchr(delimiter, &record[at..]).map_or(record.len(), |found| at + found);
-                (Cow::Borrowed(&record[at..end]), end)
+        if syntax.separator == Separator::Blanks {
+            at += record[at..].iter().take_while(|byte| syntax.separates(**byte)).count();
+            if at == record.len() && !into.is_empty() {
+                return;
+            }
+        }
+        let (span, end) = match syntax.quote.filter(|quote| record.get(at) == Some(quote)) {
+            Some(quote) => {
+                // The reader has seen the closing quote; should it be missing all the same, the rest is the field.
+                let close = syntax.closing_quote(record, at + 1, quote).unwrap_or(record.len());
+                let inside = record.get(at + 1..close).unwrap_or_default();
+                let escaped = memchr::memchr(syntax.escape.unwrap_or(quote), inside).is_some();
+                (Span { start: (at + 1).min(close), end: close, escaped }, close + 1)
+            }
+            None => {
+                let end = syntax.find_separator(&record[at..]).map_or(record.len(), |found| at + found);
+                (Span { start: at, end, escaped: false }, end)
             }
         };
-        into.push(field);
+        into.push(span);
         if end >= record.len() {
             return;
         }
@@ -28,24 +46,50 @@ pub fn split<'r>(record: &'r [u8], delimiter: u8, quote: u8, into: &mut Vec<Cow<
     }
 }
 
-/// The field whose inside starts at `from`, and the place of the delimiter behind it.
-fn quoted(record: &[u8], from: usize, quote: u8) -> (Cow<'_, [u8]>, usize) {
-    // The reader has seen the closing quote; should it be missing all the same, the rest is the field.
-    let close = closing_quote(record, from, quote).unwrap_or(record.len());
-    let inside = &record[from..close];
-    let field = match memchr(quote, inside) {
-        None => Cow::Borrowed(inside),
-        Some(_) => Cow::Owned(undouble(inside, quote)),
+/// Cuts a line at fixed places, counted in characters. A line may end early: what is missing is empty.
+pub fn cut_fixed(record: &str, places: &[(usize, usize)], into: &mut Vec<Span>) {
+    into.clear();
+    let is_ascii = record.is_ascii();
+    let byte_at = |character: usize| match is_ascii {
+        true => character.min(record.len()),
+        false => record.char_indices().nth(character).map_or(record.len(), |(at, _)| at),
     };
-    (field, close + 1)
+    into.extend(places.iter().map(|(start, width)| Span {
+        start: byte_at(*start),
+        end: byte_at(start + width),
+        escaped: false,
+    }));
 }
 
-fn undouble(inside: &[u8], quote: u8) -> Vec<u8> {
+impl Span {
+    /// The value as it stands between the quotes, escapes included: for messages, where it may be cut anywhere.
+    pub fn bytes<'r>(&self, record: &'r [u8], syntax: Syntax) -> Cow<'r, [u8]> {
+        let inside = &record[self.start..self.end];
+        match self.escaped {
+            false => Cow::Borrowed(inside),
+            true => Cow::Owned(unescaped(inside, syntax)),
+        }
+    }
+
+    /// The value. The record was cut at ASCII characters or between characters, so the value is text, too.
+    pub fn text<'r>(&self, record: &'r str, syntax: Syntax) -> Cow<'r, str> {
+        let inside = &record[self.start..self.end];
+        match self.escaped {
+            false => Cow::Borrowed(inside),
+            true => Cow::Owned(String::from_utf8_lossy(&unescaped(inside.as_bytes(), syntax)).into_owned()),
+        }
+    }
+}
+
+/// Drops every character that only says that the next one stands for itself.
+fn unescaped(inside: &[u8], syntax: Syntax) -> Vec<u8> {
+    let Some(mark) = syntax.escape.or(syntax.quote) else { return inside.to_owned() };
     let mut out = Vec::with_capacity(inside.len());
     let mut rest = inside;
-    while let Some(at) = memchr(quote, rest) {
-        out.extend_from_slice(&rest[..=at]);
-        rest = &rest[(at + 2).min(rest.len())..];
+    while let Some(at) = memchr::memchr(mark, rest) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend(rest.get(at + 1));
+        rest = rest.get(at + 2..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
     out
@@ -53,22 +97,45 @@ fn undouble(inside: &[u8], quote: u8) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialect::{Dialect, Format};
     use super::*;
 
-    fn fields(record: &str) -> Vec<String> {
+    fn fields(dialect: &Dialect, record: &str) -> Vec<String> {
+        let syntax = dialect.syntax(b'\n');
         let mut into = Vec::new();
-        split(record.as_bytes(), b',', b'"', &mut into);
-        into.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect()
+        cut(record.as_bytes(), syntax, &mut into);
+        into.iter().map(|span| span.text(record, syntax).into_owned()).collect()
     }
 
     #[test]
     fn fields_are_cut_at_delimiters_outside_quotes() {
-        assert_eq!(fields("a,b,c"), ["a", "b", "c"]);
-        assert_eq!(fields("a,,"), ["a", "", ""]);
-        assert_eq!(fields("\"a,b\",c"), ["a,b", "c"]);
-        assert_eq!(fields("\"say \"\"hi\"\"\",\"\""), ["say \"hi\"", ""]);
-        assert_eq!(fields("6\" plate,x"), ["6\" plate", "x"]);
-        assert_eq!(fields("a,\"b\""), ["a", "b"]);
-        assert_eq!(fields("a,\"b\","), ["a", "b", ""]);
+        let csv = Dialect::default();
+        assert_eq!(fields(&csv, "a,b,c"), ["a", "b", "c"]);
+        assert_eq!(fields(&csv, "a,,"), ["a", "", ""]);
+        assert_eq!(fields(&csv, "\"a,b\",c"), ["a,b", "c"]);
+        assert_eq!(fields(&csv, "\"say \"\"hi\"\"\",\"\""), ["say \"hi\"", ""]);
+        assert_eq!(fields(&csv, "6\" plate,x"), ["6\" plate", "x"]);
+        assert_eq!(fields(&csv, "a,\"b\""), ["a", "b"]);
+        assert_eq!(fields(&csv, "a,\"b\","), ["a", "b", ""]);
+        let escaped = Dialect { escape: Some(b'\\'), ..Dialect::default() };
+        assert_eq!(fields(&escaped, r#""a\"b,\\",c\"#), ["a\"b,\\", "c\\"]);
+        let bare = Dialect { quote: None, ..Dialect::default() };
+        assert_eq!(fields(&bare, "\"a,b\""), ["\"a", "b\""]);
+    }
+
+    #[test]
+    fn blanks_of_any_number_are_one_separator() {
+        let blanks = Dialect { format: Format::Whitespace, ..Dialect::default() };
+        assert_eq!(fields(&blanks, "  a\t b   \"c d\" "), ["a", "b", "c d"]);
+        assert_eq!(fields(&blanks, "a"), ["a"]);
+    }
+
+    #[test]
+    fn fixed_places_count_characters_and_lines_may_end_early() {
+        let mut into = Vec::new();
+        let syntax = Dialect { format: Format::Fixed, ..Dialect::default() }.syntax(b'\n');
+        cut_fixed("äbc  12", &[(0, 3), (5, 4), (9, 2)], &mut into);
+        let seen: Vec<_> = into.iter().map(|span| span.text("äbc  12", syntax).into_owned()).collect();
+        assert_eq!(seen, ["äbc", "12", ""]);
     }
 }

@@ -1,26 +1,38 @@
 //! Cuts a byte stream into records, with exact physical line numbers.
 //!
-//! Only structure is looked at here: quotes and line breaks. A structural fault (a quote that never closes,
-//! or text behind a closing quote) costs the physical line on which its record starts and no more: reading
-//! goes on at the next line, so that one stray quote does not swallow the rest of a file.
+//! Only structure is looked at here: quotes, line breaks, and rows that are no records. A structural fault (a quote
+//! that never closes, or text behind a closing quote) costs the physical line on which its record starts and no
+//! more: reading goes on at the next line, so that one stray quote does not swallow the rest of a file.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 
+use super::dialect::{Dialect, LineEnd, Separator, Syntax};
 use super::fault::{Code, Fault};
+use super::skipped::Skipped;
 
-/// A record longer than this is rejected. It bounds memory: the reader never holds more than this and a block.
+/// A record longer than this is rejected.
 pub const MAX_RECORD_BYTES: usize = 8 << 20;
+
+/// A quote that is not closed within so many bytes counts as never closed. It bounds memory: the reader never
+/// holds more than twice this.
+pub const MAX_QUOTED_BYTES: usize = 64 << 20;
 
 /// Records per block: DuckDB's vector size, so that a block becomes one chunk.
 pub const BLOCK_RECORDS: usize = 2048;
 
 const READ_BYTES: usize = 256 << 10;
 
-/// Of a record too long to hold, this much is kept for the reject.
+/// Of a record too long to load, this much is kept for the reject.
 const KEPT_OF_TOO_LONG: usize = 1024;
+
+/// So many rows that look like a footer are held back until it is known whether more records follow.
+const MAX_FOOTER_ROWS: usize = 1000;
+
+const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Consecutive records, with the bytes they lie in.
 #[derive(Debug, Default)]
@@ -33,7 +45,16 @@ pub struct Block {
 struct RawRecord {
     range: Range<usize>,
     line: u64,
-    fault: Option<Fault>,
+    fault: Option<StructuralFault>,
+}
+
+/// A fault that keeps a record from being cut into fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StructuralFault {
+    /// What is wrong.
+    pub fault: Fault,
+    /// The field it is in, from 0, if that can be told.
+    pub field: Option<usize>,
 }
 
 /// One record as it stands in the file, without its line break.
@@ -44,7 +65,7 @@ pub struct Record<'b> {
     /// The physical line on which it starts, from 1.
     pub line: u64,
     /// What is wrong with its structure, if anything.
-    pub fault: Option<&'b Fault>,
+    pub fault: Option<&'b StructuralFault>,
 }
 
 impl Block {
@@ -67,7 +88,7 @@ impl Block {
         self.records.is_empty()
     }
 
-    fn push(&mut self, bytes: &[u8], line: u64, fault: Option<Fault>) {
+    fn push(&mut self, bytes: &[u8], line: u64, fault: Option<StructuralFault>) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.records.push(RawRecord { range: start..self.bytes.len(), line, fault });
@@ -79,16 +100,34 @@ enum Scan {
     /// A record of `len` bytes; the next one starts at `next`; `breaks` physical lines end in between.
     Record { len: usize, next: usize, breaks: u64 },
     /// A structural fault.
-    Broken(Fault),
-    /// More bytes are needed to tell.
-    NeedMore,
+    Broken(StructuralFault),
+    /// The line goes on behind the buffer.
+    NeedLine,
+    /// A quote opened in this field goes on behind the buffer.
+    NeedQuote(usize),
+}
+
+/// What a cut record is.
+enum Row {
+    Record,
+    Blank,
+    RepeatedHeader,
+    Footer,
 }
 
 /// Reads records from a stream.
 pub struct RecordReader<R> {
     input: R,
-    delimiter: u8,
-    quote: u8,
+    syntax: Syntax,
+    comment: Option<Vec<u8>>,
+    footer: Vec<Vec<u8>>,
+    skip_blank_rows: bool,
+    header: Option<Vec<u8>>,
+    /// Rows that are a footer unless a record follows.
+    waiting: Vec<(Vec<u8>, u64)>,
+    /// Rows that looked like a footer and were none.
+    recalled: VecDeque<(Vec<u8>, u64)>,
+    skipped: Skipped,
     buffer: Vec<u8>,
     start: usize,
     line: u64,
@@ -96,14 +135,70 @@ pub struct RecordReader<R> {
 }
 
 impl<R: Read> RecordReader<R> {
-    /// A reader at the start of a file. A UTF-8 byte order mark is skipped.
-    pub fn new(input: R, delimiter: u8, quote: u8) -> io::Result<Self> {
-        let mut reader = Self { input, delimiter, quote, buffer: Vec::new(), start: 0, line: 1, at_end: false };
+    /// A reader at the start of a file: at its header if it has one, else at its first record. A UTF-8 byte order
+    /// mark is passed over.
+    pub fn new(input: R, dialect: &Dialect) -> io::Result<Self> {
+        let mut reader = Self {
+            input,
+            syntax: dialect.syntax(b'\n'),
+            comment: dialect.comment.as_ref().map(|comment| comment.as_bytes().to_owned()),
+            footer: dialect.footer.iter().map(|footer| footer.as_bytes().to_owned()).collect(),
+            skip_blank_rows: dialect.skip_blank_rows,
+            header: None,
+            waiting: Vec::new(),
+            recalled: VecDeque::new(),
+            skipped: Skipped::default(),
+            buffer: Vec::new(),
+            start: 0,
+            line: 1,
+            at_end: false,
+        };
         reader.fill()?;
-        if reader.buffer.starts_with(b"\xEF\xBB\xBF") {
-            reader.start = 3;
+        if reader.buffer.starts_with(UTF8_MARK) {
+            reader.start = UTF8_MARK.len();
+        }
+        let has_only_returns =
+            || memchr(b'\n', &reader.buffer).is_none() && reader.buffer.iter().any(|byte| *byte == b'\r');
+        let is_cr = match dialect.line_end {
+            LineEnd::Cr => true,
+            LineEnd::Lf => false,
+            LineEnd::Auto => has_only_returns() && !(reader.at_end && is_one_line(&reader.buffer)),
+        };
+        if is_cr {
+            reader.syntax = dialect.syntax(b'\r');
+        }
+        for _ in 1..dialect.header_row {
+            if reader.start < reader.buffer.len() || !reader.at_end {
+                reader.skip_line()?;
+                reader.skipped.preamble += 1;
+            }
         }
         Ok(reader)
+    }
+
+    /// The syntax that records are cut by.
+    pub fn syntax(&self) -> Syntax {
+        self.syntax
+    }
+
+    /// Rows passed over so far because they are no records.
+    pub fn skipped(&self) -> &Skipped {
+        &self.skipped
+    }
+
+    /// Whether the file begins with the byte order mark of UTF-16. To be asked before anything is read.
+    pub fn looks_like_utf16(&self) -> bool {
+        self.buffer.starts_with(b"\xFF\xFE") || self.buffer.starts_with(b"\xFE\xFF")
+    }
+
+    /// The header: the first record. Records equal to it are skipped from now on.
+    pub fn header(&mut self) -> io::Result<Block> {
+        let footer = std::mem::take(&mut self.footer);
+        let block = self.block(1);
+        self.footer = footer;
+        let block = block?;
+        self.header = block.records().next().map(|record| record.bytes.to_owned());
+        Ok(block)
     }
 
     /// The next records, at most `limit`. An empty block is the end. Blank lines are no records.
@@ -116,39 +211,81 @@ impl<R: Read> RecordReader<R> {
     /// Appends the next record; false at the end of the file.
     fn next_into(&mut self, block: &mut Block) -> io::Result<bool> {
         loop {
+            if let Some((bytes, line)) = self.recalled.pop_front() {
+                block.push(&bytes, line, None);
+                return Ok(true);
+            }
             let rest = &self.buffer[self.start..];
             if rest.is_empty() && self.at_end {
+                self.skipped.footer += self.waiting.len() as u64;
+                self.waiting.clear();
                 return Ok(false);
             }
-            match scan(rest, self.delimiter, self.quote, self.at_end) {
+            if let Some(comment) = &self.comment {
+                if rest.len() < comment.len() && !self.at_end {
+                    self.fill()?;
+                    continue;
+                }
+                if rest.starts_with(comment) {
+                    self.skip_line()?;
+                    self.skipped.comment += 1;
+                    continue;
+                }
+            }
+            match scan(rest, self.syntax, self.at_end) {
                 Scan::Record { len, next, breaks } => {
-                    let line = self.line;
-                    self.line += breaks;
-                    let record = self.start..self.start + len;
-                    self.start += next;
-                    if len > 0 {
-                        block.push(&self.buffer[record], line, None);
-                        return Ok(true);
+                    let (start, line) = (self.start, self.line);
+                    match self.kind(&rest[..len]) {
+                        Row::Blank => self.skipped.blank += 1,
+                        Row::RepeatedHeader => self.skipped.repeated_header += 1,
+                        Row::Footer if self.waiting.len() < MAX_FOOTER_ROWS => {
+                            self.waiting.push((rest[..len].to_owned(), line));
+                        }
+                        Row::Footer | Row::Record => {
+                            if self.recall() {
+                                continue;
+                            }
+                            let rest = &self.buffer[start..];
+                            match len > MAX_RECORD_BYTES {
+                                true => block.push(&rest[..KEPT_OF_TOO_LONG], line, Some(too_long())),
+                                false => block.push(&rest[..len], line, None),
+                            }
+                            self.start = start + next;
+                            self.line += breaks;
+                            return Ok(true);
+                        }
                     }
+                    self.start = start + next;
+                    self.line += breaks;
                 }
                 Scan::Broken(fault) => {
-                    self.push_first_line(block, fault);
+                    if self.recall() {
+                        continue;
+                    }
+                    self.push_first_line(block, fault)?;
                     return Ok(true);
                 }
-                Scan::NeedMore if rest.len() <= MAX_RECORD_BYTES => self.fill()?,
-                // Too long. With a line break in it, it is a quote that was never closed; without, one endless line.
-                Scan::NeedMore if memchr(b'\n', rest).is_some() => {
-                    let fault = Fault::new(
-                        Code::UnclosedQuote,
-                        format!("a quote is not closed within {MAX_RECORD_BYTES} bytes"),
+                Scan::NeedLine if rest.len() <= MAX_RECORD_BYTES => self.fill()?,
+                Scan::NeedQuote(_) if rest.len() <= MAX_QUOTED_BYTES => self.fill()?,
+                Scan::NeedQuote(field) if memchr(self.syntax.line_break, rest).is_some() => {
+                    let last = self.line + breaks_in(rest, self.syntax);
+                    let reason = format!(
+                        "the quote opened here is not closed within {} MiB, that is by line {last}",
+                        MAX_QUOTED_BYTES >> 20
                     );
-                    self.push_first_line(block, fault);
+                    let fault = Fault::new(Code::UnclosedQuote, reason);
+                    if self.recall() {
+                        continue;
+                    }
+                    self.push_first_line(block, StructuralFault { fault, field: Some(field) })?;
                     return Ok(true);
                 }
-                Scan::NeedMore => {
-                    let fault =
-                        Fault::new(Code::RecordTooLong, format!("the line is longer than {MAX_RECORD_BYTES} bytes"));
-                    block.push(&rest[..KEPT_OF_TOO_LONG], self.line, Some(fault));
+                Scan::NeedLine | Scan::NeedQuote(_) => {
+                    if self.recall() {
+                        continue;
+                    }
+                    let rest = &self.buffer[self.start..];
+                    block.push(&rest[..KEPT_OF_TOO_LONG], self.line, Some(too_long()));
                     self.skip_line()?;
                     return Ok(true);
                 }
@@ -156,19 +293,74 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
+    /// What a cut record is.
+    fn kind(&self, bytes: &[u8]) -> Row {
+        if bytes.is_empty() {
+            return Row::Blank;
+        }
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+        if self.syntax.separator == Separator::Blanks && bytes.iter().all(is_blank) {
+            return Row::Blank;
+        }
+        let is_empty_field =
+            |byte: &u8| is_blank(byte) || self.syntax.separates(*byte) || Some(*byte) == self.syntax.quote;
+        if self.skip_blank_rows && bytes.iter().all(is_empty_field) {
+            return Row::Blank;
+        }
+        if let Some(header) = &self.header
+            && bytes.len() >= header.len()
+            && (bytes == header || bytes.strip_prefix(UTF8_MARK) == Some(header))
+        {
+            return Row::RepeatedHeader;
+        }
+        if !self.footer.is_empty() {
+            let unquoted = match bytes.first() {
+                Some(first) if Some(*first) == self.syntax.quote => &bytes[1..],
+                _ => bytes,
+            };
+            if self.footer.iter().any(|footer| unquoted.starts_with(footer)) {
+                return Row::Footer;
+            }
+        }
+        Row::Record
+    }
+
+    /// Rows held back as a footer are records after all, if there are any: a record follows them.
+    fn recall(&mut self) -> bool {
+        self.recalled.extend(self.waiting.drain(..));
+        !self.recalled.is_empty()
+    }
+
     /// Records the physical line at the head of the buffer as broken, and goes on behind it.
-    fn push_first_line(&mut self, block: &mut Block, fault: Fault) {
-        let rest = &self.buffer[self.start..];
-        let (len, next) = line_end(rest);
-        block.push(&rest[..len], self.line, Some(fault));
-        self.start += next;
-        self.line += 1;
+    fn push_first_line(&mut self, block: &mut Block, fault: StructuralFault) -> io::Result<()> {
+        loop {
+            let rest = &self.buffer[self.start..];
+            match memchr(self.syntax.line_break, rest) {
+                Some(at) if at <= MAX_RECORD_BYTES => {
+                    block.push(&rest[..without_return(rest, at, self.syntax)], self.line, Some(fault));
+                    self.start += at + 1;
+                    self.line += 1;
+                    return Ok(());
+                }
+                // The fault was seen before the end of its line.
+                None if !self.at_end && rest.len() <= MAX_RECORD_BYTES => self.fill()?,
+                None if self.at_end && rest.len() <= MAX_RECORD_BYTES => {
+                    block.push(&rest[..without_return(rest, rest.len(), self.syntax)], self.line, Some(fault));
+                    self.start = self.buffer.len();
+                    return Ok(());
+                }
+                _ => {
+                    block.push(&rest[..KEPT_OF_TOO_LONG], self.line, Some(fault));
+                    return self.skip_line();
+                }
+            }
+        }
     }
 
     /// Drops bytes up to and including the next line break without holding them.
     fn skip_line(&mut self) -> io::Result<()> {
         loop {
-            if let Some(at) = memchr(b'\n', &self.buffer[self.start..]) {
+            if let Some(at) = memchr(self.syntax.line_break, &self.buffer[self.start..]) {
                 self.start += at + 1;
                 self.line += 1;
                 return Ok(());
@@ -187,6 +379,9 @@ impl<R: Read> RecordReader<R> {
         self.start = 0;
         // Growing with what is held keeps the rescans of a long record linear in all.
         let want = READ_BYTES.max(self.buffer.len());
+        if self.buffer.capacity() > 8 * want {
+            self.buffer.shrink_to(2 * want);
+        }
         let held = self.buffer.len();
         self.buffer.resize(held + want, 0);
         let mut got = 0;
@@ -206,97 +401,127 @@ impl<R: Read> RecordReader<R> {
     }
 }
 
-/// Length of the first physical line without its break, and where the next one starts.
-fn line_end(bytes: &[u8]) -> (usize, usize) {
-    match memchr(b'\n', bytes) {
-        Some(at) => (without_return(bytes, at), at + 1),
-        None => (bytes.len(), bytes.len()),
-    }
+/// A lone `\r` at the very end of a file without any other break: a header, then nothing.
+fn is_one_line(bytes: &[u8]) -> bool {
+    memchr(b'\r', bytes) == bytes.len().checked_sub(1)
 }
 
-/// The end of a line that has its `\n`, or the end of the file, at `at`: a `\r` before it belongs to the break.
-fn without_return(bytes: &[u8], at: usize) -> usize {
-    match at > 0 && bytes[at - 1] == b'\r' {
+fn too_long() -> StructuralFault {
+    let reason = format!("the record is longer than {} MiB; only its beginning is kept here", MAX_RECORD_BYTES >> 20);
+    StructuralFault { fault: Fault::new(Code::RecordTooLong, reason), field: None }
+}
+
+/// The end of a line that has its break, or the end of the file, at `at`: a `\r` before `\n` belongs to the break.
+fn without_return(bytes: &[u8], at: usize, syntax: Syntax) -> usize {
+    match syntax.line_break == b'\n' && at > 0 && bytes[at - 1] == b'\r' {
         true => at - 1,
         false => at,
     }
 }
 
-fn scan(bytes: &[u8], delimiter: u8, quote: u8, at_end: bool) -> Scan {
-    let first_break = memchr(b'\n', bytes);
-    let line = &bytes[..first_break.unwrap_or(bytes.len())];
-    // Most lines have no quote: then the line is the record.
-    if memchr(quote, line).is_none() {
-        return match first_break {
-            Some(at) => Scan::Record { len: without_return(bytes, at), next: at + 1, breaks: 1 },
-            None if at_end => Scan::Record { len: without_return(bytes, bytes.len()), next: bytes.len(), breaks: 0 },
-            None => Scan::NeedMore,
-        };
-    }
-    scan_quoted(bytes, delimiter, quote, at_end)
+fn breaks_in(bytes: &[u8], syntax: Syntax) -> u64 {
+    memchr_iter(syntax.line_break, bytes).count() as u64
 }
 
-fn scan_quoted(bytes: &[u8], delimiter: u8, quote: u8, at_end: bool) -> Scan {
+fn scan(bytes: &[u8], syntax: Syntax, at_end: bool) -> Scan {
+    let first_break = memchr(syntax.line_break, bytes);
+    let line = &bytes[..first_break.unwrap_or(bytes.len())];
+    if let Some(quote) = syntax.quote
+        && memchr(quote, line).is_some()
+    {
+        return scan_quoted(bytes, syntax, quote, at_end);
+    }
+    // Most lines have no quote: then the line is the record.
+    match first_break {
+        Some(at) => Scan::Record { len: without_return(bytes, at, syntax), next: at + 1, breaks: 1 },
+        None if at_end => {
+            Scan::Record { len: without_return(bytes, bytes.len(), syntax), next: bytes.len(), breaks: 0 }
+        }
+        None => Scan::NeedLine,
+    }
+}
+
+fn scan_quoted(bytes: &[u8], syntax: Syntax, quote: u8, at_end: bool) -> Scan {
+    let broken = |code, reason: String, field| {
+        Scan::Broken(StructuralFault { fault: Fault::new(code, reason), field: Some(field) })
+    };
     let mut at = 0;
+    let mut field = 0;
     loop {
         // At the start of a field.
+        if syntax.separator == Separator::Blanks {
+            at += bytes[at..].iter().take_while(|byte| syntax.separates(**byte)).count();
+        }
         if bytes.get(at) == Some(&quote) {
-            at = match closing_quote(bytes, at + 1, quote) {
-                Some(close) => close + 1,
+            let close = match syntax.closing_quote(bytes, at + 1, quote) {
+                Some(close) => close,
                 None if at_end => {
-                    return Scan::Broken(Fault::new(Code::UnclosedQuote, "a quote is opened and never closed"));
+                    let lines = breaks_in(bytes, syntax) + u64::from(bytes.last() != Some(&syntax.line_break));
+                    let reason = match lines {
+                        0 | 1 => "the quote opened here is never closed".to_owned(),
+                        lines => format!(
+                            "the quote opened here is never closed; it would swallow the {} lines behind this one, to the end of the file",
+                            lines - 1
+                        ),
+                    };
+                    return broken(Code::UnclosedQuote, reason, field);
                 }
-                None => return Scan::NeedMore,
+                None => return Scan::NeedQuote(field),
             };
-            match &bytes[at..] {
-                [] if at_end => {}
+            let behind = close + 1;
+            let ends = match &bytes[behind..] {
+                [] if at_end => true,
                 // The quote may be the first half of a doubled one, and `\r` the first half of a break.
-                [] | [b'\r'] if !at_end => return Scan::NeedMore,
-                [b'\n' | b'\r', ..] => {}
-                [byte, ..] if *byte == delimiter => {}
-                _ => return Scan::Broken(Fault::new(Code::BadQuote, "there is text behind a closing quote")),
+                [] | [b'\r'] if !at_end => return Scan::NeedQuote(field),
+                [byte, ..] if *byte == syntax.line_break || syntax.separates(*byte) => true,
+                [b'\r', next, ..] => syntax.line_break == b'\n' && *next == b'\n',
+                [b'\r'] => syntax.line_break == b'\n',
+                _ => false,
+            };
+            if !ends {
+                let lines = breaks_in(&bytes[..close], syntax);
+                let reason = match lines {
+                    0 => "there is text behind the closing quote".to_owned(),
+                    lines => format!(
+                        "the quote opened here closes {lines} lines further down, with text behind it: it is probably a stray quote"
+                    ),
+                };
+                return broken(Code::BadQuote, reason, field);
             }
+            at = behind;
         } else {
-            match memchr2(delimiter, b'\n', &bytes[at..]) {
+            match find_end(syntax, &bytes[at..]) {
                 Some(found) => at += found,
                 None if at_end => at = bytes.len(),
-                None => return Scan::NeedMore,
+                None => return Scan::NeedLine,
             }
         }
         match bytes.get(at) {
-            Some(byte) if *byte == delimiter => at += 1,
-            Some(b'\r') if bytes.get(at + 1) != Some(&b'\n') => {
-                return Scan::Broken(Fault::new(
-                    Code::BadQuote,
-                    "there is a lone carriage return behind a closing quote",
-                ));
-            }
-            Some(b'\r') => return ended(bytes, at + 1),
-            Some(_) => return ended(bytes, at),
-            None => {
-                let breaks = memchr_iter(b'\n', bytes).count() as u64;
-                return Scan::Record { len: bytes.len(), next: bytes.len(), breaks };
+            Some(byte) if syntax.separates(*byte) => at += 1,
+            Some(byte) if *byte == syntax.line_break => return ended(bytes, at, syntax),
+            // The `\r` of a `\r\n` or of the last line.
+            Some(_) if at + 1 < bytes.len() => return ended(bytes, at + 1, syntax),
+            _ => {
+                let len = without_return(bytes, bytes.len(), syntax);
+                return Scan::Record { len, next: bytes.len(), breaks: breaks_in(bytes, syntax) };
             }
         }
+        field += 1;
     }
 }
 
-/// The record that ends with the `\n` at `at`.
-fn ended(bytes: &[u8], at: usize) -> Scan {
-    let breaks = memchr_iter(b'\n', &bytes[..=at]).count() as u64;
-    Scan::Record { len: without_return(bytes, at), next: at + 1, breaks }
+/// Where the next separator or line break is.
+fn find_end(syntax: Syntax, bytes: &[u8]) -> Option<usize> {
+    match syntax.separator {
+        Separator::Byte(separator) => memchr::memchr2(separator, syntax.line_break, bytes),
+        Separator::Blanks => memchr::memchr3(b' ', b'\t', syntax.line_break, bytes),
+        Separator::None => memchr(syntax.line_break, bytes),
+    }
 }
 
-/// The quote that closes a field whose inside starts at `from`; doubled quotes are passed over.
-pub fn closing_quote(bytes: &[u8], from: usize, quote: u8) -> Option<usize> {
-    let mut at = from;
-    loop {
-        let found = at + memchr(quote, bytes.get(at..)?)?;
-        match bytes.get(found + 1) {
-            Some(next) if *next == quote => at = found + 2,
-            _ => return Some(found),
-        }
-    }
+/// The record that ends with the break at `at`.
+fn ended(bytes: &[u8], at: usize, syntax: Syntax) -> Scan {
+    Scan::Record { len: without_return(bytes, at, syntax), next: at + 1, breaks: breaks_in(&bytes[..=at], syntax) }
 }
 
 #[cfg(test)]
@@ -317,14 +542,18 @@ mod tests {
 
     fn all(bytes: &[u8]) -> Vec<(u64, String, Option<Code>)> {
         let mut seen = Vec::new();
-        let mut reader = RecordReader::new(Drip(bytes), b',', b'"').unwrap();
+        let mut reader = RecordReader::new(Drip(bytes), &Dialect::default()).unwrap();
         loop {
             let block = reader.block(3).unwrap();
             if block.is_empty() {
                 return seen;
             }
             seen.extend(block.records().map(|record| {
-                (record.line, String::from_utf8_lossy(record.bytes).into_owned(), record.fault.map(|fault| fault.code))
+                (
+                    record.line,
+                    String::from_utf8_lossy(record.bytes).into_owned(),
+                    record.fault.map(|fault| fault.fault.code),
+                )
             }));
         }
     }
@@ -363,10 +592,12 @@ mod tests {
         let mut bytes = b"a\n".to_vec();
         bytes.resize(MAX_RECORD_BYTES * 2, b'x');
         bytes.extend_from_slice(b"\nlast");
-        let mut reader = RecordReader::new(bytes.as_slice(), b',', b'"').unwrap();
+        let mut reader = RecordReader::new(bytes.as_slice(), &Dialect::default()).unwrap();
         let block = reader.block(10).unwrap();
-        let seen: Vec<_> =
-            block.records().map(|record| (record.line, record.bytes.len(), record.fault.map(|f| f.code))).collect();
+        let seen: Vec<_> = block
+            .records()
+            .map(|record| (record.line, record.bytes.len(), record.fault.map(|f| f.fault.code)))
+            .collect();
         assert_eq!(seen, [(1, 1, None), (2, KEPT_OF_TOO_LONG, Some(Code::RecordTooLong)), (3, 4, None)]);
     }
 }

@@ -2,78 +2,66 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use duckdb::{Connection, params};
 
 use super::fault::{Code, Fault};
-use super::reader::Record;
+use super::spool::Spool;
 use crate::failure::Failure;
 use crate::render::Table;
-use crate::staging::Staging;
+use crate::staging::{Staging, literal};
 
 /// One fault of one record.
 #[derive(Debug, Clone)]
 pub struct Reject {
-    /// Physical line on which the record starts, from 1.
+    /// Physical line on which the record starts, from 1; in a file without lines, the row.
     pub line: u64,
     /// The contract's column, if the fault is in one.
     pub column: Option<String>,
     /// The fault.
     pub fault: Fault,
-    /// The refused value, if the fault is in one.
+    /// The refused value, if the fault is in one; a long one is cut.
     pub value: Option<String>,
     /// The record as it stands in the file; bytes that are no text are written `\xNN`.
-    pub raw: String,
-}
-
-impl Reject {
-    /// A fault of the whole record.
-    pub fn of_record(record: Record<'_>, fault: Fault) -> Self {
-        Self { line: record.line, column: None, fault, value: None, raw: printable(record.bytes) }
-    }
-
-    /// A fault of one field.
-    pub fn of_field(record: Record<'_>, column: &str, value: &str, fault: Fault) -> Self {
-        Self {
-            line: record.line,
-            column: Some(column.to_owned()),
-            fault,
-            value: Some(value.to_owned()),
-            raw: printable(record.bytes),
-        }
-    }
-}
-
-/// Bytes as text; NUL and bytes that are not UTF-8 as `\xNN`.
-fn printable(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(&chunk.valid().replace('\0', "\\x00"));
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    out
+    pub raw: Arc<str>,
 }
 
 /// Replaces the rejects of one file in the table `rejects`.
-pub fn store(conn: &Connection, source: &str, file: &str, rejects: &[Reject]) -> Result<()> {
+pub fn store(conn: &Connection, source: &str, file: &str, rejects: Spool) -> Result<()> {
     conn.execute("delete from main.rejects where source = ? and file = ?", [source, file])?;
     let mut appender = conn.appender_to_db("rejects", "main")?;
-    for reject in rejects {
-        appender.append_row(params![
-            source,
-            file,
-            i64::try_from(reject.line)?,
-            reject.column,
-            reject.fault.code.name(),
-            reject.value,
-            reject.fault.reason,
-            reject.raw,
-        ])?;
-    }
+    rejects.drain(|reject| append(&mut appender, source, file, &reject))?;
     appender.flush()?;
+    Ok(())
+}
+
+/// Appends a reject to the table `rejects`.
+pub fn append(appender: &mut duckdb::Appender<'_>, source: &str, file: &str, reject: &Reject) -> Result<()> {
+    appender.append_row(params![
+        source,
+        file,
+        i64::try_from(reject.line)?,
+        reject.column,
+        reject.fault.code.name(),
+        reject.value,
+        reject.fault.reason,
+        reject.raw.as_ref(),
+    ])?;
+    Ok(())
+}
+
+/// Keeps only the first `limit` lines' rejects of a file.
+pub fn cut_off(conn: &Connection, source: &str, file: &str, limit: u64) -> Result<()> {
+    conn.execute(
+        &format!(
+            "delete from main.rejects where source = $1 and file = $2 and line > (
+                 select max(line) from (select distinct line from main.rejects where source = $1 and file = $2
+                                        order by line limit {limit}))"
+        ),
+        [source, file],
+    )?;
     Ok(())
 }
 
@@ -88,37 +76,35 @@ const COLUMNS: [&str; 6] = ["line", "column", "code", "value", "reason", "raw"];
 /// Is this file a list that [`write_errors_file`] wrote? Such files are never ingested. The name alone does not say
 /// so: somebody's own data may have it.
 pub fn is_errors_file(file: &Path) -> Result<bool> {
-    if !file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".errors.csv")) {
-        return Ok(false);
+    match file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".errors.csv")) {
+        true => begins_with(file, &format!("{}\n", COLUMNS.join(","))),
+        false => Ok(false),
     }
-    let mut start = vec![0; COLUMNS.join(",").len() + 1];
-    let read = std::fs::File::open(file).and_then(|mut file| read_up_to(&mut file, &mut start));
+}
+
+/// Does a file begin with this text?
+pub fn begins_with(file: &Path, text: &str) -> Result<bool> {
+    let mut start = Vec::with_capacity(text.len());
+    let read = std::fs::File::open(file).and_then(|file| file.take(text.len() as u64).read_to_end(&mut start));
     match read {
-        Ok(read) => Ok(start[..read] == *format!("{}\n", COLUMNS.join(",")).as_bytes()),
+        Ok(_) => Ok(start == text.as_bytes()),
         Err(error) => Err(Failure::new(format!("cannot read {}: {error}", file.display())).into()),
     }
 }
 
-fn read_up_to(file: &mut std::fs::File, into: &mut [u8]) -> std::io::Result<usize> {
-    let mut held = 0;
-    while held < into.len() {
-        match file.read(&mut into[held..])? {
-            0 => break,
-            read => held += read,
-        }
-    }
-    Ok(held)
-}
-
-/// Writes the rejects of a file beside it, or removes an old list when there are none now. The table
-/// `rejects` is the record; this is the copy one opens in a spreadsheet.
+/// Writes the rejects of a file beside it, or removes an old list when there are none now. The table `rejects` is the
+/// record; this is the copy one opens in a spreadsheet.
 ///
 /// # Errors
 /// The folder may be read-only; the caller decides whether that matters.
-pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathBuf>> {
+pub fn write_errors_file(conn: &Connection, source: &str, name: &str, file: &Path) -> Result<Option<PathBuf>> {
     let path = errors_file(file);
+    let count: u64 =
+        conn.query_row("select count(*) from main.rejects where source = ? and file = ?", [source, name], |row| {
+            row.get(0)
+        })?;
     if path.is_file() && !is_errors_file(&path)? {
-        if rejects.is_empty() {
+        if count == 0 {
             return Ok(None);
         }
         return Err(Failure::new(format!(
@@ -127,7 +113,7 @@ pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathB
         ))
         .into());
     }
-    if rejects.is_empty() {
+    if count == 0 {
         match std::fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -138,26 +124,22 @@ pub fn write_errors_file(file: &Path, rejects: &[Reject]) -> Result<Option<PathB
     let folder = path.parent().unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
     let temporary = readable_temporary(folder).with_context(context)?;
-    let mut writer = csv::Writer::from_writer(temporary.as_file());
-    writer.write_record(COLUMNS)?;
-    for reject in rejects {
-        writer.write_record([
-            &reject.line.to_string(),
-            reject.column.as_deref().unwrap_or_default(),
-            reject.fault.code.name(),
-            reject.value.as_deref().unwrap_or_default(),
-            &reject.fault.reason,
-            &reject.raw,
-        ])?;
-    }
-    writer.flush().with_context(context)?;
-    drop(writer);
+    // DuckDB sorts and writes without holding them all.
+    conn.execute_batch(&format!(
+        "copy (select line, column_name as \"column\", code, value, reason, raw from main.rejects
+               where source = {} and file = {} order by line, rowid)
+         to {} (format csv, header)",
+        literal(source),
+        literal(name),
+        literal(&temporary.path().to_string_lossy()),
+    ))
+    .with_context(context)?;
     temporary.persist(&path).with_context(context)?;
     Ok(Some(path))
 }
 
 /// A temporary file as readable as any other new file; by default only its owner could read it.
-fn readable_temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+pub fn readable_temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {

@@ -1,0 +1,272 @@
+//! Encodings of text. Bytes that an encoding does not define are a fault of their record, never a `?`.
+//!
+//! One-byte encodings contain ASCII, so records are cut in the file's own bytes and each is decoded for itself.
+//! UTF-16 is turned into UTF-8 before it is cut; halves of surrogate pairs come out as bytes that are no UTF-8.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// The encoding of a text file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8, with or without byte order mark.
+    Utf8,
+    /// UTF-16.
+    Utf16(ByteOrder),
+    /// One byte per character.
+    OneByte(Arc<CodePage>),
+}
+
+/// Which byte of a UTF-16 unit comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// The byte order mark, which must be there, says.
+    Marked,
+    /// The low one.
+    Little,
+    /// The high one.
+    Big,
+}
+
+/// The upper half of a one-byte encoding; the lower one is ASCII.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CodePage {
+    name: &'static str,
+    /// The characters of the bytes 0x80 to 0xFF; `None` where there is none.
+    upper: [Option<char>; 128],
+}
+
+/// Names a contract may use, for messages.
+pub const KNOWN: &str = "utf-8, utf-16 (also utf-16le, utf-16be), windows-1252 (and 1250 to 1258), latin-1, \
+                         iso-8859-2 to -16, cp437, cp850, cp852, cp858, cp866, koi8-r, macintosh";
+
+impl Encoding {
+    /// The encoding of this name; several spellings are known.
+    pub fn parse(name: &str) -> Option<Self> {
+        let plain: String = name.to_ascii_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+        Some(match plain.as_str() {
+            "utf8" | "utf8sig" | "ascii" | "usascii" => Self::Utf8,
+            "utf16" => Self::Utf16(ByteOrder::Marked),
+            "utf16le" => Self::Utf16(ByteOrder::Little),
+            "utf16be" => Self::Utf16(ByteOrder::Big),
+            // Not what the web calls latin1, which is windows-1252.
+            "latin1" | "iso88591" => Self::one_byte("latin-1", |byte| char::from_u32(u32::from(byte))),
+            "cp437" | "ibm437" | "437" => Self::dos("cp437", &oem_cp::code_table::DECODING_TABLE_CP437),
+            "cp850" | "ibm850" | "850" => Self::dos("cp850", &oem_cp::code_table::DECODING_TABLE_CP850),
+            "cp852" | "ibm852" | "852" => Self::dos("cp852", &oem_cp::code_table::DECODING_TABLE_CP852),
+            "cp858" | "ibm858" | "858" => Self::dos("cp858", &oem_cp::code_table::DECODING_TABLE_CP858),
+            plain => {
+                let label = match plain.strip_prefix("cp125") {
+                    Some(last) => format!("windows-125{last}"),
+                    None => name.trim().to_ascii_lowercase(),
+                };
+                let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
+                if !encoding.is_single_byte() {
+                    return None;
+                }
+                Self::one_byte(encoding.name(), |byte| {
+                    let bytes = [byte];
+                    let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes)?;
+                    // The web takes undefined bytes for control characters; here they are a fault.
+                    text.chars().next().filter(|c| !c.is_control())
+                })
+            }
+        })
+    }
+
+    fn one_byte(name: &'static str, decode: impl Fn(u8) -> Option<char>) -> Self {
+        let upper = std::array::from_fn(|index| decode(0x80 | index as u8));
+        Self::OneByte(Arc::new(CodePage { name, upper }))
+    }
+
+    fn dos(name: &'static str, table: &[char; 128]) -> Self {
+        Self::one_byte(name, |byte| Some(table[usize::from(byte & 0x7F)]))
+    }
+
+    /// The name, in one spelling.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Utf16(ByteOrder::Marked) => "UTF-16",
+            Self::Utf16(ByteOrder::Little) => "UTF-16LE",
+            Self::Utf16(ByteOrder::Big) => "UTF-16BE",
+            Self::OneByte(page) => page.name,
+        }
+    }
+}
+
+impl Serialize for Encoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl CodePage {
+    /// Decodes; the error is the place of the first byte that has no character.
+    pub fn decode(&self, bytes: &[u8]) -> Result<String, usize> {
+        let mut out = String::with_capacity(bytes.len() + bytes.len() / 8);
+        for (at, byte) in bytes.iter().enumerate() {
+            out.push(self.character(*byte).ok_or(at)?);
+        }
+        Ok(out)
+    }
+
+    /// The character of a byte.
+    pub fn character(&self, byte: u8) -> Option<char> {
+        match byte.is_ascii() {
+            true => Some(char::from(byte)),
+            false => self.upper[usize::from(byte & 0x7F)],
+        }
+    }
+}
+
+const INPUT_BYTES: usize = 64 << 10;
+
+/// Turns a stream of UTF-16 into UTF-8.
+pub struct Utf16Reader<R> {
+    input: R,
+    order: ByteOrder,
+    /// Bytes read and not yet decoded: half a unit, or the first half of a pair.
+    held: Vec<u8>,
+    out: Vec<u8>,
+    given: usize,
+    at_end: bool,
+}
+
+impl<R: Read> Utf16Reader<R> {
+    /// A reader at the start of a file.
+    ///
+    /// # Errors
+    /// A file without byte order mark, if that has to say the order.
+    pub fn new(mut input: R, order: ByteOrder) -> io::Result<Self> {
+        let mut mark = Vec::with_capacity(2);
+        input.by_ref().take(2).read_to_end(&mut mark)?;
+        let found = match mark.as_slice() {
+            [0xFF, 0xFE] => Some(ByteOrder::Little),
+            [0xFE, 0xFF] => Some(ByteOrder::Big),
+            _ => None,
+        };
+        let (order, held) = match (order, found) {
+            (ByteOrder::Marked, Some(found)) => (found, Vec::new()),
+            (ByteOrder::Marked, None) if mark.is_empty() => (ByteOrder::Little, mark),
+            (ByteOrder::Marked, None) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be",
+                ));
+            }
+            (order, Some(found)) if order == found => (order, Vec::new()),
+            (order, _) => (order, mark),
+        };
+        Ok(Self { input, order, held, out: Vec::new(), given: 0, at_end: false })
+    }
+
+    fn decode_more(&mut self) -> io::Result<()> {
+        self.out.clear();
+        self.given = 0;
+        let start = self.held.len();
+        self.held.resize(start + INPUT_BYTES, 0);
+        let read = loop {
+            match self.input.read(&mut self.held[start..]) {
+                Ok(read) => break read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        };
+        self.held.truncate(start + read);
+        self.at_end = read == 0;
+        let mut usable = self.held.len() / 2 * 2;
+        let unit = |bytes: &[u8]| match self.order {
+            ByteOrder::Big => u16::from_be_bytes([bytes[0], bytes[1]]),
+            _ => u16::from_le_bytes([bytes[0], bytes[1]]),
+        };
+        // The first half of a pair waits for the second.
+        if !self.at_end && usable >= 2 && (0xD800..0xDC00).contains(&unit(&self.held[usable - 2..usable])) {
+            usable -= 2;
+        }
+        let mut utf8 = [0; 4];
+        for decoded in char::decode_utf16(self.held[..usable].chunks_exact(2).map(unit)) {
+            match decoded {
+                Ok(c) => self.out.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()),
+                Err(lone) => {
+                    // As UTF-8 would write it if it were a character; no UTF-8 decoder takes it.
+                    let unit = lone.unpaired_surrogate();
+                    self.out.extend([0xED, 0x80 | (unit >> 6 & 0x3F) as u8, 0x80 | (unit & 0x3F) as u8]);
+                }
+            }
+        }
+        self.held.drain(..usable);
+        if self.at_end && !self.held.is_empty() {
+            self.held.clear();
+            // Half a unit at the end of the file.
+            self.out.push(0xFF);
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Utf16Reader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.out.len() {
+            if self.at_end {
+                return Ok(0);
+            }
+            self.decode_more()?;
+        }
+        let count = into.len().min(self.out.len() - self.given);
+        into[..count].copy_from_slice(&self.out[self.given..self.given + count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_in_several_spellings_and_bytes_without_character_stay_out() {
+        for (name, byte, expected) in [
+            ("windows-1252", 0x80, Some('€')),
+            ("cp1252", 0x81, None),
+            ("CP850", 0x84, Some('ä')),
+            ("cp437", 0x9B, Some('¢')),
+            ("latin-1", 0x80, Some('\u{80}')),
+            ("ISO-8859-1", 0xE9, Some('é')),
+            ("iso-8859-15", 0xA4, Some('€')),
+        ] {
+            let Some(Encoding::OneByte(page)) = Encoding::parse(name) else { panic!("{name}") };
+            assert_eq!(page.character(byte), expected, "{name}");
+        }
+        assert_eq!(Encoding::parse("UTF8"), Some(Encoding::Utf8));
+        assert_eq!(Encoding::parse("shift_jis"), None);
+        assert_eq!(Encoding::parse("klingon"), None);
+    }
+
+    #[test]
+    fn utf16_comes_out_as_utf8_and_broken_units_as_no_utf8() {
+        let text = "a,ä\n€😀";
+        for (order, mark) in [(ByteOrder::Little, true), (ByteOrder::Big, true), (ByteOrder::Little, false)] {
+            let units: Vec<u16> = mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16()).collect();
+            let bytes: Vec<u8> = units
+                .iter()
+                .flat_map(|unit| if order == ByteOrder::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+                .collect();
+            let declared = if mark { ByteOrder::Marked } else { order };
+            let mut out = String::new();
+            // One byte at a time tries every boundary.
+            let drip = bytes
+                .iter()
+                .map(std::slice::from_ref)
+                .fold(Box::new(io::empty()) as Box<dyn Read>, |all, byte| Box::new(all.chain(byte)) as Box<dyn Read>);
+            Utf16Reader::new(drip, declared).unwrap().read_to_string(&mut out).unwrap();
+            assert_eq!(out, text);
+        }
+        let mut out = Vec::new();
+        Utf16Reader::new(&[0x3D, 0xD8, b'a', 0, 9][..], ByteOrder::Little).unwrap().read_to_end(&mut out).unwrap();
+        assert!(std::str::from_utf8(&out).is_err());
+        assert!(Utf16Reader::new(&b"a,b\n"[..], ByteOrder::Marked).is_err());
+    }
+}

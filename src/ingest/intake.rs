@@ -1,0 +1,357 @@
+//! Loads what is new or changed of all sources: decides which files need reading, and reads several at once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use indicatif::ProgressBar;
+
+use super::catalog::{self, Known, SourceFile};
+use super::contract::Contract;
+use super::load::{self, Facts, Loaded};
+use super::skipped::Skipped;
+use super::{feed, rejects, source_table};
+use crate::config::Config;
+use crate::console::{Console, Step, grouped};
+use crate::fail;
+use crate::staging::Staging;
+
+/// What an ingest did, over all sources.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Files whose rows were loaded or replaced.
+    pub loaded: u64,
+    /// Files that were as before and were not read.
+    pub unchanged: u64,
+    /// Files whose content is loaded under another name.
+    pub duplicates: u64,
+    /// Records read.
+    pub records: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// Records accepted because they are repaired.
+    pub repaired: u64,
+    /// Rows that are no records.
+    pub skipped: Skipped,
+    /// What differs from the contract and is allowed, once each: files and difference.
+    pub drift: BTreeMap<String, u64>,
+    /// Files with refused records: name and counts.
+    pub with_rejects: Vec<String>,
+    /// Files refused whole.
+    pub refused: Vec<Refused>,
+}
+
+/// A file of which nothing is loaded.
+#[derive(Debug)]
+pub struct Refused {
+    /// Its name.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Loads what is new or changed of all contracts.
+///
+/// # Errors
+/// A contract without any file, loaded or to load, is an error. Refused files are reported, not errors: the
+/// caller decides, after all others are loaded.
+pub fn run(
+    config: &Config,
+    staging: &Staging,
+    contracts: &[&Contract],
+    only: Option<&[SourceFile]>,
+    console: &Console,
+) -> Result<Report> {
+    feed::register(staging.conn())?;
+    let mut total = Report::default();
+    for contract in contracts {
+        let started = Instant::now();
+        let files = match only {
+            Some(files) => files.to_vec(),
+            None => catalog::find(config, contract)?,
+        };
+        source_table::prepare(staging, contract, &files, only.is_some())?;
+        let bytes =
+            files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
+        let rows = Arc::new(AtomicU64::new(0));
+        let bar = console.ingest_bar(bytes, &contract.source, Arc::clone(&rows));
+        let intake = Intake { config, staging, contract, console, bar: &bar, rows };
+        let report = intake.run(&files)?;
+        bar.finish_and_clear();
+        say(contract, &report, started.elapsed(), console);
+        total.add(report);
+    }
+    Ok(total)
+}
+
+/// The files of one source on their way in.
+struct Intake<'a> {
+    config: &'a Config,
+    staging: &'a Staging,
+    contract: &'a Contract,
+    console: &'a Console,
+    bar: &'a ProgressBar,
+    /// Records read so far, for the progress bar.
+    rows: Arc<AtomicU64>,
+}
+
+/// What is to be done with one file.
+enum Plan<'a> {
+    /// Nothing: its content is loaded.
+    Done,
+    /// It has to be read.
+    Load(Facts<'a>),
+    /// It has the content of another file of this run, which has to be loaded first.
+    Twin,
+}
+
+impl<'a> Intake<'a> {
+    fn run(&self, files: &'a [SourceFile]) -> Result<Report> {
+        let mut report = Report::default();
+        let known = catalog::known_files(self.staging.conn(), &self.contract.source)?;
+        let mut sizes: HashMap<u64, u32> = HashMap::new();
+        let sized = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len());
+        // A file that is known counts twice with itself, and is looked at more closely either way.
+        for size in sized.chain(known.values().map(|known| known.bytes)) {
+            *sizes.entry(size).or_default() += 1;
+        }
+        let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
+        for file in files {
+            match self.plan(file, known.get(&file.name), &sizes, &mut hashes, &mut report)? {
+                Plan::Done => {}
+                Plan::Load(facts) => loads.push(facts),
+                Plan::Twin => twins.push(file),
+            }
+        }
+        for loaded in self.load_all(&loads)? {
+            self.note(loaded, &mut report);
+        }
+        // Now their twins are loaded, or refused.
+        for file in twins {
+            if let Plan::Load(facts) = self.plan(file, None, &sizes, &mut HashSet::new(), &mut report)? {
+                let loaded = self.load(self.staging, &facts)?;
+                self.note(loaded, &mut report);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Decides what a file needs. Its content is hashed only where another one has its size: else it cannot be the same.
+    fn plan(
+        &self,
+        file: &'a SourceFile,
+        known: Option<&Known>,
+        sizes: &HashMap<u64, u32>,
+        hashes: &mut HashSet<String>,
+        report: &mut Report,
+    ) -> Result<Plan<'a>> {
+        let (conn, source) = (self.staging.conn(), self.contract.source.as_str());
+        let metadata = match std::fs::metadata(&file.path) {
+            Ok(metadata) => metadata,
+            Err(error) => fail!("cannot read {}: {error}", file.path.display()),
+        };
+        let size = metadata.len();
+        let signature = catalog::signature(&file.path, &metadata);
+        if known.is_some_and(|known| signature.is_some() && known.stat_signature == signature) {
+            self.bar.inc(size);
+            report.unchanged += 1;
+            return Ok(Plan::Done);
+        }
+        let mut facts = Facts {
+            contract: self.contract,
+            file,
+            bytes: size,
+            modified: metadata.modified().ok(),
+            content_hash: None,
+            signature,
+        };
+        if sizes.get(&size).is_none_or(|count| *count < 2) {
+            return Ok(Plan::Load(facts));
+        }
+        let content_hash = match catalog::content_hash(&file.path) {
+            Ok(hash) => hash,
+            Err(error) => fail!("{error:#}"),
+        };
+        if known.is_some_and(|known| known.content_hash == content_hash) {
+            self.bar.inc(size);
+            catalog::touch(conn, source, &file.name, facts.signature.as_deref())?;
+            report.unchanged += 1;
+            return Ok(Plan::Done);
+        }
+        if let Some(twin) = catalog::twin(conn, source, &file.name, &content_hash)? {
+            self.bar.inc(size);
+            self.staging.transaction(|conn| {
+                let signature = facts.signature.as_deref();
+                catalog::record_twin(conn, self.contract, &file.name, &twin, &content_hash, signature)
+            })?;
+            self.console.warn(&format!(
+                "{} has the same content as {twin}, which is loaded; it is not loaded twice",
+                file.name
+            ));
+            report.duplicates += 1;
+            return Ok(Plan::Done);
+        }
+        if !hashes.insert(content_hash.clone()) {
+            return Ok(Plan::Twin);
+        }
+        facts.content_hash = Some(content_hash);
+        Ok(Plan::Load(facts))
+    }
+
+    /// Loads files, several at once. DuckDB's threads share the work of one large file; of small ones, whole files run
+    /// side by side.
+    fn load_all(&self, loads: &[Facts<'a>]) -> Result<Vec<Loaded>> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = self.config.threads.map_or(cores, |threads| threads as usize).min(loads.len());
+        let mut loaded: Vec<Loaded> = Vec::with_capacity(loads.len());
+        if workers < 2 {
+            for facts in loads {
+                loaded.push(self.load(self.staging, facts)?);
+            }
+            return Ok(loaded);
+        }
+        let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let done: Mutex<Vec<Result<Loaded>>> = Mutex::default();
+        let connections = (0..workers).map(|_| self.staging.another()).collect::<Result<Vec<_>>>()?;
+        let (bar, rows, contract) = (self.bar, &self.rows, self.contract);
+        std::thread::scope(|scope| {
+            for staging in connections {
+                let (next, is_over, done) = (&next, &is_over, &done);
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed)
+                        && let Some(facts) = loads.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        let result = load_and_list(&staging, contract, facts, bar, rows);
+                        if result.is_err() {
+                            is_over.store(true, Ordering::Relaxed);
+                        }
+                        done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                    }
+                });
+            }
+        });
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for result in done {
+            loaded.push(result?);
+        }
+        // They end in any order.
+        loaded.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(loaded)
+    }
+
+    fn load(&self, staging: &Staging, facts: &Facts<'a>) -> Result<Loaded> {
+        load_and_list(staging, self.contract, facts, self.bar, &self.rows)
+    }
+
+    /// Adds what became of a file to the report.
+    fn note(&self, loaded: Loaded, report: &mut Report) {
+        let Loaded { name, refused, outcome, drift, listed } = loaded;
+        match refused {
+            Some(reason) => report.refused.push(Refused { file: name.clone(), reason }),
+            None => {
+                report.loaded += 1;
+                report.records += outcome.records;
+                report.rejected += outcome.rejected;
+                report.repaired += outcome.repaired;
+                report.skipped.add(&outcome.skipped);
+            }
+        }
+        if !drift.is_empty() {
+            *report.drift.entry(drift).or_default() += 1;
+        }
+        match listed {
+            Ok(true) => report.with_rejects.push(format!(
+                "{name}: {} of {} records rejected",
+                grouped(outcome.rejected),
+                grouped(outcome.records)
+            )),
+            Ok(false) => {}
+            Err(error) => {
+                self.console.warn(&format!("{error:#}; the rejects are in the table: `salesmart rejects`"));
+            }
+        }
+    }
+}
+
+/// Loads a file and writes the list of its rejects beside it.
+fn load_and_list(
+    staging: &Staging,
+    contract: &Contract,
+    facts: &Facts<'_>,
+    bar: &ProgressBar,
+    rows: &Arc<AtomicU64>,
+) -> Result<Loaded> {
+    let mut loaded = load::one_file(staging, facts, bar, rows)?;
+    // The table `rejects` has it all, so a read-only folder is no error.
+    let listed = rejects::write_errors_file(staging.conn(), &contract.source, &loaded.name, &facts.file.path);
+    loaded.listed = listed.map(|path| path.is_some());
+    Ok(loaded)
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.loaded += other.loaded;
+        self.unchanged += other.unchanged;
+        self.duplicates += other.duplicates;
+        self.records += other.records;
+        self.rejected += other.rejected;
+        self.repaired += other.repaired;
+        self.skipped.add(&other.skipped);
+        self.with_rejects.extend(other.with_rejects);
+        self.refused.extend(other.refused);
+        for (drift, files) in other.drift {
+            *self.drift.entry(drift).or_default() += files;
+        }
+    }
+}
+
+fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Console) {
+    let mut parts = Vec::new();
+    let counts = [
+        (report.loaded, "read"),
+        (report.unchanged, "unchanged, not read"),
+        (report.duplicates, "with content already loaded"),
+    ];
+    for (count, what) in counts {
+        if count > 0 {
+            let files = if count == 1 { "file" } else { "files" };
+            parts.push(format!("{} {files} {what}", grouped(count)));
+        }
+    }
+    if report.rejected > 0 {
+        parts.push(format!("{} records rejected", grouped(report.rejected)));
+    }
+    if report.repaired > 0 {
+        parts.push(format!("{} records repaired", grouped(report.repaired)));
+    }
+    if report.skipped.total() > 0 {
+        parts.push(report.skipped.to_string());
+    }
+    if !report.refused.is_empty() {
+        let files = if report.refused.len() == 1 { "file" } else { "files" };
+        parts.push(format!("{} {files} refused", report.refused.len()));
+    }
+    let rows = report.records - report.rejected;
+    console.step(&Step {
+        stage: "ingest",
+        subject: &contract.source,
+        rows: Some(rows),
+        elapsed,
+        note: parts.join(", "),
+    });
+    for (drift, files) in &report.drift {
+        let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        console.warn(&format!("{}: in {files} the header differs as the contract allows: {drift}", contract.source));
+    }
+    if report.with_rejects.is_empty() {
+        return;
+    }
+    const SHOWN: usize = 3;
+    let mut lines: Vec<String> = report.with_rejects.iter().take(SHOWN).cloned().collect();
+    if report.with_rejects.len() > SHOWN {
+        lines.push(format!("and {} more files", report.with_rejects.len() - SHOWN));
+    }
+    console.warn(&format!("{}; listed beside each file in .errors.csv, and by `salesmart rejects`", lines.join("; ")));
+}
