@@ -33,6 +33,7 @@ pub mod parquet;
 pub mod reader;
 pub mod rejects;
 pub mod repairs;
+pub mod replay;
 pub mod skipped;
 pub mod source_table;
 pub mod split;

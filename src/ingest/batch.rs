@@ -96,14 +96,23 @@ impl Typer {
     pub fn block(&self, block: &Block) -> Result<Typed> {
         let mut rows = self.rows(block.len());
         let mut spans = Vec::new();
-        for record in block.records() {
+        let text = if self.splitter.is_plain() { block.text() } else { None };
+        for (record, text) in block.texts(text) {
             if self.is_repaired(record, &mut rows)? {
                 continue;
             }
             let before = rows.rejects.len();
-            let split = self.splitter.split(record, &mut spans, |index, cell| {
-                self.cell(index, &cell, record, &mut rows);
-            });
+            let split = match text {
+                Some(text) => self.splitter.split_text(text, &mut spans, |index, text| {
+                    match self.columns[index].written.field(text) {
+                        Ok(value) => rows.builders[index].append(value),
+                        Err(fault) => self.refuse(index, text, fault, record, &mut rows),
+                    }
+                }),
+                None => self.splitter.split(record, &mut spans, |index, cell| {
+                    self.cell(index, &cell, record, &mut rows);
+                }),
+            };
             match split {
                 Ok(()) => {
                     rows.lines.append_value(i64::try_from(record.line)?);
@@ -172,7 +181,6 @@ impl Typer {
     }
 
     /// Appends one cell to its column, as absent if it is at fault.
-    #[inline]
     fn cell(&self, index: usize, cell: &Cell<'_>, record: Record<'_>, rows: &mut Rows) {
         let casters = &self.columns[index];
         let (result, text) = match cell {
@@ -183,12 +191,16 @@ impl Typer {
         };
         match result {
             Ok(value) => rows.builders[index].append(value),
-            Err(fault) => {
-                let reject = self.reject(record, Some(&casters.written.column().name), Some(text), fault);
-                rows.builders[index].append_null();
-                rows.rejects.push(reject);
-            }
+            Err(fault) => self.refuse(index, text, fault, record, rows),
         }
+    }
+
+    /// Notes a fault in a cell, which counts as absent until its row is dropped.
+    #[cold]
+    fn refuse(&self, index: usize, text: &str, fault: Fault, record: Record<'_>, rows: &mut Rows) {
+        let reject = self.reject(record, Some(&self.columns[index].written.column().name), Some(text), fault);
+        rows.builders[index].append_null();
+        rows.rejects.push(reject);
     }
 
     fn reject(&self, record: Record<'_>, column: Option<&str>, value: Option<&str>, fault: Fault) -> Reject {

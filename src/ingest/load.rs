@@ -61,14 +61,14 @@ pub struct Loaded {
 /// Why a file was not loaded.
 enum Problem {
     /// The file is at fault.
-    Refused { reason: String, outcome: Outcome },
+    Refused { reason: String, outcome: Outcome, places: Option<String> },
     /// Anything else ends the run.
     Error(anyhow::Error),
 }
 
 impl Problem {
     fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into(), outcome: Outcome::default() }
+        Self::Refused { reason: reason.into(), outcome: Outcome::default(), places: None }
     }
 }
 
@@ -86,10 +86,10 @@ pub fn one_file(staging: &Staging, facts: &Facts<'_>, bar: &ProgressBar, progres
     let name = facts.file.name.clone();
     match load(staging, facts, bar, progress) {
         Ok((outcome, drift)) => Ok(Loaded { name, refused: None, outcome, drift, listed: Ok(false) }),
-        Err(Problem::Refused { reason, mut outcome }) => {
+        Err(Problem::Refused { reason, mut outcome, places }) => {
             let rejects = std::mem::take(&mut outcome.rejects);
             staging.transaction(|conn| {
-                record_refusal(conn, facts, &reason, &outcome)?;
+                record_refusal(conn, facts, &reason, &outcome, places.as_deref())?;
                 rejects::store(conn, &facts.contract.source, &name, rejects)?;
                 rejects::cut_off(conn, &facts.contract.source, &name, KEPT_OF_REFUSED)
             })?;
@@ -140,7 +140,7 @@ fn load(
     });
     match (loaded, refused) {
         (Ok(outcome), _) => Ok((outcome, places.note)),
-        (Err(_), Some((reason, outcome))) => Err(Problem::Refused { reason, outcome }),
+        (Err(_), Some((reason, outcome))) => Err(Problem::Refused { reason, outcome, places: Some(places.written()) }),
         (Err(error), None) => Err(refusal_of(path, error)),
     }
 }
@@ -250,18 +250,24 @@ fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: 
     Ok(())
 }
 
-/// Keeps the reason of a refused file. If an earlier content of it is loaded, that stays.
-fn record_refusal(conn: &Connection, facts: &Facts<'_>, reason: &str, outcome: &Outcome) -> Result<()> {
+/// Keeps the reason of a refused file. If an earlier content of it is loaded, that stays; the rejects are the new one's.
+fn record_refusal(
+    conn: &Connection,
+    facts: &Facts<'_>,
+    reason: &str,
+    outcome: &Outcome,
+    places: Option<&str>,
+) -> Result<()> {
     let (source, name) = (facts.contract.source.as_str(), facts.file.name.as_str());
     let loaded = catalog::known(conn, source, name)?.is_some_and(|known| known.outcome != "refused");
     if loaded {
         conn.execute(
-            "update ingest.files set reason = ?, stat_signature = null where source = ? and file = ?",
-            [reason, source, name],
+            "update ingest.files set reason = ?, places = ?, stat_signature = null where source = ? and file = ?",
+            params![reason, places, source, name],
         )?;
     } else {
         conn.execute(
-            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, null, null)",
+            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, ?, null)",
             params![
                 source,
                 name,
@@ -270,7 +276,8 @@ fn record_refusal(conn: &Connection, facts: &Facts<'_>, reason: &str, outcome: &
                 outcome.records,
                 outcome.rejected,
                 outcome.repaired,
-                outcome.skipped.total()
+                outcome.skipped.total(),
+                places
             ],
         )?;
     }

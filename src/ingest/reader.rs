@@ -78,6 +78,22 @@ impl Block {
         })
     }
 
+    /// All bytes as text, if they are UTF-8 without NUL: then every record whose range lies between characters is.
+    pub fn text(&self) -> Option<&str> {
+        match memchr(0, &self.bytes) {
+            None => std::str::from_utf8(&self.bytes).ok(),
+            Some(_) => None,
+        }
+    }
+
+    /// The records with their texts, as far as [`text`](Self::text) has them.
+    pub fn texts<'b>(&'b self, text: Option<&'b str>) -> impl Iterator<Item = (Record<'b>, Option<&'b str>)> {
+        self.records().zip(&self.records).map(move |(record, raw)| {
+            let text = text.filter(|_| record.fault.is_none());
+            (record, text.and_then(|text| text.get(raw.range.clone())))
+        })
+    }
+
     /// How many records.
     pub fn len(&self) -> usize {
         self.records.len()

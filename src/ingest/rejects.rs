@@ -171,7 +171,7 @@ pub fn list(staging: &Staging, filter: &Filter) -> Result<(Table, u64)> {
     )?;
     let sql = format!(
         "select source, file, line, column_name as \"column\", code, value, reason, raw
-         from main.rejects {condition} order by source, file, line, column_name limit {}",
+         from main.rejects {condition} order by source, file, line, rowid limit {}",
         filter.limit
     );
     let table = Table::query_with(conn, &sql, params![filter.file, filter.code])?;
@@ -179,13 +179,25 @@ pub fn list(staging: &Staging, filter: &Filter) -> Result<(Table, u64)> {
 }
 
 /// How many rejects of each code and column there are.
-pub fn summary(staging: &Staging) -> Result<Table> {
-    Table::query(
+pub fn summary(staging: &Staging, filter: &Filter) -> Result<Table> {
+    Table::query_with(
         staging.conn(),
         "select source, code, column_name as \"column\", count(*) as faults, count(distinct (file, line)) as records,
                 count(distinct file) as files, min(reason) as example
-         from main.rejects group by all order by faults desc, source, code, column_name",
+         from main.rejects where (?1 is null or contains(file, ?1)) and (?2 is null or code = ?2)
+         group by all order by faults desc, source, code, column_name",
+        params![filter.file, filter.code],
     )
+}
+
+/// The sources that have rejects that match.
+pub fn sources(staging: &Staging, filter: &Filter) -> Result<Vec<String>> {
+    let mut statement = staging.conn().prepare(
+        "select distinct source from main.rejects
+         where (?1 is null or contains(file, ?1)) and (?2 is null or code = ?2) order by 1",
+    )?;
+    let rows = statement.query_map(params![filter.file, filter.code], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Refuses a code that no reject can have.

@@ -16,7 +16,7 @@ const LINE: &str = "_line";
 const RECORD: &str = "_record";
 
 /// The repairs of one file.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Repairs {
     by_line: HashMap<u64, Repair>,
 }
@@ -113,6 +113,11 @@ impl Repairs {
     pub fn of(&self, line: u64, raw: impl FnOnce() -> String) -> Option<&[String]> {
         let repair = self.by_line.get(&line)?;
         (repair.record == fingerprint(&raw())).then_some(repair.fields.as_slice())
+    }
+
+    /// Whether this very repair is among them.
+    pub fn holds(&self, line: u64, repair: &Repair) -> bool {
+        self.by_line.get(&line) == Some(repair)
     }
 
     /// Whether there is one for this line.
