@@ -11,6 +11,7 @@ mod rejects;
 mod run;
 mod sample;
 mod show;
+mod sniff;
 mod sync;
 
 use std::path::PathBuf;
@@ -67,6 +68,7 @@ pub enum Verb {
     Run(run::Args),
     Demo(demo::Args),
     Init(init::Args),
+    Sniff(sniff::Args),
     Ingest(ingest::Args),
     Forget(forget::Args),
     Rejects(rejects::Args),
@@ -87,6 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Run(verb) => run::run(verb, global, &console),
         Verb::Demo(verb) => demo::run(verb, global, &console),
         Verb::Init(verb) => init::run(verb, &console),
+        Verb::Sniff(verb) => sniff::run(verb, global, &console),
         Verb::Ingest(verb) => ingest::run(verb, global, &console),
         Verb::Forget(verb) => forget::run(verb, global, &console),
         Verb::Rejects(verb) => rejects::run(verb, global, &console),

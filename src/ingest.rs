@@ -35,6 +35,7 @@ pub mod rejects;
 pub mod repairs;
 pub mod replay;
 pub mod skipped;
+pub mod sniff;
 pub mod source_table;
 pub mod split;
 pub mod spool;
