@@ -601,6 +601,17 @@ fn declarations_of_numbers_go_together_and_hold_for_all_columns() {
 }
 
 #[test]
+fn a_group_of_digits_does_not_begin_with_zero() {
+    let columns = "n = { type = \"decimal(18,4)\", thousands = \",\" }\nx = { type = \"varchar\" }";
+    let project = loaded("delimiter = \";\"", columns, "n;x\n0,123;\n-0,500;\n01,234;\n100,234;\n0.5;\n");
+    assert_eq!(project.staged("select n from raw.t order by _line"), ["100234.0000", "0.5000"]);
+    assert_eq!(
+        rejects(&project),
+        ["2,n,not_a_number,\"0,123\"", "3,n,not_a_number,\"-0,500\"", "4,n,not_a_number,\"01,234\""]
+    );
+}
+
+#[test]
 fn spellings_of_absent_values_are_declared_per_column() {
     let columns = "a = { type = \"varchar\" }
 b = { type = \"varchar\", nulls = [\"NA\"] }
