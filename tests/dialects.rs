@@ -878,6 +878,24 @@ fn moments_of_parquet_are_exact_or_refused() {
 }
 
 #[test]
+fn a_parquet_file_is_read_alone_and_as_it_is() {
+    // A folder is no column, whatever its name says; wildcards in names fit no other file.
+    let project = declared("format = \"parquet\"", PAIR);
+    project.edit("data/contracts/t.toml", "data/raw/t*", "data/raw/**/t*");
+    write_parquet(&project, "b=2024/t1.parquet", "select 'folder' as a, 1 as b");
+    write_parquet(&project, "year=2024/t1.parquet", "select 'year' as a, 1 as b");
+    write_parquet(&project, "t*.parquet", "select 'star' as a, 1 as b");
+    write_parquet(&project, "t2.parquet", "select 'two' as a, 1 as b");
+    write_parquet(&project, "[x]/t[2].parquet", "select 'brackets' as a, 1 as b");
+    write_parquet(&project, "[x]/t?.parquet", "select 'question' as a, 1 as b");
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select a, b from raw.t order by 1"),
+        ["brackets,1", "folder,1", "question,1", "star,1", "two,1", "year,1"]
+    );
+}
+
+#[test]
 fn parquet_that_does_not_fit_the_contract_is_refused() {
     let project = parquet(
         "unique = [\"b\"]",
