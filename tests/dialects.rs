@@ -896,6 +896,13 @@ fn a_parquet_file_is_read_alone_and_as_it_is() {
 }
 
 #[test]
+fn nul_in_a_text_of_parquet_is_refused() {
+    let project = parquet("", PAIR, "t.parquet", "select 'x' || chr(0) || 'y' as a, 1 as b union all select 'z', 2");
+    assert_eq!(rows(&project), ["2,z,2"]);
+    assert_eq!(rejects(&project), ["1,a,nul_byte,x\\x00y"]);
+}
+
+#[test]
 fn parquet_that_does_not_fit_the_contract_is_refused() {
     let project = parquet(
         "unique = [\"b\"]",
