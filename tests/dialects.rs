@@ -878,6 +878,18 @@ fn moments_of_parquet_are_exact_or_refused() {
 }
 
 #[test]
+fn days_of_parquet_may_be_stored_as_moments() {
+    let project = parquet(
+        "",
+        "d = { type = \"date\" }",
+        "t.parquet",
+        "select * from (values (timestamp '2024-01-01 00:00:00'), (timestamp '2024-01-01 10:00:00')) as v (d)",
+    );
+    assert_eq!(rows(&project), ["1,2024-01-01"]);
+    assert_eq!(rejects(&project), ["2,d,not_exact,2024-01-01 10:00:00"]);
+}
+
+#[test]
 fn a_parquet_file_is_read_alone_and_as_it_is() {
     // A folder is no column, whatever its name says; wildcards in names fit no other file.
     let project = declared("format = \"parquet\"", PAIR);
