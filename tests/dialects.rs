@@ -719,6 +719,18 @@ fn a_key_occurs_once_in_a_file() {
 }
 
 #[test]
+fn headers_that_are_empty_or_differ_in_case_only_are_no_trouble_for_keys() {
+    let columns = "a = { header = \"id\", type = \"varchar\" }
+b = { header = \"ID\", type = \"integer\" }
+c = { header = \"\", type = \"integer\" }
+d = { header = \"it's \\\"d\\\"\", type = \"integer\" }";
+    let text = "id,ID,,\"it's \"\"d\"\"\"\nx,1,1,1\nx,2,2,2\n";
+    let project = loaded("unique = [\"a\"]", columns, text);
+    assert_eq!(rows(&project), ["2,x,1,1,1"]);
+    assert_eq!(rejects(&project), ["3,a,duplicate,"]);
+}
+
+#[test]
 fn fields_may_stand_at_fixed_places() {
     let columns = "a = { type = \"varchar\", start = 1, width = 4, trim = true }
 b = { type = \"integer\", start = 6, width = 3 }";
