@@ -6,6 +6,7 @@ mod harness;
 
 mod cli;
 mod contracts;
+mod dialects;
 mod ingest;
 mod marts;
 mod online_retail;

@@ -14,7 +14,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 
 use super::contract::{ColumnType, Contract};
 use super::exact::{Caster, Value};
-use super::fault::Fault;
+use super::fault::{Code, Fault};
 use super::reader::{Block, Record};
 use super::rejects::Reject;
 use super::repairs::Repairs;
@@ -154,6 +154,9 @@ impl Typer {
             for (column, cell) in cells.iter().enumerate() {
                 let cell = match (cell, is_typed[column]) {
                     (None, _) => Cell::Absent,
+                    (Some(text), _) if text.contains('\0') => {
+                        Cell::Bad(Fault::new(Code::NulByte, "the text holds NUL"), text.replace('\0', "\\x00"))
+                    }
                     (Some(text), true) => Cell::Typed(Cow::Borrowed(*text)),
                     (Some(text), false) => Cell::Text(Cow::Borrowed(*text)),
                 };

@@ -136,7 +136,8 @@ impl NumberStyle {
         Ok((decimal, leading_zero))
     }
 
-    /// The digits without the marks between groups; every group but the first has three digits.
+    /// The digits without the marks between groups; every group but the first has three digits. The first does not begin
+    /// with zero: `0,123` is a fraction behind another decimal mark, not 123.
     fn without_groups(&self, text: &str) -> Result<String, NotDecimal> {
         let Some(mark) = self.thousands else { return Ok(text.to_owned()) };
         let is_mark = |c: char| match mark {
@@ -151,7 +152,9 @@ impl NumberStyle {
         let groups: Vec<&str> = whole.split(is_mark).collect();
         if let [first, others @ ..] = groups.as_slice()
             && !others.is_empty()
-            && (!(1..=3).contains(&first.len()) || others.iter().any(|group| group.len() != 3))
+            && (!(1..=3).contains(&first.len())
+                || first.starts_with('0')
+                || others.iter().any(|group| group.len() != 3))
         {
             return Err(NotDecimal::Malformed);
         }

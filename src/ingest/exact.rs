@@ -70,8 +70,12 @@ impl Caster {
 
     /// A caster for values of this column that come from a typed file, as text in the one neutral spelling.
     pub fn typed(column: &Column) -> Self {
-        let neutral = Column { number: NumberStyle::typed(), formats: column.kind.default_formats(), ..column.clone() };
-        Self::new(&neutral)
+        // Many programs store days as moments at midnight.
+        let formats = match column.kind {
+            ColumnType::Date => ColumnType::Timestamp.default_formats(),
+            kind => kind.default_formats(),
+        };
+        Self::new(&Column { number: NumberStyle::typed(), formats, ..column.clone() })
     }
 
     /// The column this caster is for.

@@ -28,7 +28,8 @@ pub struct Rows {
 /// Opens a Parquet file. The inner error says in words why it does not fit the contract.
 pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), String>> {
     let conn = Connection::open_in_memory().context("cannot start DuckDB")?;
-    let from = format!("from read_parquet({})", literal(&path.to_string_lossy()));
+    // A folder such as `year=2024` must not add a column, let alone replace one.
+    let from = format!("from read_parquet({}, hive_partitioning = false)", literal(&one_file(path)));
     let described =
         conn.prepare(&format!("select column_name, column_type from (describe {from})")).and_then(|mut statement| {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -73,6 +74,18 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
         }
     });
     Ok(Ok((Rows { batches, next_row: 1, is_over: false, is_typed }, places)))
+}
+
+/// The path as a pattern that fits this file alone: DuckDB takes `*`, `?` and `[` for wildcards.
+fn one_file(path: &Path) -> String {
+    let mut pattern = String::new();
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '*' | '?' | '[' => pattern.extend(['[', c, ']']),
+            c => pattern.push(c),
+        }
+    }
+    pattern
 }
 
 fn stream(conn: &Connection, query: &str, sender: &SyncSender<Result<Option<RecordBatch>>>) -> Result<()> {

@@ -12,7 +12,7 @@ use super::reader::{BLOCK_RECORDS, RecordReader};
 use super::rejects::Reject;
 use super::split::Splitter;
 use super::spool::Spool;
-use crate::staging::ident;
+use crate::staging::{ident, literal};
 
 /// A later record of a key.
 #[derive(Debug)]
@@ -34,10 +34,10 @@ pub fn take_out(conn: &Connection, contract: &Contract, file: &str) -> Result<Ha
     let members: Vec<String> = contract
         .columns
         .iter()
-        .map(|column| format!("{} := cast({} as varchar)", ident(&column.header), ident(&column.name)))
+        .map(|column| format!("{}, cast({} as varchar)", literal(&column.header), ident(&column.name)))
         .collect();
     let sql = format!(
-        "select _line, first_line, cast(to_json(struct_pack({})) as varchar) from (
+        "select _line, first_line, cast(json_object({}) as varchar) from (
              select *, min(_line) over (partition by {}) as first_line
              from raw.{source} where _file = ? and {})
          where _line > first_line",

@@ -1,0 +1,1026 @@
+//! Files as other programs write them: four real ones against answers computed independently, and small ones, each
+//! with one thing that contracts can declare.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::{Project, real_data};
+
+/// A project with this contract for a source `t`, whose files are `data/raw/t*`. No file is refused for its rejects.
+fn declared(keys: &str, columns: &str) -> Project {
+    let project = Project::new();
+    std::fs::remove_file(project.path("data/contracts/sales.toml")).unwrap();
+    declare(&project, keys, columns);
+    project
+}
+
+/// Writes the contract of the source `t`.
+fn declare(project: &Project, keys: &str, columns: &str) {
+    let contract = format!("files = \"data/raw/t*\"\nmax_rejects = \"100%\"\n{keys}\n[columns]\n{columns}\n");
+    project.write("data/contracts/t.toml", contract);
+}
+
+/// A project in which one file of this contract is loaded.
+fn loaded(keys: &str, columns: &str, content: impl AsRef<[u8]>) -> Project {
+    let project = declared(keys, columns);
+    project.write("data/raw/t.csv", content);
+    project.ok(&["ingest"]);
+    project
+}
+
+/// The message with which a file of this contract is refused whole.
+fn refused(keys: &str, columns: &str, content: impl AsRef<[u8]>) -> String {
+    let project = declared(keys, columns);
+    project.write("data/raw/t.csv", content);
+    let error = project.fails(&["ingest"]);
+    assert_eq!(project.staged("select count(*) from raw.t"), ["0"], "{error}");
+    error
+}
+
+/// The loaded rows in file order: line and columns.
+fn rows(project: &Project) -> Vec<String> {
+    project.staged("select _line, * exclude (_file, _line) from raw.t order by _file, _line")
+}
+
+/// The rejects in file order: line, column, code, value.
+fn rejects(project: &Project) -> Vec<String> {
+    project.staged("select line, column_name, code, value from rejects order by file, line, column_name")
+}
+
+// The real files.
+
+/// A project in which a real file is loaded and its model built, and the reference's answers.
+fn real(name: &str) -> Option<(Project, Value)> {
+    let file = real_data(&format!("dialects/{name}.csv"))?;
+    let reference = real_data("dialects_reference.json")?;
+    let reference: Value = serde_json::from_slice(&std::fs::read(reference).unwrap()).unwrap();
+    let reference = reference[format!("{name}.csv")].clone();
+    assert!(reference.is_object(), "no answers for {name}");
+
+    let project = Project::new();
+    std::fs::remove_file(project.path("data/contracts/sales.toml")).unwrap();
+    for layer in ["staging", "marts", "checks"] {
+        std::fs::remove_dir_all(project.path("sql").join(layer)).unwrap();
+    }
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialects");
+    let read = |end: &str| std::fs::read(ours.join(format!("{name}.{end}"))).unwrap();
+    project
+        .write(&format!("data/raw/{name}.csv"), std::fs::read(file).unwrap())
+        .write(&format!("data/contracts/{name}.toml"), read("toml"))
+        .write(&format!("sql/staging/{name}.sql"), read("sql"));
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    let rows = &reference["rows"];
+    assert_eq!(
+        project.staged("select records, accepted, rejected, skipped, outcome from ingest.files"),
+        [format!("{rows},{rows},0,0,loaded")]
+    );
+    Some((project, reference))
+}
+
+/// An amount with four places, as the tables have it: the reference gives as many as it needs.
+fn amount(value: &Value) -> String {
+    let text = value.as_str().unwrap();
+    let places = text.split_once('.').map_or(0, |(_, places)| places.len());
+    let point = if places == 0 { "." } else { "" };
+    format!("{text}{point}{}", "0".repeat(4 - places))
+}
+
+/// A value as a field of CSV.
+fn field(text: &str) -> String {
+    match text.contains([',', '"']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.to_owned(),
+    }
+}
+
+/// `{"2018-01": "1.5"}` as lines.
+fn amounts_by_key(object: &Value) -> Vec<String> {
+    object.as_object().unwrap().iter().map(|(key, value)| format!("{key},{}", amount(value))).collect()
+}
+
+/// `[["West", "1.5"]]` as lines.
+fn ranked(pairs: &Value) -> Vec<String> {
+    let pairs = pairs.as_array().unwrap().iter();
+    pairs.map(|pair| format!("{},{}", field(pair[0].as_str().unwrap()), amount(&pair[1]))).collect()
+}
+
+/// `{"a": 1}` as lines, in order of the keys.
+fn counts(object: &Value) -> Vec<String> {
+    let mut lines: Vec<String> =
+        object.as_object().unwrap().iter().map(|(key, count)| format!("{key},{count}")).collect();
+    lines.sort();
+    lines
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+/// Fails if the reference has a figure that the test has not compared.
+fn all_compared(reference: &Value, compared: &[&str]) {
+    let mut missed: Vec<&String> = reference.as_object().unwrap().keys().collect();
+    missed.retain(|key| !compared.contains(&key.as_str()));
+    assert!(missed.is_empty(), "not compared: {missed:?}");
+}
+
+fn superstore(name: &str) {
+    let Some((project, reference)) = real(name) else { return };
+    let staged = |query: &str| project.staged(&query.replace("lines", name));
+    assert_eq!(
+        staged(
+            "select count(*), count(distinct order_id), count(distinct customer_id), count(distinct product_id), count(*) filter (postal_code is null), count(*) filter (is_repeated), sum(quantity) from lines"
+        ),
+        [[
+            "rows",
+            "orders",
+            "customers",
+            "product_ids",
+            "missing_postal_code",
+            "duplicates_ignoring_row_id",
+            "quantity"
+        ]
+        .map(|key| reference[key].to_string())
+        .join(",")]
+    );
+    assert_eq!(
+        staged("select sum(revenue), sum(profit), min(sold_on), max(sold_on) from lines"),
+        [[
+            amount(&reference["revenue"]).as_str(),
+            &amount(&reference["profit"]),
+            text(&reference["first"]),
+            text(&reference["last"])
+        ]
+        .join(",")]
+    );
+    assert_eq!(
+        staged(
+            "select count(*) from (select product_id from lines group by 1 having count(distinct product_name) > 1)"
+        ),
+        [reference["product_ids_with_over_1_name"].to_string()]
+    );
+    assert_eq!(
+        staged("select strftime(sold_on, '%Y-%m'), sum(revenue) from lines group by 1 order by 1"),
+        amounts_by_key(&reference["revenue_by_month"])
+    );
+    for (column, key, limit) in [
+        ("product_name", "top5_products_by_name", "limit 5"),
+        ("region", "revenue_by_region", ""),
+        ("category", "revenue_by_category", ""),
+    ] {
+        assert_eq!(
+            staged(&format!("select {column}, sum(revenue) from lines group by 1 order by 2 desc {limit}")),
+            ranked(&reference[key]),
+            "{key}"
+        );
+    }
+    all_compared(
+        &reference,
+        &[
+            "rows",
+            "orders",
+            "customers",
+            "product_ids",
+            "product_ids_with_over_1_name",
+            "missing_postal_code",
+            "duplicates_ignoring_row_id",
+            "revenue",
+            "profit",
+            "quantity",
+            "first",
+            "last",
+            "revenue_by_month",
+            "top5_products_by_name",
+            "revenue_by_region",
+            "revenue_by_category",
+        ],
+    );
+    // Characters outside ASCII, whose bytes differ between the two files.
+    assert_eq!(
+        project.staged(&format!("select distinct customer_name from raw.{name} where customer_name like '%Franzö%' or customer_name like '%ühler' order by 1")),
+        ["Barry Französisch", "Neil Französisch", "Peter Bühler", "Roy Französisch"]
+    );
+    assert_eq!(
+        staged("select count(distinct product_name) from lines where product_name like '%Messag%5 ¾” x 11”'"),
+        ["1"]
+    );
+}
+
+#[test]
+fn superstore_with_semicolons_gives_the_reference() {
+    superstore("superstore_semicolon");
+}
+
+#[test]
+fn superstore_in_windows_1252_gives_the_reference() {
+    superstore("superstore_cp1252_dmy");
+}
+
+#[test]
+fn the_classic_sales_sample_gives_the_reference() {
+    let name = "sales_data_sample";
+    let Some((project, reference)) = real(name) else { return };
+    let staged = |query: &str| project.staged(&query.replace("lines", name));
+    assert_eq!(
+        staged(
+            "select count(*), count(distinct order_id), count(distinct customer), count(distinct product_id), count(*) filter (is_capped) from lines"
+        ),
+        [["rows", "orders", "customers", "products", "rows_where_qty*price!=sales"]
+            .map(|key| reference[key].to_string())
+            .join(",")]
+    );
+    assert_eq!(
+        staged("select sum(revenue), min(sold_on), max(sold_on) from lines"),
+        [[amount(&reference["revenue"]).as_str(), text(&reference["first"]), text(&reference["last"])].join(",")]
+    );
+    for key in ["status", "territory"] {
+        assert_eq!(
+            staged(&format!("select {key}, count(*) from lines group by 1 order by 1")),
+            counts(&reference[key]),
+            "{key}"
+        );
+    }
+    assert_eq!(
+        staged("select count(*) from lines where territory = 'NA'"),
+        [reference["territory"]["NA"].to_string()],
+        "NA is a value"
+    );
+    assert_eq!(
+        staged("select strftime(sold_on, '%Y-%m'), sum(revenue) from lines group by 1 order by 1"),
+        amounts_by_key(&reference["revenue_by_month"])
+    );
+    assert_eq!(
+        staged("select product_id, sum(revenue) from lines group by 1 order by 2 desc limit 5"),
+        ranked(&reference["top5_products"])
+    );
+    // Every value of every column that is not ASCII.
+    let non_ascii: Vec<String> =
+        reference["non_ascii_values (cp850)"].as_array().unwrap().iter().map(|value| field(text(value))).collect();
+    assert_eq!(
+        project.staged("select distinct value from (unpivot (select columns(*)::varchar from raw.sales_data_sample) on columns(*)) where strlen(value) <> length(value) order by 1"),
+        non_ascii
+    );
+    all_compared(
+        &reference,
+        &[
+            "rows",
+            "orders",
+            "customers",
+            "products",
+            "revenue",
+            "rows_where_qty*price!=sales",
+            "status",
+            "territory",
+            "non_ascii_values (cp850)",
+            "first",
+            "last",
+            "revenue_by_month",
+            "top5_products",
+        ],
+    );
+}
+
+const CAFE: [(&str, &str); 8] = [
+    ("transaction_id", "Transaction ID"),
+    ("item", "Item"),
+    ("quantity", "Quantity"),
+    ("price_per_unit", "Price Per Unit"),
+    ("total_spent", "Total Spent"),
+    ("payment_method", "Payment Method"),
+    ("location", "Location"),
+    ("sold_on", "Transaction Date"),
+];
+
+fn texts(values: &Value) -> Vec<&str> {
+    values.as_array().unwrap().iter().map(text).collect()
+}
+
+#[test]
+fn the_dirty_cafe_gives_the_reference() {
+    let name = "dirty_cafe_iso";
+    let Some((project, reference)) = real(name) else { return };
+    let staged = |query: &str| project.staged(&query.replace("lines", name));
+    assert_eq!(
+        project.staged("select count(*), count(*) - (select count(*) from (select distinct * exclude (_file, _line) from raw.dirty_cafe_iso)), count(distinct transaction_id) from raw.dirty_cafe_iso"),
+        [["rows", "duplicate_rows", "distinct_transaction_ids"].map(|key| reference[key].to_string()).join(",")]
+    );
+    assert_eq!(
+        project.staged(
+            "select transaction_id from raw.dirty_cafe_iso where not regexp_full_match(transaction_id, 'TXN_[0-9]{7}')"
+        ),
+        texts(&reference["bad_transaction_ids"])
+    );
+    for (column, header) in CAFE {
+        let dirt = |condition: &str| {
+            project.staged(&format!("select count(*) from raw.dirty_cafe_iso where {column} {condition}"))
+        };
+        for (condition, key) in [("is null", "empty"), ("= 'ERROR'", "ERROR"), ("= 'UNKNOWN'", "UNKNOWN")] {
+            assert_eq!(dirt(condition), [reference[key][header].to_string()], "{key} in {header}");
+        }
+    }
+    let mut odd_dates = texts(&reference["odd_dates"]);
+    odd_dates.sort_unstable();
+    assert_eq!(project.staged("select sold_on from raw.dirty_cafe_iso where sold_on like '%/%' order by 1"), odd_dates);
+    assert_eq!(
+        staged(
+            "select count(*) from lines where sold_on in (date '2023-05-01', date '2023-10-19', date '2023-03-25') and line in (select _line from raw.dirty_cafe_iso where sold_on like '%/%')"
+        ),
+        ["3"]
+    );
+    // Quantities are 1 to 5 otherwise.
+    assert_eq!(
+        staged("select quantity from lines where quantity not between 1 and 5 order by quantity"),
+        texts(&reference["odd_quantities"])
+    );
+    assert_eq!(
+        staged("select sum(stated_total), sum(revenue) from lines"),
+        [["revenue_of_stated_totals", "recovered_revenue"].map(|key| amount(&reference[key])).join(",")]
+    );
+    assert_eq!(
+        staged("select revenue_from, count(*) from lines group by 1 order by 1"),
+        counts(&reference["recovery"])
+    );
+    let top_items = ranked(&reference["top5_items_of_stated_totals"]);
+    assert_eq!(
+        staged("select item, sum(stated_total) from lines where item is not null group by 1 order by 2 desc"),
+        top_items
+    );
+    all_compared(
+        &reference,
+        &[
+            "rows",
+            "duplicate_rows",
+            "distinct_transaction_ids",
+            "bad_transaction_ids",
+            "empty",
+            "ERROR",
+            "UNKNOWN",
+            "revenue_of_stated_totals",
+            "odd_dates",
+            "odd_quantities",
+            "recovered_revenue",
+            "recovery",
+            "top5_items_of_stated_totals",
+        ],
+    );
+
+    // The contract that types it all, on the same file: the same answers without any cleaning in SQL.
+    let typed = include_str!("dialects/dirty_cafe_typed.toml");
+    project.write("data/contracts/dirty_cafe_typed.toml", typed);
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select sum(rejected), count(*) from ingest.files"), ["0,2"]);
+    let (mut missing, mut expected) = (Vec::new(), Vec::new());
+    for (column, header) in CAFE {
+        missing.push(format!("count(*) filter ({column} is null)"));
+        let dirt = ["empty", "ERROR", "UNKNOWN"].map(|key| reference[key][header].as_u64().unwrap());
+        expected.push(dirt.iter().sum::<u64>().to_string());
+    }
+    assert_eq!(
+        project.staged(&format!("select {} from raw.dirty_cafe_typed", missing.join(", "))),
+        [expected.join(",")]
+    );
+    assert_eq!(
+        project.staged("select sum(total_spent), cast(sum(coalesce(quantity * price_per_unit, total_spent)) as decimal(18, 4)) from raw.dirty_cafe_typed"),
+        [["revenue_of_stated_totals", "recovered_revenue"].map(|key| amount(&reference[key])).join(",")]
+    );
+    assert_eq!(
+        project.staged(
+            "select count(*) from raw.dirty_cafe_typed as t join dirty_cafe_iso as m on m.line = t._line where m.sold_on is distinct from t.sold_on or m.quantity is distinct from t.quantity or m.location is distinct from t.location"
+        ),
+        ["0"]
+    );
+}
+
+// One thing each that a contract can declare.
+
+const PAIR: &str = "a = { type = \"varchar\" }\nb = { type = \"integer\" }";
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn gzip_and_zstd_are_known_by_their_bytes() {
+    let project = declared("", PAIR);
+    let two_members = [gzip("a,b\nmember,1\n"), gzip("member,2\n")].concat();
+    project
+        .write("data/raw/t1.csv", "a,b\nplain,1\n")
+        .write("data/raw/t2.csv.gz", two_members)
+        .write("data/raw/t3.csv.zst", zstd::encode_all("a,b\nzstd,1\n".as_bytes(), 3).unwrap())
+        .write("data/raw/t4_without_ending", gzip("a,b\n\"quo\nted\",1\nnot,one\n"));
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select _file, _line, replace(a, chr(10), '/'), b from raw.t order by 1, 2"),
+        [
+            "data/raw/t1.csv,2,plain,1",
+            "data/raw/t2.csv.gz,2,member,1",
+            "data/raw/t2.csv.gz,3,member,2",
+            "data/raw/t3.csv.zst,2,zstd,1",
+            "data/raw/t4_without_ending,2,quo/ted,1",
+        ]
+    );
+    assert_eq!(rejects(&project), ["4,b,not_a_number,one"]);
+    assert!(project.ok(&["ingest"]).stdout.contains("4 files unchanged, not read"));
+}
+
+#[test]
+fn a_compressed_file_that_breaks_off_is_refused_whole_and_the_others_are_loaded() {
+    let lines: String = (0..20_000_u64).map(|n| format!("{},{n}\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let text = format!("a,b\n{lines}");
+    let sound = gzip(&text);
+    let mut wrong_sum = sound.clone();
+    let checksum = wrong_sum.len() - 8;
+    wrong_sum[checksum] ^= 1;
+    let zstd = zstd::encode_all(text.as_bytes(), 3).unwrap();
+    for (name, content) in [
+        ("t1.csv.gz", sound[..sound.len() / 2].to_owned()),
+        ("t1.csv.gz", sound[..5].to_owned()),
+        ("t1.csv.gz", wrong_sum),
+        ("t1.csv.zst", zstd[..zstd.len() / 2].to_owned()),
+    ] {
+        let project = declared("", PAIR);
+        project.write(&format!("data/raw/{name}"), content).write("data/raw/t2.csv", "a,b\nsound,1\n");
+        let error = project.fails(&["ingest"]);
+        assert!(error.contains(&format!("data/raw/{name}: it cannot be read to its end: ")), "{error}");
+        assert!(error.contains("; is it complete?"), "{error}");
+        assert_eq!(rows(&project), ["2,sound,1"]);
+        project.write(&format!("data/raw/{name}"), &sound);
+        project.ok(&["ingest"]);
+        assert_eq!(project.staged("select count(*), sum(b) from raw.t"), ["20001,199990001"]);
+    }
+}
+
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(unit).collect()
+}
+
+#[test]
+fn utf16_needs_a_mark_or_a_declared_order() {
+    let text = "a,b\r\n\"Zoë, 😀\",1\r\n";
+    let marked = format!("\u{feff}{text}");
+    for (encoding, content) in [
+        ("utf-16", utf16(&marked, u16::to_le_bytes)),
+        ("utf-16", utf16(&marked, u16::to_be_bytes)),
+        ("utf-16le", utf16(text, u16::to_le_bytes)),
+        ("utf-16le", utf16(&marked, u16::to_le_bytes)),
+        ("UTF-16BE", utf16(text, u16::to_be_bytes)),
+    ] {
+        let project = loaded(&format!("encoding = \"{encoding}\""), PAIR, content);
+        assert_eq!(rows(&project), ["2,\"Zoë, 😀\",1"], "{encoding}");
+    }
+    let error = refused("encoding = \"utf-16\"", PAIR, utf16(text, u16::to_le_bytes));
+    assert!(
+        error.contains("it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be"),
+        "{error}"
+    );
+    let error = refused("", PAIR, utf16(&marked, u16::to_le_bytes));
+    assert!(error.contains("it begins with the byte order mark of UTF-16; set encoding = \"utf-16\""), "{error}");
+
+    // Half of a surrogate pair is no character.
+    let mut broken = utf16("a,b\nx", u16::to_le_bytes);
+    broken.extend(0xD800_u16.to_le_bytes());
+    broken.extend(utf16(",1\ny,2\n", u16::to_le_bytes));
+    let project = loaded("encoding = \"utf-16le\"", PAIR, broken);
+    assert_eq!(rows(&project), ["3,y,2"]);
+    assert_eq!(rejects(&project), ["2,a,bad_encoding,x\\xed\\xa0\\x80"]);
+}
+
+#[test]
+fn rows_that_are_no_records_are_skipped_and_counted() {
+    let keys = "header_row = 3\ncomment = \"#\"\nfooter = [\"Total\", \"-- \"]\nskip_blank_rows = true";
+    let text =
+        "Report, \"June\n\n# of the shop\na,b\nx,1\n\n,\n\" \",\na,b\n#x,9\nTotal,3\ny,2\n-- end\nTotal,3\n\n# bye\n";
+    let project = declared(keys, PAIR);
+    project.write("data/raw/t.csv", text);
+    let report = project.ok(&["ingest"]).stdout;
+    let counted = "12 rows skipped (2 above the header, 3 comment, 4 blank, 1 repeated header, 2 footer)";
+    assert!(report.contains(counted), "{report}");
+    // A row that looks like a footer is a record if a record follows it.
+    assert_eq!(rows(&project), ["5,x,1", "11,Total,3", "12,y,2"]);
+    assert_eq!(project.staged("select records, accepted, rejected, skipped from ingest.files"), ["3,3,0,12"]);
+
+    // Without these keys they are records, and faulty ones.
+    let project = loaded("", PAIR, "a,b\nx,1\n,\n#x,9\na,b\nTotal\n");
+    assert_eq!(rows(&project), ["2,x,1", "3,,", "4,#x,9"]);
+    assert_eq!(rejects(&project), ["6,,too_few_fields,"]);
+    assert_eq!(project.staged("select records, skipped from ingest.files"), ["4,1"]);
+
+    let error = refused("header_row = 9", PAIR, "a,b\nx,1\n");
+    assert!(error.contains("the file ends before its header on line 9"), "{error}");
+}
+
+#[test]
+fn lines_may_end_with_a_carriage_return_alone() {
+    let text = "a,b\rx,1\r\"y\ry\",2\rz,three\r";
+    for keys in ["", "line_end = \"cr\""] {
+        let project = loaded(keys, PAIR, text);
+        assert_eq!(project.staged("select _line, replace(a, chr(13), '/'), b from raw.t"), ["2,x,1", "3,y/y,2"]);
+        assert_eq!(rejects(&project), ["5,b,not_a_number,three"]);
+    }
+    let error = refused("line_end = \"lf\"", PAIR, text);
+    assert!(
+        error.contains("the header holds carriage returns; if lines end with them, set line_end = \"cr\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_quote_in_quotes_is_escaped_as_declared() {
+    let text = "a,b\n\"say \\\"hi\\\"\",1\n\"back\\\\\",2\n\"dou\"\"ble\",3\nplain\\x,4\n";
+    let project = loaded("escape = \"\\\\\"", PAIR, text);
+    assert_eq!(rows(&project), ["2,\"say \"\"hi\"\"\",1", "3,back\\,2", "5,plain\\x,4"]);
+    assert_eq!(rejects(&project), ["4,a,bad_quote,"]);
+
+    let project = loaded("", PAIR, text);
+    assert_eq!(rows(&project), ["3,back\\\\,2", "4,\"dou\"\"ble\",3", "5,plain\\x,4"]);
+    assert_eq!(rejects(&project), ["2,a,bad_quote,"]);
+}
+
+#[test]
+fn without_a_quote_character_quotes_are_text() {
+    let project = loaded("quote = \"\"\ndelimiter = \"|\"", PAIR, "a|b\n\"x|1\n6\" pipe|2\n\"y\"|3\n");
+    assert_eq!(rows(&project), ["2,\"\"\"x\",1", "3,\"6\"\" pipe\",2", "4,\"\"\"y\"\"\",3"]);
+}
+
+#[test]
+fn numbers_are_dressed_only_as_declared() {
+    const WRITTEN: [(&str, &str); 11] = [
+        ("1,234.50", "thousands"),
+        ("€5", "currency"),
+        ("5 EUR", "currency"),
+        ("-€5", "currency"),
+        ("€-5", "currency"),
+        ("(5)", "parentheses"),
+        ("5-", "trailing_minus"),
+        ("12.5%", "percent"),
+        ("5", "plain"),
+        ("+5", "plain"),
+        ("-5", "plain"),
+    ];
+    // Whatever is declared.
+    const NEVER: [&str; 14] =
+        ["1 234", "1,23", "1234,567", ",123", "(-5)", "--5", "()", "€5€", "1.5e3", "0x10", "½", "$5", "%", "Infinity"];
+    let text: String = WRITTEN.iter().map(|(text, _)| text).chain(&NEVER).map(|text| format!("{text};x\n")).collect();
+    for (kind, keys, values) in [
+        ("plain", "", &["5.0000", "5.0000", "-5.0000"][..]),
+        ("thousands", ", thousands = \",\"", &["1234.5000", "5.0000", "5.0000", "-5.0000"]),
+        (
+            "currency",
+            ", currency = [\"€\", \"EUR\"]",
+            &["5.0000", "5.0000", "-5.0000", "-5.0000", "5.0000", "5.0000", "-5.0000"],
+        ),
+        ("parentheses", ", negatives = [\"parentheses\"]", &["-5.0000", "5.0000", "5.0000", "-5.0000"]),
+        ("trailing_minus", ", negatives = [\"trailing_minus\"]", &["-5.0000", "5.0000", "5.0000", "-5.0000"]),
+        // A number without % could be either.
+        ("percent", ", percent = true", &["0.1250"]),
+    ] {
+        let columns = format!("n = {{ type = \"decimal(18,4)\"{keys} }}\nx = {{ type = \"varchar\" }}");
+        let project = loaded("delimiter = \";\"", &columns, format!("n;x\n{text}"));
+        assert_eq!(project.staged("select n from raw.t order by _line"), values, "{kind}");
+        let accepted = |other: &str| other == kind || other == "plain" && kind != "percent";
+        let mut expected: Vec<&str> =
+            WRITTEN.iter().filter(|(_, other)| !accepted(other)).map(|(text, _)| *text).collect();
+        expected.extend(NEVER);
+        let expected: Vec<String> = expected.into_iter().map(|text| format!("not_a_number,{}", field(text))).collect();
+        assert_eq!(project.staged("select code, value from rejects order by line"), expected, "{kind}");
+    }
+}
+
+#[test]
+fn declarations_of_numbers_go_together_and_hold_for_all_columns() {
+    let keys = "delimiter = \";\"\ndecimal = \",\"\nthousands = \".\"\ncurrency = [\"€\"]\nnegatives = [\"parentheses\", \"trailing_minus\"]";
+    let columns = "n = { type = \"decimal(18,4)\" }\nm = { type = \"integer\", currency = [], negatives = [] }";
+    let text = "n;m\n(€ 1.234,56);1.000\n1.234.567,8 €-;-7\n-0,5;(7)\n1.234.56;7\n";
+    let project = loaded(keys, columns, text);
+    assert_eq!(rows(&project), ["2,-1234.5600,1000", "3,-1234567.8000,-7"]);
+    assert_eq!(rejects(&project), ["4,m,not_a_number,(7)", "5,n,not_a_number,1.234.56"]);
+}
+
+#[test]
+fn a_group_of_digits_does_not_begin_with_zero() {
+    let columns = "n = { type = \"decimal(18,4)\", thousands = \",\" }\nx = { type = \"varchar\" }";
+    let project = loaded("delimiter = \";\"", columns, "n;x\n0,123;\n-0,500;\n01,234;\n100,234;\n0.5;\n");
+    assert_eq!(project.staged("select n from raw.t order by _line"), ["100234.0000", "0.5000"]);
+    assert_eq!(
+        rejects(&project),
+        ["2,n,not_a_number,\"0,123\"", "3,n,not_a_number,\"-0,500\"", "4,n,not_a_number,\"01,234\""]
+    );
+}
+
+#[test]
+fn spellings_of_absent_values_are_declared_per_column() {
+    let columns = "a = { type = \"varchar\" }
+b = { type = \"varchar\", nulls = [\"NA\"] }
+c = { type = \"integer\", nulls = [\"\", \"n/a\", \"9999\"] }
+d = { type = \"varchar\", null_as = \"none\" }";
+    let text = "a,b,c,d\nNA,NA,n/a,-\n-,-, ,\n\"\",,9999,x\nx, NA ,N/A,y\n";
+    let project = loaded("nulls = [\"\", \"-\"]", columns, text);
+    let shown = |column: &str| format!("coalesce({column}::varchar, 'null')");
+    let query = format!("select {}, {}, {}, d from raw.t order by _line", shown("a"), shown("b"), shown("c"));
+    assert_eq!(project.staged(&query), ["NA,null,null,none", "null,-,null,none", "null,,null,x"]);
+    assert_eq!(rejects(&project), ["5,c,not_a_number,N/A"]);
+}
+
+#[test]
+fn a_date_that_could_be_two_days_is_refused_unless_an_order_is_declared() {
+    let columns = "d = { type = \"date\", formats = [\"%d/%m/%Y\", \"%m/%d/%Y\"] }\nx = { type = \"varchar\" }";
+    let text = "d,x\n01/02/2024,\n13/02/2024,\n02/13/2024,\n02/02/2024,\n13/13/2024,\n1/2/2024,\n";
+    let project = loaded("", columns, text);
+    assert_eq!(
+        project.staged("select _line, d from raw.t order by 1"),
+        ["3,2024-02-13", "4,2024-02-13", "5,2024-02-02"]
+    );
+    assert_eq!(
+        rejects(&project),
+        ["2,d,ambiguous_date,01/02/2024", "6,d,bad_date,13/13/2024", "7,d,ambiguous_date,1/2/2024"]
+    );
+    assert_eq!(
+        project.staged("select reason from rejects where line = 2"),
+        [
+            "\"this is 2024-02-01 in %d/%m/%Y and 2024-01-02 in %m/%d/%Y; keep one format, or set ambiguous_dates = \"\"first_format\"\"\""
+        ]
+    );
+
+    let project = loaded("ambiguous_dates = \"first_format\"", columns, text);
+    assert_eq!(
+        project.staged("select d from raw.t order by _line"),
+        ["2024-02-01", "2024-02-13", "2024-02-13", "2024-02-02", "2024-02-01"]
+    );
+    assert_eq!(rejects(&project), ["6,d,bad_date,13/13/2024"]);
+}
+
+#[test]
+fn values_are_held_to_the_rules_of_their_column() {
+    let columns = "a = { type = \"varchar\", allowed = [\"x\", \"y\"] }
+b = { type = \"varchar\", regex = \"[A-Z]+|7\" }
+c = { type = \"varchar\", min_length = 2, max_length = 3 }
+d = { type = \"integer\", min = \"1\", max = \"9\" }
+e = { type = \"date\", min = \"2024-01-01\", max = \"2024-12-31\" }
+f = { type = \"varchar\", required = true }";
+    let text = "a,b,c,d,e,f
+x,AB,éé,1,2024-01-01,f
+z,aB,é,0,2023-12-31,
+,,abcd,10,2025-01-01,f
+ ,,,,,f
+x,7,abc,9,2024-12-31,f
+y,77,,,,f
+";
+    let project = loaded("", columns, text);
+    assert_eq!(rows(&project), ["2,x,AB,éé,1,2024-01-01,f", "5,,,,,,f", "6,x,7,abc,9,2024-12-31,f"]);
+    assert_eq!(
+        rejects(&project),
+        [
+            "3,a,not_allowed,z",
+            "3,b,no_match,aB",
+            "3,c,bad_length,é",
+            "3,d,out_of_range,0",
+            "3,e,out_of_range,2023-12-31",
+            "3,f,required,",
+            "4,c,bad_length,abcd",
+            "4,d,out_of_range,10",
+            "4,e,out_of_range,2025-01-01",
+            "7,b,no_match,77",
+        ]
+    );
+    assert_eq!(
+        project.staged("select reason from rejects where line = 3 and column_name = 'a'"),
+        ["\"not among the allowed values x, y\""]
+    );
+    assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["6,3,3"]);
+}
+
+#[test]
+fn a_key_occurs_once_in_a_file() {
+    let keys = "unique = [\"a\", \"b\"]";
+    let project = declared(keys, PAIR);
+    project
+        .write("data/raw/t1.csv", "a,b\nx,1\nx,2\n\"x\",1\nx,\nx,\ny,1\nx,01\nx,1\n")
+        .write("data/raw/t2.csv", "a,b\nx,1\n");
+    project.ok(&["ingest"]);
+    // The first record of a key stays, an incomplete key is none, and another file may restate it.
+    assert_eq!(rows(&project), ["2,x,1", "3,x,2", "5,x,", "6,x,", "7,y,1", "2,x,1"]);
+    assert_eq!(rejects(&project), ["4,\"a, b\",duplicate,", "8,b,not_exact,01", "9,\"a, b\",duplicate,"]);
+    assert_eq!(
+        project.staged("select reason, raw from rejects where line = 4"),
+        ["\"line 2 has the same a, b, which is unique in a file\",\"\"\"x\"\",1\""]
+    );
+    assert_eq!(
+        project.staged("select records, accepted, rejected from ingest.files order by file"),
+        ["8,5,3", "1,1,0"]
+    );
+    // A record that is rejected anyway does not take the key.
+    let project = loaded("unique = [\"a\"]", PAIR, "a,b\nx,no\nx,2\nx,3\n");
+    assert_eq!(rows(&project), ["3,x,2"]);
+    assert_eq!(rejects(&project), ["2,b,not_a_number,no", "4,a,duplicate,"]);
+}
+
+#[test]
+fn headers_that_are_empty_or_differ_in_case_only_are_no_trouble_for_keys() {
+    let columns = "a = { header = \"id\", type = \"varchar\" }
+b = { header = \"ID\", type = \"integer\" }
+c = { header = \"\", type = \"integer\" }
+d = { header = \"it's \\\"d\\\"\", type = \"integer\" }";
+    let text = "id,ID,,\"it's \"\"d\"\"\"\nx,1,1,1\nx,2,2,2\n";
+    let project = loaded("unique = [\"a\"]", columns, text);
+    assert_eq!(rows(&project), ["2,x,1,1,1"]);
+    assert_eq!(rejects(&project), ["3,a,duplicate,"]);
+}
+
+#[test]
+fn fields_may_stand_at_fixed_places() {
+    let columns = "a = { type = \"varchar\", start = 1, width = 4, trim = true }
+b = { type = \"integer\", start = 6, width = 3 }";
+    let text = "äbc   12\r\ncd     x\ne\nfghi  34 tail\nfghiX 35\n\n";
+    let project = loaded("format = \"fixed\"", columns, text);
+    assert_eq!(rows(&project), ["1,äbc,12", "3,e,"]);
+    assert_eq!(rejects(&project), ["2,b,not_a_number,  x", "4,,too_many_fields,", "5,,too_many_fields,"]);
+    assert_eq!(
+        project.staged("select reason from rejects where line = 4"),
+        ["\"'t' at character 10 lies outside the declared columns; drift = \"\"ignore_extra\"\" drops it\""]
+    );
+    let project = loaded("format = \"fixed\"\ndrift = \"ignore_extra\"", columns, text);
+    assert_eq!(rows(&project), ["1,äbc,12", "3,e,", "4,fghi,34", "5,fghi,35"]);
+
+    // A header, a comment and a footer are lines like any other; nothing is trimmed unless declared.
+    let keys = "format = \"fixed\"\nheader_row = 1\ncomment = \"*\"\nfooter = [\"Sum\"]";
+    let columns = columns.replace(", trim = true", "");
+    let project = loaded(keys, &columns, "NAME  NO\n* c\nab    12\n      13\nSum   25\n");
+    assert_eq!(rows(&project), ["3,ab  ,12", "4,,13"]);
+    assert_eq!(project.staged("select skipped from ingest.files"), ["2"]);
+}
+
+#[test]
+fn fields_may_stand_between_blanks() {
+    let text = "  a   b\nx\t1\n  \"y z\"  2  \n\n   \nq 3 4\nr\n";
+    let project = loaded("format = \"whitespace\"", PAIR, text);
+    assert_eq!(rows(&project), ["2,x,1", "3,y z,2"]);
+    assert_eq!(rejects(&project), ["6,,too_many_fields,", "7,,too_few_fields,"]);
+    let project = loaded("format = \"whitespace\"\nheader_row = 0", PAIR, "x  1\n");
+    assert_eq!(rows(&project), ["1,x,1"]);
+}
+
+#[test]
+fn lines_of_json_keep_every_digit_or_are_refused() {
+    let columns = "i = { type = \"integer\" }
+d = { type = \"decimal(38,20)\" }
+m = { type = \"decimal(18,4)\" }
+s = { type = \"varchar\" }
+b = { type = \"boolean\" }
+t = { type = \"timestamp\" }";
+    let lines = [
+        r#"{"i":1,"d":0.12345678901234567890,"m":1.5,"s":"x","b":true,"t":"2024-01-01 10:00:00"}"#,
+        r#"{"d":0.123456789012345678901,"m":0.12345678901234567890}"#,
+        r#"{"t":"2024-01-01T10:00:00","s":1.50,"m":-0.0,"d":1E-20,"i":1e2}"#,
+        r#"{"s":{"x":[1,2]},"i":1.0,"m":null}"#,
+        r#"{"s":"a\u0000b"}"#,
+        "",
+        r#"{"i":01}"#,
+        "[1]",
+        r#"{"i":1,"x":2}"#,
+        r#"{"i":1,"i":2}"#,
+        r#"{"i":2147483648}"#,
+        r#"{"m":1e400}"#,
+        r#"{"s":"\ud83d\ude00"}"#,
+    ];
+    let project = loaded("format = \"ndjson\"", columns, lines.join("\r\n"));
+    assert_eq!(
+        rows(&project),
+        [
+            "1,1,0.12345678901234567890,1.5000,x,true,2024-01-01 10:00:00",
+            "3,100,0.00000000000000000001,0.0000,1.50,,2024-01-01 10:00:00",
+            "4,1,,,\"{\"\"x\"\":[1,2]}\",,",
+            "13,,,,😀,,",
+        ]
+    );
+    assert_eq!(
+        rejects(&project),
+        [
+            "2,d,not_exact,0.123456789012345678901",
+            "2,m,not_exact,0.12345678901234567890",
+            "5,s,nul_byte,a\\x00b",
+            "7,,bad_json,",
+            "8,,bad_json,",
+            "9,,unknown_field,",
+            "10,,bad_json,",
+            "11,i,out_of_range,2147483648",
+            "12,m,out_of_range,1e400",
+        ]
+    );
+    assert_eq!(
+        project.staged("select reason from rejects where code = 'unknown_field'"),
+        ["\"the contract has no column for \"\"x\"\"; declare it, or set drift = \"\"ignore_extra\"\"\""]
+    );
+    let project = loaded("format = \"ndjson\"\ndrift = \"ignore_extra\"", PAIR, r#"{"c":{"d":[1]},"b":1,"a":"x"}"#);
+    assert_eq!(rows(&project), ["1,x,1"]);
+}
+
+/// Texts of JSON follow the contract's spelling, its numbers never.
+#[test]
+fn numbers_in_json_texts_are_written_as_declared() {
+    let columns = "n = { type = \"decimal(18,4)\" }\nd = { type = \"date\", formats = [\"%d.%m.%Y\"] }";
+    let lines = "{\"n\":\"1.234,5\",\"d\":\"31.12.2024\"}\n{\"n\":1.234}\n{\"n\":\"1.5\"}\n{\"d\":\"2024-12-31\"}\n";
+    let project = loaded("format = \"ndjson\"\ndecimal = \",\"\nthousands = \".\"", columns, lines);
+    assert_eq!(rows(&project), ["1,1234.5000,2024-12-31", "2,1.2340,"]);
+    assert_eq!(rejects(&project), ["3,n,not_a_number,1.5", "4,d,bad_date,2024-12-31"]);
+}
+
+/// A project in which the rows of this query are loaded from a Parquet file.
+fn parquet(keys: &str, columns: &str, name: &str, query: &str) -> Project {
+    let project = declared(&format!("format = \"parquet\"\n{keys}"), columns);
+    write_parquet(&project, name, query);
+    project.ok(&["ingest"]);
+    project
+}
+
+fn write_parquet(project: &Project, name: &str, query: &str) {
+    let path = project.path("data/raw").join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let conn = duckdb::Connection::open_in_memory().unwrap();
+    conn.execute_batch(&format!("copy ({query}) to '{}' (format parquet)", path.display())).unwrap();
+}
+
+#[test]
+fn decimals_and_doubles_of_parquet_are_exact_or_refused() {
+    let columns = "k = { type = \"varchar\" }\nm = { type = \"decimal(18,4)\" }";
+    let project = parquet(
+        "",
+        columns,
+        "t.parquet",
+        "select * from (values ('double', 0.1::double), ('sum', 0.1::double + 0.2::double), ('nan', 'nan'), ('huge', 1e300), ('small', 1e-5), ('null', null), ('half', 123456789012.5)) as v (k, m)",
+    );
+    assert_eq!(rows(&project), ["1,double,0.1000", "6,null,", "7,half,123456789012.5000"]);
+    assert_eq!(
+        rejects(&project),
+        ["2,m,not_exact,0.30000000000000004", "3,m,not_a_number,nan", "4,m,out_of_range,1e+300", "5,m,not_exact,1e-05"]
+    );
+    assert_eq!(
+        project.staged("select raw from rejects where line = 5"),
+        ["\"{\"\"k\"\":\"\"small\"\",\"\"m\"\":\"\"1e-05\"\"}\""]
+    );
+    let decimals = "select * from (values ('a', 1.5::decimal(38,10)), ('b', 1.00001), ('c', -7.1234)) as v (k, m)";
+    let project = parquet("", columns, "t.parquet", decimals);
+    assert_eq!(rows(&project), ["1,a,1.5000", "3,c,-7.1234"]);
+    assert_eq!(rejects(&project), ["2,m,not_exact,1.0000100000"]);
+    // A float is what it is shortest written as; the contract's spelling of numbers means its texts only.
+    let project =
+        parquet("decimal = \",\"\nthousands = \".\"", columns, "t.parquet", "select 'a' as k, 1.234::float as m");
+    assert_eq!(rows(&project), ["1,a,1.2340"]);
+    let project =
+        parquet("decimal = \",\"\nthousands = \".\"", columns, "t.parquet", "select 'a' as k, '1.234,5' as m");
+    assert_eq!(rows(&project), ["1,a,1234.5000"]);
+}
+
+#[test]
+fn moments_of_parquet_are_exact_or_refused() {
+    let columns = "k = { type = \"varchar\" }\nt = { type = \"timestamp\" }";
+    let project = parquet(
+        "",
+        columns,
+        "t.parquet",
+        "select * from (values ('lossy', timestamp_ns '2024-01-01 10:00:00.123456789'), ('exact', timestamp_ns '2024-01-01 10:00:00.123456000')) as v (k, t)",
+    );
+    assert_eq!(rows(&project), ["2,exact,2024-01-01 10:00:00.123456"]);
+    assert_eq!(rejects(&project), ["1,t,not_exact,2024-01-01 10:00:00.123456789"]);
+    let project = parquet("", columns, "t.parquet", "select 'day' as k, date '2024-01-01' as t");
+    assert_eq!(rows(&project), ["1,day,2024-01-01 00:00:00"]);
+}
+
+#[test]
+fn days_of_parquet_may_be_stored_as_moments() {
+    let project = parquet(
+        "",
+        "d = { type = \"date\" }",
+        "t.parquet",
+        "select * from (values (timestamp '2024-01-01 00:00:00'), (timestamp '2024-01-01 10:00:00')) as v (d)",
+    );
+    assert_eq!(rows(&project), ["1,2024-01-01"]);
+    assert_eq!(rejects(&project), ["2,d,not_exact,2024-01-01 10:00:00"]);
+}
+
+#[test]
+fn a_parquet_file_is_read_alone_and_as_it_is() {
+    // A folder is no column, whatever its name says; wildcards in names fit no other file.
+    let project = declared("format = \"parquet\"", PAIR);
+    project.edit("data/contracts/t.toml", "data/raw/t*", "data/raw/**/t*");
+    write_parquet(&project, "b=2024/t1.parquet", "select 'folder' as a, 1 as b");
+    write_parquet(&project, "year=2024/t1.parquet", "select 'year' as a, 1 as b");
+    write_parquet(&project, "t*.parquet", "select 'star' as a, 1 as b");
+    write_parquet(&project, "t2.parquet", "select 'two' as a, 1 as b");
+    write_parquet(&project, "[x]/t[2].parquet", "select 'brackets' as a, 1 as b");
+    write_parquet(&project, "[x]/t?.parquet", "select 'question' as a, 1 as b");
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select a, b from raw.t order by 1"),
+        ["brackets,1", "folder,1", "question,1", "star,1", "two,1", "year,1"]
+    );
+}
+
+#[test]
+fn nul_in_a_text_of_parquet_is_refused() {
+    let project = parquet("", PAIR, "t.parquet", "select 'x' || chr(0) || 'y' as a, 1 as b union all select 'z', 2");
+    assert_eq!(rows(&project), ["2,z,2"]);
+    assert_eq!(rejects(&project), ["1,a,nul_byte,x\\x00y"]);
+}
+
+#[test]
+fn parquet_that_does_not_fit_the_contract_is_refused() {
+    let project = parquet(
+        "unique = [\"b\"]",
+        PAIR,
+        "t.parquet",
+        "select 'x' || range as a, cast(range // 2 as integer) as b from range(3)",
+    );
+    assert_eq!(rows(&project), ["1,x0,0", "3,x2,1"]);
+    assert_eq!(rejects(&project), ["2,b,duplicate,"]);
+
+    for (query, expected) in [
+        ("select [1] as a, 1 as b", "column \"a\" is a INTEGER[], which no contract type holds"),
+        ("select 1 as b, 'x' as a", "moved     \"b\" (column 1) stands before \"a\""),
+        ("select 'x' as a", "missing   \"b\""),
+        ("select 'x' as a, 1 as b where false", "the file has no records"),
+    ] {
+        let project = declared("format = \"parquet\"", PAIR);
+        write_parquet(&project, "t.parquet", query);
+        let error = project.fails(&["ingest"]);
+        assert!(error.contains(expected), "{error}");
+    }
+    let error = refused("format = \"parquet\"", PAIR, "a,b\nx,1\n");
+    assert!(error.contains("t.csv: it cannot be read as Parquet: "), "{error}");
+
+    let damaged = declared("format = \"parquet\"", PAIR);
+    write_parquet(&damaged, "t.parquet", "select hash(range)::varchar as a, range::integer as b from range(100000)");
+    let mut bytes = std::fs::read(damaged.path("data/raw/t.parquet")).unwrap();
+    let middle = bytes.len() / 3;
+    bytes[middle..middle + 500].iter_mut().for_each(|byte| *byte ^= 0x5A);
+    damaged.write("data/raw/t.parquet", bytes);
+    assert!(damaged.fails(&["ingest"]).contains("t.parquet: it cannot be read as Parquet: "));
+    assert_eq!(damaged.staged("select count(*) from raw.t"), ["0"]);
+}
+
+const FIVE: &str = "a = { header = \"Order ID\", type = \"varchar\" }
+b = { header = \"Amount\", type = \"integer\" }
+c = { header = \"City\", type = \"varchar\" }
+d = { header = \"Region\", type = \"varchar\" }";
+
+#[test]
+fn a_header_that_drifted_is_reported_on_one_screen() {
+    let text = "order_id,Region,City,Discount,Voucher\nO1,South,Ulm,3,V\n";
+    let error = refused("", FIVE, text);
+    let report: Vec<&str> = error
+        .lines()
+        .skip_while(|line| !line.contains("t.csv: line 1: the header does not match the contract"))
+        .skip(1)
+        .collect();
+    assert_eq!(
+        report,
+        [
+            "      renamed?  \"order_id\" is there, \"Order ID\" is not    → if it is the same column: a = { aliases = [\"order_id\"], … }",
+            "      missing   \"Amount\"                                  → if files may lack it: b = { optional = true, … }",
+            "      added     \"Discount\" (column 4)                     → declare it, or set drift = \"ignore_extra\"",
+            "      added     \"Voucher\" (column 5)                      → declare it, or set drift = \"ignore_extra\"",
+            "      moved     \"Region\" (column 2) stands before \"City\"  → set column_order = \"any\"",
+        ],
+        "{error}"
+    );
+
+    // What the report advises, line by line, is what it takes.
+    let columns = FIVE
+        .replace("\"Order ID\",", "\"Order ID\", aliases = [\"order_id\"],")
+        .replace("\"Amount\",", "\"Amount\", optional = true,");
+    let project = declared("drift = \"ignore_extra\"\ncolumn_order = \"any\"", &columns);
+    project.write("data/raw/t1.csv", text).write("data/raw/t2.csv", "Order ID,Amount,City,Region\nO2,5,Bonn,West\n");
+    let warned = project.ok(&["ingest"]).stderr;
+    let allowed = "in 1 file the header differs as the contract allows: \"order_id\" is taken for a, no \"Amount\", \"Discount\" (column 4) is not loaded, \"Voucher\" (column 5) is not loaded";
+    assert!(warned.contains(allowed), "{warned}");
+    assert_eq!(rows(&project), ["2,O1,,Ulm,South", "2,O2,5,Bonn,West"]);
+}
+
+#[test]
+fn every_policy_of_drift_allows_its_own_difference_only() {
+    const EXTRA: &str = "Order ID,Amount,City,Region,More\nO1,1,Ulm,South,x\n";
+    const MOVED: &str = "Amount,Order ID,City,Region\n1,O1,Ulm,South\n";
+    const LACKING: &str = "Order ID,Amount,City\nO1,1,Ulm\n";
+    const RENAMED: &str = "Order ID,Amount,Town,Region\nO1,1,Ulm,South\n";
+    let policies = [
+        ("drift = \"ignore_extra\"", FIVE.to_owned(), EXTRA, "2,O1,1,Ulm,South"),
+        ("column_order = \"any\"", FIVE.to_owned(), MOVED, "2,O1,1,Ulm,South"),
+        ("", FIVE.replace("\"Region\",", "\"Region\", optional = true, null_as = \"?\","), LACKING, "2,O1,1,Ulm,?"),
+        ("", FIVE.replace("\"City\",", "\"City\", aliases = [\"Town\"],"), RENAMED, "2,O1,1,Ulm,South"),
+    ];
+    for (policy, (keys, columns, own, expected)) in policies.iter().enumerate() {
+        assert_eq!(rows(&loaded(keys, columns, own)), [*expected]);
+        for (_, _, other, _) in
+            policies.iter().enumerate().filter(|(index, _)| *index != policy).map(|(_, other)| other)
+        {
+            assert!(refused(keys, columns, other).contains("the header does not match"), "{keys} {columns} {other}");
+        }
+    }
+    // One column may not be there twice, under whatever names.
+    let columns = FIVE.replace("\"City\",", "\"City\", aliases = [\"Town\"],");
+    let error = refused("drift = \"ignore_extra\"", &columns, "Order ID,Amount,City,Region,Town\nO1,1,Ulm,South,Ulm\n");
+    assert!(error.contains("twice     \"Town\" is column 3 and column 5"), "{error}");
+}
