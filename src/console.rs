@@ -130,6 +130,12 @@ impl Console {
     }
 }
 
+/// `1 record`, `1,234 records`.
+pub fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
 /// A count with thousands separators: `1234567` is `1,234,567`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();

@@ -135,8 +135,9 @@ fn settle(report: &intake::Report) -> Result<()> {
     if by_reason.len() > SHOWN {
         lines.push(format!("and {} more; `salesmart show ingest.files` has them all", by_reason.len() - SHOWN));
     }
+    let others = if report.loaded + report.unchanged > 0 { "; the other files are loaded" } else { "" };
     fail!(
-        "{files} refused, so nothing was built or pushed; the other files are loaded. Repair it, or change the contract, and run again:\n  {}",
+        "{files} refused, so nothing was built or pushed{others}. Repair it, or change the contract, and run again:\n  {}",
         lines.join("\n  ")
     )
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::Global;
 use crate::config::Config;
-use crate::console::{Console, grouped};
+use crate::console::{Console, counted, grouped};
 use crate::ingest::contract::Contract;
 use crate::ingest::rejects::{self, Filter};
 use crate::ingest::{contract_file, replay};
@@ -154,12 +154,11 @@ fn export(
     let exported = match output {
         None => replay::export(config, &staging, chosen, &filter, &mut std::io::stdout().lock())?,
         Some(path) => {
-            let mut file =
-                std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let mut file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
             let exported = replay::export(config, &staging, chosen, &filter, &mut file)?;
             console.say(&format!(
-                "{} records written to {}; correct their columns, then: salesmart rejects replay {}",
-                grouped(exported.records),
+                "{} written to {}; correct the columns, then: salesmart rejects replay {}",
+                counted(exported.records, "record"),
                 path.display(),
                 path.display()
             ));
@@ -182,8 +181,8 @@ fn replay(config: &Config, file: &std::path::Path, console: &Console) -> Result<
         fail!("the source {} has no contract any more", replay.source);
     };
     console.say(&format!(
-        "{} corrected records taken over{}",
-        grouped(replay.changed),
+        "{} taken over{}",
+        counted(replay.changed, "corrected record"),
         match replay.unchanged {
             0 => String::new(),
             unchanged => format!(", {} left as they were", grouped(unchanged)),

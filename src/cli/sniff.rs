@@ -103,7 +103,9 @@ fn glob_of(files: &[PathBuf], root: Option<&Path>) -> String {
     if others.iter().all(|other| other == first) {
         return first.clone();
     }
-    let common = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum::<usize>();
+    let common = |a: &str, b: &str| {
+        a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum::<usize>()
+    };
     let reversed = |text: &str| text.chars().rev().collect::<String>();
     let start = others.iter().map(|other| common(first, other)).min().unwrap_or(0);
     let end = others.iter().map(|other| common(&reversed(first), &reversed(other))).min().unwrap_or(0);

@@ -15,6 +15,7 @@ use duckdb::arrow::record_batch::RecordBatch;
 use super::contract::{ColumnType, Contract};
 use super::exact::{Caster, Value};
 use super::fault::{Code, Fault};
+use super::parquet;
 use super::reader::{Block, Record};
 use super::rejects::Reject;
 use super::repairs::Repairs;
@@ -131,6 +132,7 @@ impl Typer {
     /// Casts rows of a typed file, whose columns are the contract's as text; the first is row `first`, from 1.
     pub fn batch(&self, texts: &RecordBatch, is_typed: &[bool], first: u64) -> Result<Typed> {
         let mut rows = self.rows(texts.num_rows());
+        let headers: Vec<&str> = self.columns.iter().map(|casters| casters.written.column().header.as_str()).collect();
         for index in 0..texts.num_rows() {
             let line = first + index as u64;
             let cells: Vec<Option<&str>> = texts
@@ -140,11 +142,7 @@ impl Typer {
                 .map(|column| (!column.is_null(index)).then(|| column.value(index)))
                 .collect();
             // The raw record of a file that is no text: the row as an object.
-            let raw = || -> String {
-                let headers = self.columns.iter().map(|casters| casters.written.column().header.clone());
-                let values = cells.iter().map(|cell| cell.map_or(serde_json::Value::Null, Into::into));
-                serde_json::Value::Object(headers.zip(values).collect()).to_string()
-            };
+            let raw = || parquet::raw_row(&headers, texts, index);
             let bytes = if self.repairs.has(line) { raw() } else { String::new() };
             let record = Record { bytes: bytes.as_bytes(), line, fault: None };
             if self.is_repaired(record, &mut rows)? {

@@ -107,10 +107,11 @@ impl NumberStyle {
                     (has_currency, rest) = (true, inner);
                 }
             }
-            if self.percent && !has_percent {
-                if let Some(inner) = rest.strip_suffix('%') {
-                    (has_percent, rest) = (true, inner);
-                }
+            if self.percent
+                && !has_percent
+                && let Some(inner) = rest.strip_suffix('%')
+            {
+                (has_percent, rest) = (true, inner);
             }
             if rest == before {
                 break;

@@ -9,6 +9,7 @@ use super::contract_file;
 use super::decimal::{Decimal, NotDecimal, NumberStyle};
 use super::fault::{Code, Fault};
 use super::moment::Moments;
+use crate::console::counted;
 
 /// A cast value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,7 +150,10 @@ impl Caster {
             if is_short || rules.max_length.is_some_and(|max| length > max) {
                 let (word, bound) = if is_short { ("fewer", rules.min_length) } else { ("more", rules.max_length) };
                 let bound = bound.unwrap_or_default();
-                return Err(Fault::new(Code::BadLength, format!("{length} characters, {word} than {bound}")));
+                return Err(Fault::new(
+                    Code::BadLength,
+                    format!("{}, {word} than {bound}", counted(length as u64, "character")),
+                ));
             }
         }
         Ok(Value::Text(text))

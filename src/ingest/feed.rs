@@ -90,7 +90,7 @@ impl Job {
                     Some(reader.block(BLOCK_RECORDS)?).filter(|block| !block.is_empty()).map(Piece::Block)
                 }
                 Source::Rows(rows) => {
-                    rows.next()?.map(|(batch, first)| Piece::Rows(batch, rows.is_typed.clone(), first))
+                    rows.next_batch()?.map(|(batch, first)| Piece::Rows(batch, rows.is_typed.clone(), first))
                 }
             };
             let (mut typed, count) = match piece {

@@ -151,7 +151,8 @@ fn is_like(found: &str, expected: &str) -> bool {
 }
 
 fn report(contract: &Contract, line: u64, differences: &[Difference]) -> String {
-    let mut out = format!("line {line}: the header does not match the contract {}", contract.path.display());
+    let file = contract.path.file_name().unwrap_or_default().to_string_lossy();
+    let mut out = format!("line {line}: the header does not match the contract data/contracts/{file}");
     let width = differences.iter().map(|difference| difference.what.chars().count()).max().unwrap_or(0).min(60);
     const SHOWN: usize = 20;
     for Difference { kind, what, advice } in differences.iter().take(SHOWN) {

@@ -14,7 +14,7 @@ use super::load::{self, Facts, Loaded};
 use super::skipped::Skipped;
 use super::{feed, rejects, source_table};
 use crate::config::Config;
-use crate::console::{Console, Step, grouped};
+use crate::console::{Console, Step, counted, grouped};
 use crate::fail;
 use crate::staging::Staging;
 
@@ -204,7 +204,7 @@ impl<'a> Intake<'a> {
     /// side by side.
     fn load_all(&self, loads: &[Facts<'a>]) -> Result<Vec<Loaded>> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = self.config.threads.map_or(cores, |threads| threads as usize).min(loads.len());
+        let workers = self.config.threads.unwrap_or(cores).min(loads.len());
         let mut loaded: Vec<Loaded> = Vec::with_capacity(loads.len());
         if workers < 2 {
             for facts in loads {
@@ -263,9 +263,9 @@ impl<'a> Intake<'a> {
         }
         match listed {
             Ok(true) => report.with_rejects.push(format!(
-                "{name}: {} of {} records rejected",
+                "{name}: {} of {} rejected",
                 grouped(outcome.rejected),
-                grouped(outcome.records)
+                counted(outcome.records, "record")
             )),
             Ok(false) => {}
             Err(error) => {
@@ -321,10 +321,10 @@ fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Consol
         }
     }
     if report.rejected > 0 {
-        parts.push(format!("{} records rejected", grouped(report.rejected)));
+        parts.push(format!("{} rejected", counted(report.rejected, "record")));
     }
     if report.repaired > 0 {
-        parts.push(format!("{} records repaired", grouped(report.repaired)));
+        parts.push(format!("{} repaired", counted(report.repaired, "record")));
     }
     if report.skipped.total() > 0 {
         parts.push(report.skipped.to_string());

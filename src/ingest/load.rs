@@ -14,13 +14,13 @@ use super::batch::Typer;
 use super::catalog::{self, SourceFile};
 use super::contract::Contract;
 use super::dialect::Syntax;
-use super::feed::{self, Job, Outcome, Source};
+use super::feed::{self, Job, Outcome};
 use super::header::Places;
 use super::opened::Opened;
 use super::repairs::Repairs;
 use super::split::Splitter;
 use super::{rejects, unique};
-use crate::console::grouped;
+use crate::console::{counted, grouped};
 use crate::staging::{Staging, ident, literal};
 use crate::{fail, failpoint};
 
@@ -61,14 +61,14 @@ pub struct Loaded {
 /// Why a file was not loaded.
 enum Problem {
     /// The file is at fault.
-    Refused { reason: String, outcome: Outcome, places: Option<String> },
+    Refused { reason: String, outcome: Box<Outcome>, places: Option<String> },
     /// Anything else ends the run.
     Error(anyhow::Error),
 }
 
 impl Problem {
     fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into(), outcome: Outcome::default(), places: None }
+        Self::Refused { reason: reason.into(), outcome: Box::default(), places: None }
     }
 }
 
@@ -86,7 +86,8 @@ pub fn one_file(staging: &Staging, facts: &Facts<'_>, bar: &ProgressBar, progres
     let name = facts.file.name.clone();
     match load(staging, facts, bar, progress) {
         Ok((outcome, drift)) => Ok(Loaded { name, refused: None, outcome, drift, listed: Ok(false) }),
-        Err(Problem::Refused { reason, mut outcome, places }) => {
+        Err(Problem::Refused { reason, outcome, places }) => {
+            let mut outcome = *outcome;
             let rejects = std::mem::take(&mut outcome.rejects);
             staging.transaction(|conn| {
                 record_refusal(conn, facts, &reason, &outcome, places.as_deref())?;
@@ -140,7 +141,9 @@ fn load(
     });
     match (loaded, refused) {
         (Ok(outcome), _) => Ok((outcome, places.note)),
-        (Err(_), Some((reason, outcome))) => Err(Problem::Refused { reason, outcome, places: Some(places.written()) }),
+        (Err(_), Some((reason, outcome))) => {
+            Err(Problem::Refused { reason, outcome: Box::new(outcome), places: Some(places.written()) })
+        }
         (Err(error), None) => Err(refusal_of(path, error)),
     }
 }
@@ -148,9 +151,10 @@ fn load(
 /// A stream that breaks off or is damaged is the file's fault; an error of the operating system is not.
 fn refusal_of(path: &Path, error: anyhow::Error) -> Problem {
     match error.downcast_ref::<io::Error>() {
-        Some(io) if io.raw_os_error().is_none() => {
-            Problem::refused(format!("it cannot be read to its end: {io}; is it complete?"))
-        }
+        Some(io) if io.raw_os_error().is_none() => Problem::refused(match io.kind() {
+            io::ErrorKind::UnexpectedEof => format!("it breaks off ({io}); is it complete?"),
+            _ => format!("it cannot be read: {io}"),
+        }),
         _ => Problem::Error(error.context(format!("cannot load {}", path.display()))),
     }
 }
@@ -171,12 +175,8 @@ fn reject_duplicates(
         Ok(opened) => opened.source,
         Err(reason) => anyhow::bail!("{reason}"),
     };
-    let reader = match again {
-        Source::Text(reader) => Some(reader),
-        Source::Rows(_) => None,
-    };
     let splitter = Splitter::new(facts.contract, syntax, places.clone());
-    unique::reject(facts.contract, &later, reader, &splitter, &mut outcome.rejects)?;
+    unique::reject(facts.contract, &later, again, &splitter, &mut outcome.rejects)?;
     outcome.rejected += later.len() as u64;
     Ok(())
 }
@@ -187,9 +187,9 @@ fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
     }
     contract.max_rejects.exceeded(outcome.rejected, outcome.records).then(|| {
         format!(
-            "{} of {} records are rejected, more than max_rejects = {}; nothing of the file is loaded; see `salesmart rejects`",
+            "{} of {} rejected, more than max_rejects = {}; nothing of the file is loaded; see `salesmart rejects`",
             grouped(outcome.rejected),
-            grouped(outcome.records),
+            counted(outcome.records, "record"),
             contract.max_rejects
         )
     })

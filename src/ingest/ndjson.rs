@@ -18,7 +18,7 @@ impl<'r> Object<'r> {
     /// A fault: not an object, or a name that occurs twice.
     pub fn parse(line: &'r str) -> Result<Self, Fault> {
         let object: Self = serde_json::from_str(line)
-            .map_err(|error| Fault::new(Code::BadJson, format!("this is no JSON object: {error}")))?;
+            .map_err(|error| Fault::new(Code::BadJson, format!("this is no JSON object: {}", in_words(&error))))?;
         for (index, (name, _)) in object.0.iter().enumerate() {
             if object.0[..index].iter().any(|(other, _)| other == name) {
                 return Err(Fault::new(Code::BadJson, format!("the name \"{name}\" occurs twice")));
@@ -45,11 +45,21 @@ impl<'r> Object<'r> {
                 }
                 Ok(text) => Cell::Text(Cow::Owned(text)),
                 Err(error) => {
-                    Cell::Bad(Fault::new(Code::BadJson, format!("this is no JSON string: {error}")), text.to_owned())
+                    let reason = format!("this is no JSON string: {}", in_words(&error));
+                    Cell::Bad(Fault::new(Code::BadJson, reason), text.to_owned())
                 }
             },
             text => Cell::Typed(Cow::Borrowed(text)),
         }
+    }
+}
+
+/// The error without a line number: the record is one line, and has its own.
+fn in_words(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} (character {})", error.column()),
+        None => message,
     }
 }
 

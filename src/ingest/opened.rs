@@ -51,6 +51,9 @@ impl Opened {
         if contract.dialect.encoding == Encoding::Utf8 && reader.looks_like_utf16() {
             return Ok(Err("it begins with the byte order mark of UTF-16; set encoding = \"utf-16\"".to_owned()));
         }
+        if contract.dialect.format == Format::Ndjson && reader.begins_with(b"[") {
+            return Ok(Err("it begins with [: a JSON array; write one object per line instead".to_owned()));
+        }
         let places = match names(&mut reader, contract)? {
             Ok(Some((names, line))) => header::places(contract, &names, line),
             Ok(None) => Ok(Places::declared(contract)),
@@ -61,8 +64,11 @@ impl Opened {
     }
 }
 
+/// Names and line.
+type Header = (Vec<String>, u64);
+
 /// The names in a file's header and its line; `None` where files have none.
-fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<Option<(Vec<String>, u64)>, String>> {
+fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<Option<Header>, String>> {
     if contract.dialect.header_row == 0 {
         return Ok(Ok(None));
     }
@@ -85,6 +91,12 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
         let encoding = contract.dialect.encoding.name();
         return Ok(Err(format!("line {}: the header is not {encoding}; see `encoding`", header.line)));
     };
+    if names.iter().any(|name| name.contains('\0')) {
+        return Ok(Err(format!(
+            "line {}: the header holds NUL bytes: is the file UTF-16 (see `encoding`), or Parquet (see `format`)?",
+            header.line
+        )));
+    }
     if names.iter().any(|name| name.contains('\r')) {
         return Ok(Err(format!(
             "line {}: the header holds carriage returns; if lines end with them, set line_end = \"cr\"",

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Context, Result};
 use duckdb::Connection;
+use duckdb::arrow::array::{Array, AsArray};
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::contract::Contract;
@@ -37,7 +38,7 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
         });
     let columns = match described {
         Ok(columns) => columns,
-        Err(error) => return Ok(Err(format!("it cannot be read as Parquet: {error}"))),
+        Err(error) => return Ok(Err(unreadable(&error))),
     };
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let places = match header::places(contract, &names, 1) {
@@ -55,7 +56,12 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
         if ["STRUCT", "MAP", "BLOB", "UNION", "BIT"].iter().any(|nested| kind.starts_with(nested))
             || kind.ends_with(']')
         {
-            return Ok(Err(format!("column \"{name}\" is a {kind}, which no contract type holds")));
+            return Ok(Err(format!("column \"{name}\" holds {kind}, which no contract type does")));
+        }
+        if kind.contains("WITH TIME ZONE") {
+            return Ok(Err(format!(
+                "column \"{name}\" holds moments of a time zone, which contracts do not; write it as UTC without zone"
+            )));
         }
         selected.push(format!("cast({} as varchar)", ident(name)));
         is_typed.push(kind != "VARCHAR");
@@ -63,7 +69,7 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
     // The stream below cannot report damage in the middle of a file, so every page is decoded once before.
     let counts: Vec<String> = selected.iter().map(|value| format!("count({value})")).collect();
     if let Err(error) = conn.execute_batch(&format!("select {} {from}", counts.join(", "))) {
-        return Ok(Err(format!("it cannot be read as Parquet: {error}")));
+        return Ok(Err(unreadable(&error)));
     }
     let (sender, batches) = sync_channel(WAITING);
     let query = format!("select {} {from}", selected.join(", "));
@@ -74,6 +80,12 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
         }
     });
     Ok(Ok((Rows { batches, next_row: 1, is_over: false, is_typed }, places)))
+}
+
+/// DuckDB's error without the query it cites.
+fn unreadable(error: &duckdb::Error) -> String {
+    let message = error.to_string();
+    format!("it cannot be read as Parquet: {}", message.lines().next().unwrap_or_default())
 }
 
 /// The path as a pattern that fits this file alone: DuckDB takes `*`, `?` and `[` for wildcards.
@@ -100,9 +112,19 @@ fn stream(conn: &Connection, query: &str, sender: &SyncSender<Result<Option<Reco
     Ok(())
 }
 
+/// A row as an object of texts: what stands for its raw record, as there is no text.
+pub fn raw_row(headers: &[&str], texts: &RecordBatch, index: usize) -> String {
+    let members = headers.iter().zip(texts.columns()).map(|(header, values)| {
+        let values = values.as_string::<i32>();
+        let value = if values.is_null(index) { serde_json::Value::Null } else { values.value(index).into() };
+        ((*header).to_owned(), value)
+    });
+    serde_json::Value::Object(members.collect()).to_string()
+}
+
 impl Rows {
     /// The next rows and the number of the first, from 1; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(RecordBatch, u64)>> {
+    pub fn next_batch(&mut self) -> Result<Option<(RecordBatch, u64)>> {
         if self.is_over {
             return Ok(None);
         }

@@ -173,8 +173,7 @@ impl<R: Read> RecordReader<R> {
         if reader.buffer.starts_with(UTF8_MARK) {
             reader.start = UTF8_MARK.len();
         }
-        let has_only_returns =
-            || memchr(b'\n', &reader.buffer).is_none() && reader.buffer.iter().any(|byte| *byte == b'\r');
+        let has_only_returns = || memchr(b'\n', &reader.buffer).is_none() && memchr(b'\r', &reader.buffer).is_some();
         let is_cr = match dialect.line_end {
             LineEnd::Cr => true,
             LineEnd::Lf => false,
@@ -205,6 +204,11 @@ impl<R: Read> RecordReader<R> {
     /// Whether the file begins with the byte order mark of UTF-16. To be asked before anything is read.
     pub fn looks_like_utf16(&self) -> bool {
         self.buffer.starts_with(b"\xFF\xFE") || self.buffer.starts_with(b"\xFE\xFF")
+    }
+
+    /// Whether the text begins with these bytes, white space aside. To be asked before anything is read.
+    pub fn begins_with(&self, start: &[u8]) -> bool {
+        self.buffer[self.start..].trim_ascii_start().starts_with(start)
     }
 
     /// The header: the first record. Records equal to it are skipped from now on.
@@ -315,7 +319,7 @@ impl<R: Read> RecordReader<R> {
             return Row::Blank;
         }
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
-        if self.syntax.separator == Separator::Blanks && bytes.iter().all(is_blank) {
+        if !matches!(self.syntax.separator, Separator::Byte(_)) && bytes.iter().all(is_blank) {
             return Row::Blank;
         }
         let is_empty_field =

@@ -98,19 +98,16 @@ fn rejected_records(staging: &Staging, source: &str, filter: &Filter) -> Result<
         having ?3 is null or bool_or(r.code = ?3)
         order by r.file, r.line";
     let mut statement = staging.conn().prepare(sql)?;
-    let rows = statement.query_map(
-        params![source, filter.file, filter.code, Code::RecordTooLong.name()],
-        |row| {
-            Ok(Rejected {
-                file: row.get(0)?,
-                line: row.get(1)?,
-                raw: row.get(2)?,
-                reasons: row.get(3)?,
-                places: row.get(4)?,
-                is_too_long: row.get(5)?,
-            })
-        },
-    )?;
+    let rows = statement.query_map(params![source, filter.file, filter.code, Code::RecordTooLong.name()], |row| {
+        Ok(Rejected {
+            file: row.get(0)?,
+            line: row.get(1)?,
+            raw: row.get(2)?,
+            reasons: row.get(3)?,
+            places: row.get(4)?,
+            is_too_long: row.get(5)?,
+        })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -19,7 +19,7 @@ use self::shape::Shape;
 use super::batch::Typer;
 use super::contract::Contract;
 use super::dialect::Format;
-use super::feed::{Job, Source};
+use super::feed::Job;
 use super::opened::Opened;
 use super::reader::{BLOCK_RECORDS, RecordReader};
 use super::repairs::Repairs;
@@ -115,11 +115,7 @@ fn try_out(path: &Path, contract: &Contract, sniffed: &mut Sniffed) -> Result<()
     };
     let splitter = Splitter::new(contract, opened.syntax, opened.places);
     let typer = Typer::new(contract, splitter, Repairs::default());
-    let source = match opened.source {
-        Source::Text(reader) => Source::Text(reader),
-        Source::Rows(rows) => Source::Rows(rows),
-    };
-    let job = Job::new(source, typer, Arc::new(AtomicU64::new(0)));
+    let job = Job::new(opened.source, typer, Arc::new(AtomicU64::new(0)));
     while job.next()?.is_some() {}
     let outcome = job.outcome();
     sniffed.accepted += outcome.records - outcome.rejected;

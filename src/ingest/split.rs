@@ -10,6 +10,7 @@ use super::fields::{self, Span};
 use super::header::Places;
 use super::ndjson;
 use super::reader::Record;
+use crate::console::counted;
 
 /// One value before it is cast.
 #[derive(Debug)]
@@ -128,9 +129,9 @@ impl Splitter {
 
     /// Cuts a record of delimited fields that is known to be text, the common case; as [`split`](Self::split).
     #[inline]
-    pub fn split_text<'r>(
+    pub fn split_text(
         &self,
-        text: &'r str,
+        text: &str,
         spans: &mut Vec<Span>,
         mut each: impl FnMut(usize, &str),
     ) -> Result<(), Unsplit> {
@@ -229,7 +230,7 @@ impl Splitter {
         }
         let code = if count > self.places.count { Code::TooManyFields } else { Code::TooFewFields };
         let expected = if self.places.has_header { "the header has" } else { "the contract has" };
-        Err(Unsplit::record(code, format!("{count} fields where {expected} {}", self.places.count)))
+        Err(Unsplit::record(code, format!("{} where {expected} {}", counted(count as u64, "field"), self.places.count)))
     }
 
     /// Text outside the declared places would be lost unseen.

@@ -14,11 +14,30 @@ const CURRENCIES: [&str; 10] = ["€", "$", "£", "¥", "EUR", "USD", "GBP", "CH
 
 /// Days, the likelier spelling first.
 const DAYS: [&str; 20] = [
-    "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d/%m/%y",
-    "%m/%d/%y", "%d.%m.%y", "%d-%m-%y", "%m-%d-%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
+    "%Y-%m-%d",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y%m%d",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d.%m.%y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%d %B %Y",
+    "%B %d, %Y",
 ];
 
-const TIMES: [&str; 7] = [" %H:%M:%S%.f", "T%H:%M:%S%.f", "T%H:%M:%S%.fZ", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p"];
+const TIMES: [&str; 7] =
+    [" %H:%M:%S%.f", "T%H:%M:%S%.f", "T%H:%M:%S%.fZ", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p"];
 
 /// Different values that are remembered, at most.
 const REMEMBERED: usize = 100_000;
@@ -195,7 +214,7 @@ impl Column {
         }
         for (_, moments, fitting, fits_all) in &mut self.dates {
             // A format that has missed often is not tried any more; one that missed once may be one of several.
-            if *fits_all || *fitting > 0 || self.count < 2000 {
+            if *fits_all || *fitting > 0 || self.count < 300 {
                 match moments.read(value) {
                     Ok(_) => *fitting += 1,
                     Err(_) => *fits_all = false,
@@ -236,7 +255,8 @@ impl Column {
         }
         let mut placeholders: Vec<(&String, &u64)> = self.placeholders.iter().collect();
         placeholders.sort();
-        let spelled: Vec<String> = placeholders.iter().map(|(text, count)| format!("\"{text}\" {count} times")).collect();
+        let spelled: Vec<String> =
+            placeholders.iter().map(|(text, count)| format!("\"{text}\" {count} times")).collect();
         if !spelled.is_empty() && guess.kind == ColumnType::Varchar {
             guess.doubts.push(format!("holds {}: a value, or none? If none: nulls = [\"\", …]", spelled.join(", ")));
         } else if !spelled.is_empty() {
@@ -249,14 +269,18 @@ impl Column {
     /// True if the question is settled: a number, or something that only looks like one.
     fn guess_number(&self, guess: &mut Guess) -> bool {
         if let Some(example) = &self.exponent {
-            guess.doubts.push(format!("\"{example}\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text"));
+            guess.doubts.push(format!(
+                "\"{example}\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text"
+            ));
             return true;
         }
         let fitting: Vec<&Numbers> = self.numbers.iter().filter(|numbers| numbers.fits).collect();
         let Some(first) = fitting.first() else { return false };
         // Eight digits may be a day.
         if self.dates.iter().any(|(format, _, _, fits_all)| *fits_all && format == "%Y%m%d") && self.max_length == 8 {
-            guess.doubts.push("eight digits that are all days: a number, or a date with formats = [\"%Y%m%d\"]?".to_owned());
+            guess
+                .doubts
+                .push("eight digits that are all days: a number, or a date with formats = [\"%Y%m%d\"]?".to_owned());
         }
         let grouped = fitting.iter().find(|numbers| numbers.has_group);
         if let (true, Some(other)) = (first.has_fraction, grouped) {
@@ -292,7 +316,9 @@ impl Column {
         let was_seen = |what: &dyn Fn(&str) -> bool| {
             self.distinct.as_ref().is_none_or(|distinct| distinct.keys().any(|value| what(value)))
         };
-        style.currency.retain(|sign| was_seen(&|value| value.starts_with(sign.as_str()) || value.ends_with(sign.as_str())));
+        style
+            .currency
+            .retain(|sign| was_seen(&|value| value.starts_with(sign.as_str()) || value.ends_with(sign.as_str())));
         style.trailing_minus = was_seen(&|value| value.ends_with('-'));
         style.parentheses = was_seen(&|value| value.starts_with('('));
         style.percent = was_seen(&|value| value.ends_with('%'));
@@ -309,8 +335,12 @@ impl Column {
 
     fn guess_date(&self, guess: &mut Guess) {
         let values = self.values();
-        let all: Vec<&str> =
-            self.dates.iter().filter(|(_, _, fitting, _)| *fitting == values).map(|(format, ..)| format.as_str()).collect();
+        let all: Vec<&str> = self
+            .dates
+            .iter()
+            .filter(|(_, _, fitting, _)| *fitting == values)
+            .map(|(format, ..)| format.as_str())
+            .collect();
         let chosen: Vec<&str> = match all.as_slice() {
             [] => self.several_formats(values, guess),
             [only] => vec![only],
@@ -334,8 +364,12 @@ impl Column {
 
     /// A few formats that together fit all values; empty if there are none.
     fn several_formats(&self, values: u64, guess: &mut Guess) -> Vec<&str> {
-        let mut counted: Vec<(&str, u64)> =
-            self.dates.iter().filter(|(_, _, fitting, _)| *fitting > 0).map(|(format, _, fitting, _)| (format.as_str(), *fitting)).collect();
+        let mut counted: Vec<(&str, u64)> = self
+            .dates
+            .iter()
+            .filter(|(_, _, fitting, _)| *fitting > 0)
+            .map(|(format, _, fitting, _)| (format.as_str(), *fitting))
+            .collect();
         counted.sort_by_key(|(_, fitting)| std::cmp::Reverse(*fitting));
         let Some((first, most)) = counted.first().copied() else { return Vec::new() };
         if most * 2 < values {
@@ -360,7 +394,9 @@ impl Column {
         if !left.is_empty() {
             return Vec::new();
         }
-        guess.doubts.push(format!("several formats; {most} of {values} values are {first}. Is every order of day and month right?"));
+        guess.doubts.push(format!(
+            "several formats; {most} of {values} values are {first}. Is every order of day and month right?"
+        ));
         chosen
     }
 

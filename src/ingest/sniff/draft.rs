@@ -54,7 +54,10 @@ impl Draft<'_> {
         let guesses: Vec<Guess> = columns.iter().map(Column::guess).collect();
         let names = self.names();
         let mut out = String::new();
-        let _ = writeln!(out, "# Draft of the contract of {name}. Look at every line with DOUBT, then take the comments out.");
+        let _ = writeln!(
+            out,
+            "# Draft of the contract of {name}. Look at every line with DOUBT, then take the comments out."
+        );
         if *is_cut {
             let _ = writeln!(out, "# DOUBT: only the beginning of the files was looked at.");
         }
@@ -84,12 +87,16 @@ impl Draft<'_> {
             .filter(|guess| matches!(guess.kind, ColumnType::Decimal(..)))
             .map(|guess| guess.style.mark)
             .collect();
-        let mark = if with_mark.iter().filter(|mark| **mark == b',').count() * 2 > with_mark.len() { b',' } else { b'.' };
+        let mark =
+            if with_mark.iter().filter(|mark| **mark == b',').count() * 2 > with_mark.len() { b',' } else { b'.' };
         if mark == b',' {
             out.push_str("# DOUBT: a comma is the decimal mark of most numbers.\ndecimal = \",\"\n");
         }
         if let Some((column, _)) = names.iter().zip(*columns).find(|(_, column)| column.is_key()) {
-            let _ = writeln!(out, "# DOUBT: every value of {column} is different. If it has to be:\n# unique = [\"{column}\"]");
+            let _ = writeln!(
+                out,
+                "# DOUBT: every value of {column} is different. If it has to be:\n# unique = [\"{column}\"]"
+            );
         }
         out.push_str("max_rejects = \"1%\"\n\n[columns]\n");
         for ((name, column), guess) in names.iter().zip(*columns).zip(&guesses) {
@@ -106,16 +113,24 @@ impl Draft<'_> {
         let Self { name, columns, .. } = self;
         let names = self.names();
         let mut out = String::new();
-        let _ = writeln!(out, "-- Draft: one row per record of {name}. Say what a row is, and clean it here: renamed columns, units, duplicates.");
+        let _ = writeln!(
+            out,
+            "-- Draft: one row per record of {name}. Say what a row is, and clean it here: renamed columns, units, duplicates."
+        );
         match names.iter().zip(*columns).find(|(_, column)| column.is_key()) {
             Some((key, _)) => {
                 let _ = writeln!(out, "-- key: {key}");
             }
-            None => out.push_str("-- No column is a key: decide which record wins where several state the same thing.\n"),
+            None => {
+                out.push_str("-- No column is a key: decide which record wins where several state the same thing.\n")
+            }
         }
         let _ = writeln!(out, "with source as (\n    select * from raw.{name}\n),\n");
         let listed = names.join(",\n        ");
-        let _ = writeln!(out, "final as (\n    select\n        {listed},\n        _file,\n        _line\n    from source\n)\n\nselect * from final");
+        let _ = writeln!(
+            out,
+            "final as (\n    select\n        {listed},\n        _file,\n        _line\n    from source\n)\n\nselect * from final"
+        );
         out
     }
 }

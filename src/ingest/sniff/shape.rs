@@ -61,8 +61,7 @@ impl Shape {
             Encoding::Utf16(_) => bytes(&encoding)?,
             _ => raw,
         };
-        let mut shape =
-            Self { dialect: Dialect { encoding, ..Dialect::default() }, headers: Vec::new(), doubts };
+        let mut shape = Self { dialect: Dialect { encoding, ..Dialect::default() }, headers: Vec::new(), doubts };
         let text = shape.decode(&sample).into_owned();
         if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
             shape.dialect = Dialect { format: Format::Ndjson, header_row: 0, ..shape.dialect };
@@ -103,10 +102,14 @@ impl Shape {
             Some((share, width, dialect)) => {
                 if share < 0.9 && dialect.format == Format::Csv {
                     let percent = (share * 100.0).floor();
-                    self.doubts.push(format!("only {percent} % of the records have {width} fields; is the delimiter right?"));
+                    self.doubts
+                        .push(format!("only {percent} % of the records have {width} fields; is the delimiter right?"));
                 }
                 if dialect.format == Format::Whitespace {
-                    self.doubts.push("no delimiter was found but blanks; if columns lie at fixed places, use format = \"fixed\"".to_owned());
+                    self.doubts.push(
+                        "no delimiter was found but blanks; if columns lie at fixed places, use format = \"fixed\""
+                            .to_owned(),
+                    );
                 }
                 self.dialect = dialect;
             }
@@ -128,7 +131,10 @@ impl Shape {
         if first.iter().any(is_data) {
             self.dialect.header_row = 0;
             self.headers = (1..=width).map(|number| format!("column_{number}")).collect();
-            self.doubts.push("the first row looks like data, so the columns have made-up names; header_row = 1 if it is a header".to_owned());
+            self.doubts.push(
+                "the first row looks like data, so the columns have made-up names; header_row = 1 if it is a header"
+                    .to_owned(),
+            );
             return;
         }
         if *line > 1 {
@@ -187,14 +193,20 @@ fn encoding_of(sample: &[u8], doubts: &mut Vec<String>) -> Encoding {
         .filter_map(|encoding| {
             let Encoding::OneByte(page) = &encoding else { return None };
             let text: String = sample.iter().map(|byte| page.character(*byte).unwrap_or('\u{fffd}')).collect();
-            Some((letters_among_letters(&text), odd_words(&text).join(", "), encoding))
+            // A no-break space, which is a letter elsewhere, says nothing.
+            let without_space: String =
+                sample.iter().filter(|byte| **byte != 0xA0).filter_map(|byte| page.character(*byte)).collect();
+            Some((letters_among_letters(&without_space), odd_words(&text).join(", "), encoding))
         })
         .map(|(score, words, encoding)| (score, encoding, words))
         .collect();
     // A stable sort: of equals, the commoner encoding stays first.
     scored.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
-    let readings: Vec<String> =
-        scored.iter().take(2).map(|(_, encoding, words)| format!("{}: {words}", encoding.name().to_lowercase())).collect();
+    let readings: Vec<String> = scored
+        .iter()
+        .take(2)
+        .map(|(_, encoding, words)| format!("{}: {words}", encoding.name().to_lowercase()))
+        .collect();
     doubts.push(format!("not UTF-8; encoding guessed from how the odd letters read. {}", readings.join("; ")));
     scored.into_iter().next().map_or(Encoding::Utf8, |(_, encoding, _)| encoding)
 }
