@@ -65,6 +65,21 @@ pub fn run(
     console: &Console,
 ) -> Result<Report> {
     feed::register(staging.conn())?;
+    // Looking for dictionaries costs more than all else in writing texts; FSST alone takes a sixth of the time off the
+    // whole ingest, for files that are a third larger.
+    staging.conn().execute_batch("set disabled_compression_methods = 'dictionary,dict_fsst'")?;
+    let report = all_sources(config, staging, contracts, only, console);
+    staging.conn().execute_batch("reset disabled_compression_methods")?;
+    report
+}
+
+fn all_sources(
+    config: &Config,
+    staging: &Staging,
+    contracts: &[&Contract],
+    only: Option<&[SourceFile]>,
+    console: &Console,
+) -> Result<Report> {
     let mut total = Report::default();
     for contract in contracts {
         let started = Instant::now();
