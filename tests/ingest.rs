@@ -133,7 +133,7 @@ fn refused_files_load_nothing_and_name_their_fault_and_the_others_are_loaded() {
         (format!("{reordered}\n{}\n", day(1).join("\n")), "\"Order ID\" (column 1) stands before \"Transaction ID\""),
         (
             format!("{SALES_HEADER}\n{}\nT,O\n", day(1).join("\n")),
-            "1 of 4 records are rejected, more than max_rejects = 5%",
+            "1 of 4 records rejected, more than max_rejects = 5%",
         ),
     ];
     for (content, expected) in cases {
@@ -367,7 +367,7 @@ fn after_a_change_of_contract_nothing_is_built_until_every_file_is_read_again() 
         "type = \"varchar\", required = true",
     );
     project.sales("sales_2.csv", &[sale("T1", "O1", "never", "C1", "P1", "1")]);
-    assert!(project.fails(&["run"]).contains("sales_2.csv: 1 of 1 records are rejected"));
+    assert!(project.fails(&["run"]).contains("sales_2.csv: 1 of 1 record rejected"));
     let error = project.fails(&["build"]);
     assert!(
         error.contains("1 files were loaded before their contract changed") && error.contains("data/raw/sales_2.csv"),

@@ -9,7 +9,7 @@ use duckdb::arrow::array::{
     Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
 use duckdb::arrow::compute::filter_record_batch;
-use duckdb::arrow::datatypes::{DataType, Field, Schema};
+use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
 use super::contract::{ColumnType, Contract};
@@ -50,6 +50,9 @@ pub struct Typed {
     pub rejected: u64,
     /// How many records were accepted because they are repaired.
     pub repaired: u64,
+    /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
+    /// digits, and 0 for columns without numbers.
+    pub totals: Vec<Option<i128>>,
 }
 
 /// A batch under construction.
@@ -245,7 +248,19 @@ impl Typer {
         if rows.kept.contains(&false) {
             batch = filter_record_batch(&batch, &BooleanArray::from(rows.kept))?;
         }
-        Ok(Typed { batch, rejects: rows.rejects, rejected: rows.rejected, repaired: rows.repaired })
+        let totals = batch.columns()[1..].iter().map(total).collect();
+        Ok(Typed { batch, rejects: rows.rejects, rejected: rows.rejected, repaired: rows.repaired, totals })
+    }
+}
+
+/// The sum of a column of numbers; 0 for others.
+fn total(column: &ArrayRef) -> Option<i128> {
+    let add = |sum: i128, number: i128| sum.checked_add(number);
+    match column.data_type() {
+        DataType::Int32 => column.as_primitive::<Int32Type>().iter().flatten().map(i128::from).try_fold(0, add),
+        DataType::Int64 => column.as_primitive::<Int64Type>().iter().flatten().map(i128::from).try_fold(0, add),
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().iter().flatten().try_fold(0, add),
+        _ => Some(0),
     }
 }
 

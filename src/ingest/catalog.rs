@@ -1,15 +1,17 @@
 //! Which files belong to a contract, and which of them need reading.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use duckdb::{Connection, OptionalExt, params};
 
 use super::contract::Contract;
+use super::decimal::Decimal;
 use super::{expand, rejects, repairs};
 use crate::config::Config;
 use crate::hash;
+use crate::staging::{ident, literal};
 
 /// A file that a contract's glob matches.
 #[derive(Debug, Clone)]
@@ -169,6 +171,105 @@ fn rename(conn: &Connection, source: &str, from: &str, to: &str) -> Result<()> {
                where source = $1 and (file = $2 or file = $3 or same_as = $3)";
     conn.execute(sql, [source, to, from])?;
     Ok(())
+}
+
+/// Keeps the control totals of a file: per column of numbers, the sum of what was accepted. A sum beyond 38 digits has
+/// none.
+pub fn store_totals(conn: &Connection, contract: &Contract, name: &str, totals: &[Option<i128>]) -> Result<()> {
+    let rows: Vec<String> = contract
+        .columns
+        .iter()
+        .zip(totals)
+        .filter(|(column, _)| column.kind.is_number())
+        .filter_map(|(column, total)| {
+            let total = Decimal::with_scale((*total)?, column.kind.scale()).padded(column.kind.scale());
+            let (source, name) = (literal(&contract.source), literal(name));
+            Some(format!("({source}, {name}, {}, '{total}')", literal(&column.name)))
+        })
+        .collect();
+    if !rows.is_empty() {
+        conn.execute_batch(&format!("insert into ingest.control_totals values {}", rows.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The sums of a file's rows, per contract column, as the table has them.
+pub fn totals(conn: &Connection, contract: &Contract, name: &str) -> Result<Vec<Option<i128>>> {
+    let selected: Vec<String> = contract
+        .columns
+        .iter()
+        .map(|column| match column.kind.is_number() {
+            true => format!("cast(coalesce(sum({}), 0) as varchar)", ident(&column.name)),
+            false => "'0'".to_owned(),
+        })
+        .collect();
+    let sql = format!("select {} from raw.{} where _file = ?", selected.join(", "), contract.source);
+    let texts: Vec<String> =
+        conn.query_row(&sql, [name], |row| (0..selected.len()).map(|index| row.get(index)).collect())?;
+    let scaled = texts.iter().zip(&contract.columns).map(|(text, column)| {
+        Decimal::parse(text.as_bytes(), b'.').ok().and_then(|sum| sum.at_scale(column.kind.scale()))
+    });
+    Ok(scaled.collect())
+}
+
+/// Compares what was read with what the table holds: rows and control totals of these files.
+///
+/// # Errors
+/// A difference would be a fault of the program or of the disk, so it is not one of the foreseen failures.
+pub fn reconcile(conn: &Connection, contract: &Contract, names: &HashSet<&str>) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let source = contract.source.as_str();
+    let numbers: Vec<&str> =
+        contract.columns.iter().filter(|column| column.kind.is_number()).map(|column| column.name.as_str()).collect();
+    let sums: String =
+        numbers.iter().map(|name| format!(", cast(coalesce(sum({}), 0) as varchar)", ident(name))).collect();
+    let mut held: HashMap<(String, String), String> = HashMap::new();
+    let mut statement =
+        conn.prepare(&format!("select _file, cast(count(*) as varchar){sums} from raw.{source} group by _file"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let file: String = row.get(0)?;
+        for (index, name) in std::iter::once(&"_rows").chain(&numbers).enumerate() {
+            held.insert((file.clone(), (*name).to_owned()), row.get(index + 1)?);
+        }
+    }
+    let mut statement = conn.prepare(
+        "select file, '_rows', cast(accepted as varchar) from ingest.files where source = $1 and outcome = 'loaded'
+         union all select file, column_name, total from ingest.control_totals where source = $1",
+    )?;
+    let read = statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for row in read {
+        let (file, name, read): (String, String, String) = row?;
+        if !names.contains(&file.as_str()) {
+            continue;
+        }
+        let key = (file, name);
+        // A file without an accepted record has no rows, and sums of zero.
+        let is_zero = || read.bytes().all(|byte| matches!(byte, b'0' | b'.'));
+        match held.get(&key) {
+            Some(held) if *held == read => {}
+            None if is_zero() => {}
+            other => {
+                let held = other.map_or("nothing", String::as_str);
+                let (file, name) = key;
+                anyhow::bail!(
+                    "{file}: {name} is {read} as read and {held} in the staging file; move the staging file away and run again"
+                )
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names of all files of a source of which the staging file has anything.
+pub fn names(conn: &Connection, source: &str) -> Result<HashSet<String>> {
+    let mut statement = conn.prepare(
+        "select file from ingest.files where source = $1 union select file from ingest.expected where source = $1",
+    )?;
+    let rows = statement.query_map([source], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Hash of a file's content, its repairs included: a repair makes another version of the file.

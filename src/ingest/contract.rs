@@ -211,6 +211,14 @@ impl ColumnType {
         matches!(self, Self::Integer | Self::Bigint | Self::Decimal(..))
     }
 
+    /// Digits behind the point of a number; 0 for other types.
+    pub fn scale(self) -> u32 {
+        match self {
+            Self::Decimal(_, scale) => u32::from(scale),
+            _ => 0,
+        }
+    }
+
     /// Does the type hold days or moments?
     pub fn is_moment(self) -> bool {
         matches!(self, Self::Date | Self::Timestamp)

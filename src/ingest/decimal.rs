@@ -239,6 +239,19 @@ impl Decimal {
         parse_plain(text, mark).map(|(decimal, _)| decimal)
     }
 
+    /// `mantissa / 10^scale`.
+    pub fn with_scale(mantissa: i128, scale: u32) -> Self {
+        Self { mantissa, scale }
+    }
+
+    /// Written with so many digits behind the point, as databases do.
+    pub fn padded(self, scale: u32) -> String {
+        match self.at_scale(scale) {
+            Some(mantissa) => Self { mantissa, scale }.to_string(),
+            None => self.to_string(),
+        }
+    }
+
     /// Digits behind the point, without trailing zeros.
     pub fn scale(self) -> u32 {
         self.scale

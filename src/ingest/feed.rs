@@ -39,6 +39,7 @@ pub struct Job {
     records: AtomicU64,
     rejected: AtomicU64,
     repaired: AtomicU64,
+    totals: Mutex<Vec<Option<i128>>>,
     /// Rows taken in by all jobs, for the progress bar.
     progress: Arc<AtomicU64>,
     /// What broke the reading, in its own type: DuckDB passes on a text only.
@@ -58,6 +59,11 @@ pub struct Outcome {
     pub rejects: Spool,
     /// Rows that are no records.
     pub skipped: Skipped,
+    /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
+    /// digits. Empty if nothing was read.
+    pub totals: Vec<Option<i128>>,
+    /// Rows that DuckDB says it has inserted.
+    pub inserted: u64,
 }
 
 /// A piece of a file, cut off but not cast.
@@ -76,6 +82,7 @@ impl Job {
             records: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             repaired: AtomicU64::new(0),
+            totals: Mutex::default(),
             progress,
             failure: Mutex::default(),
         }
@@ -104,6 +111,12 @@ impl Job {
             self.progress.fetch_add(count as u64, Ordering::Relaxed);
             self.rejected.fetch_add(typed.rejected, Ordering::Relaxed);
             self.repaired.fetch_add(typed.repaired, Ordering::Relaxed);
+            let mut totals = locked(&self.totals);
+            totals.resize(typed.totals.len(), Some(0));
+            for (sum, more) in totals.iter_mut().zip(&typed.totals) {
+                *sum = sum.zip(*more).and_then(|(sum, more)| sum.checked_add(more));
+            }
+            drop(totals);
             if !typed.rejects.is_empty() {
                 locked(&self.rejects).append(&mut typed.rejects)?;
             }
@@ -126,6 +139,8 @@ impl Job {
             repaired: self.repaired.load(Ordering::Relaxed),
             rejects: std::mem::take(&mut *locked(&self.rejects)),
             skipped,
+            totals: std::mem::take(&mut *locked(&self.totals)),
+            inserted: 0,
         }
     }
 }
@@ -152,12 +167,12 @@ pub fn insert(conn: &Connection, target: &str, prefix: &str, job: Job) -> Result
     let job = Arc::new(job);
     let number = NEXT_JOB.fetch_add(1, Ordering::Relaxed);
     locked(&JOBS).insert(number, Arc::clone(&job));
-    let inserted = conn.execute_batch(&format!("insert into {target} select {prefix}, * from {FUNCTION}({number})"));
+    let inserted = conn.execute(&format!("insert into {target} select {prefix}, * from {FUNCTION}({number})"), []);
     locked(&JOBS).remove(&number);
     match (inserted, locked(&job.failure).take()) {
         (_, Some(failure)) => Err(failure),
         (Err(error), None) => Err(error.into()),
-        (Ok(()), None) => Ok(job.outcome()),
+        (Ok(inserted), None) => Ok(Outcome { inserted: inserted as u64, ..job.outcome() }),
     }
 }
 

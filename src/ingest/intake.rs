@@ -67,9 +67,12 @@ pub fn run(
     feed::register(staging.conn())?;
     // Looking for dictionaries costs more than all else in writing texts; FSST alone takes a sixth of the time off the
     // whole ingest, for files that are a third larger.
-    staging.conn().execute_batch("set disabled_compression_methods = 'dictionary,dict_fsst'")?;
+    // And of many small files, checkpoints in between would write the same row groups again and again.
+    staging.conn().execute_batch(
+        "set disabled_compression_methods = 'dictionary,dict_fsst'; set checkpoint_threshold = '256MB'",
+    )?;
     let report = all_sources(config, staging, contracts, only, console);
-    staging.conn().execute_batch("reset disabled_compression_methods")?;
+    staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     report
 }
 
@@ -122,6 +125,14 @@ enum Plan<'a> {
     Twin,
 }
 
+/// What is known of all files of the source.
+struct Lookup {
+    /// How many files, here and in the staging file, have a size.
+    sizes: HashMap<u64, u32>,
+    /// Names of which the staging file has anything.
+    names: HashSet<String>,
+}
+
 impl<'a> Intake<'a> {
     fn run(&self, files: &'a [SourceFile]) -> Result<Report> {
         let mut report = Report::default();
@@ -132,20 +143,25 @@ impl<'a> Intake<'a> {
         for size in sized.chain(known.values().map(|known| known.bytes)) {
             *sizes.entry(size).or_default() += 1;
         }
+        let lookup = Lookup { sizes, names: catalog::names(self.staging.conn(), &self.contract.source)? };
         let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
         for file in files {
-            match self.plan(file, known.get(&file.name), &sizes, &mut hashes, &mut report)? {
+            match self.plan(file, known.get(&file.name), &lookup, &mut hashes, &mut report)? {
                 Plan::Done => {}
                 Plan::Load(facts) => loads.push(facts),
                 Plan::Twin => twins.push(file),
             }
         }
-        for loaded in self.load_all(&loads)? {
+        let loaded = self.load_all(&loads)?;
+        let names: HashSet<&str> =
+            loaded.iter().filter(|loaded| loaded.refused.is_none()).map(|loaded| loaded.name.as_str()).collect();
+        catalog::reconcile(self.staging.conn(), self.contract, &names)?;
+        for loaded in loaded {
             self.note(loaded, &mut report);
         }
         // Now their twins are loaded, or refused.
         for file in twins {
-            if let Plan::Load(facts) = self.plan(file, None, &sizes, &mut HashSet::new(), &mut report)? {
+            if let Plan::Load(facts) = self.plan(file, None, &lookup, &mut HashSet::new(), &mut report)? {
                 let loaded = self.load(self.staging, &facts)?;
                 self.note(loaded, &mut report);
             }
@@ -158,7 +174,7 @@ impl<'a> Intake<'a> {
         &self,
         file: &'a SourceFile,
         known: Option<&Known>,
-        sizes: &HashMap<u64, u32>,
+        lookup: &Lookup,
         hashes: &mut HashSet<String>,
         report: &mut Report,
     ) -> Result<Plan<'a>> {
@@ -180,9 +196,10 @@ impl<'a> Intake<'a> {
             bytes: size,
             modified: metadata.modified().ok(),
             content_hash: None,
+            is_known: lookup.names.contains(&file.name),
             signature,
         };
-        if sizes.get(&size).is_none_or(|count| *count < 2) {
+        if lookup.sizes.get(&size).is_none_or(|count| *count < 2) {
             return Ok(Plan::Load(facts));
         }
         let content_hash = match catalog::content_hash(&file.path) {
@@ -300,7 +317,8 @@ fn load_and_list(
 ) -> Result<Loaded> {
     let mut loaded = load::one_file(staging, facts, bar, rows)?;
     // The table `rejects` has it all, so a read-only folder is no error.
-    let listed = rejects::write_errors_file(staging.conn(), &contract.source, &loaded.name, &facts.file.path);
+    let (name, path) = (&loaded.name, &facts.file.path);
+    let listed = rejects::write_errors_file(staging.conn(), &contract.source, name, path, loaded.outcome.rejected > 0);
     loaded.listed = listed.map(|path| path.is_some());
     Ok(loaded)
 }

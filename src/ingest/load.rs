@@ -21,7 +21,7 @@ use super::repairs::Repairs;
 use super::split::Splitter;
 use super::{rejects, unique};
 use crate::console::{counted, grouped};
-use crate::staging::{Staging, ident, literal};
+use crate::staging::{Staging, literal};
 use crate::{fail, failpoint};
 
 /// Of a file that is refused whole, the rejects of so many lines are kept.
@@ -39,6 +39,8 @@ pub struct Facts<'a> {
     pub modified: Option<SystemTime>,
     /// Its content's hash, if it was needed before reading.
     pub content_hash: Option<String>,
+    /// Whether the staging file has anything of an earlier version of it.
+    pub is_known: bool,
     /// Size, times and inode, if they can be trusted.
     pub signature: Option<String>,
 }
@@ -120,7 +122,9 @@ fn load(
     // A refusal has to undo the insert, so it travels through the transaction as an error.
     let mut refused = None;
     let loaded = staging.transaction(|conn| {
-        catalog::withdraw(conn, &contract.source, &file.name)?;
+        if facts.is_known {
+            catalog::withdraw(conn, &contract.source, &file.name)?;
+        }
         let target = format!("raw.{}", contract.source);
         let mut outcome = feed::insert(conn, &target, &literal(&file.name), job)?;
         reject_duplicates(conn, facts, &places, syntax, &mut outcome)?;
@@ -135,7 +139,9 @@ fn load(
         };
         check_unchanged(path, facts)?;
         account(conn, facts, &places, &content_hash, &outcome)?;
-        rejects::store(conn, &contract.source, &file.name, std::mem::take(&mut outcome.rejects))?;
+        if outcome.rejected > 0 {
+            rejects::store(conn, &contract.source, &file.name, std::mem::take(&mut outcome.rejects))?;
+        }
         failpoint::hit("ingest.before_commit");
         Ok(outcome)
     });
@@ -178,6 +184,8 @@ fn reject_duplicates(
     let splitter = Splitter::new(facts.contract, syntax, places.clone());
     unique::reject(facts.contract, &later, again, &splitter, &mut outcome.rejects)?;
     outcome.rejected += later.len() as u64;
+    outcome.inserted -= later.len() as u64;
+    outcome.totals = catalog::totals(conn, facts.contract, &facts.file.name)?;
     Ok(())
 }
 
@@ -207,29 +215,16 @@ fn check_unchanged(path: &Path, facts: &Facts<'_>) -> Result<()> {
     }
 }
 
-/// Proves that what was read is what the staging file now holds, and keeps the control totals.
+/// Proves that every accepted record has become a row, and keeps the counts and the control totals. That the table's
+/// own sums are these totals is checked for all files at once, by [`catalog::reconcile`].
 fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: &str, outcome: &Outcome) -> Result<()> {
     let Facts { contract, file, .. } = facts;
     let source = contract.source.as_str();
-    let sums: Vec<&str> =
-        contract.columns.iter().filter(|column| column.kind.is_number()).map(|column| column.name.as_str()).collect();
-    let selected: String =
-        sums.iter().map(|name| format!(", cast(coalesce(sum({}), 0) as varchar)", ident(name))).collect();
-    let sql = format!("select count(*){selected} from raw.{source} where _file = ?");
-    let (rows, totals) = conn.query_row(&sql, [&file.name], |row| {
-        let totals = (1..=sums.len()).map(|index| row.get::<_, String>(index)).collect::<Result<Vec<_>, _>>()?;
-        Ok((row.get::<_, u64>(0)?, totals))
-    })?;
     let accepted = outcome.records - outcome.rejected;
-    if rows != accepted {
-        anyhow::bail!("{}: {accepted} records were accepted but {rows} rows arrived", file.name);
+    if outcome.inserted != accepted {
+        anyhow::bail!("{}: {accepted} records were accepted but {} rows arrived", file.name, outcome.inserted);
     }
-    for (name, total) in sums.iter().zip(&totals) {
-        conn.execute(
-            "insert into ingest.control_totals values (?, ?, ?, ?)",
-            [source, file.name.as_str(), name, total.as_str()],
-        )?;
-    }
+    catalog::store_totals(conn, contract, &file.name, &outcome.totals)?;
     conn.execute(
         "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![

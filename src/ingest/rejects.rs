@@ -97,14 +97,16 @@ pub fn begins_with(file: &Path, text: &str) -> Result<bool> {
 ///
 /// # Errors
 /// The folder may be read-only; the caller decides whether that matters.
-pub fn write_errors_file(conn: &Connection, source: &str, name: &str, file: &Path) -> Result<Option<PathBuf>> {
+pub fn write_errors_file(
+    conn: &Connection,
+    source: &str,
+    name: &str,
+    file: &Path,
+    has_rejects: bool,
+) -> Result<Option<PathBuf>> {
     let path = errors_file(file);
-    let count: u64 =
-        conn.query_row("select count(*) from main.rejects where source = ? and file = ?", [source, name], |row| {
-            row.get(0)
-        })?;
     if path.is_file() && !is_errors_file(&path)? {
-        if count == 0 {
+        if !has_rejects {
             return Ok(None);
         }
         return Err(Failure::new(format!(
@@ -113,7 +115,7 @@ pub fn write_errors_file(conn: &Connection, source: &str, name: &str, file: &Pat
         ))
         .into());
     }
-    if count == 0 {
+    if !has_rejects {
         match std::fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
