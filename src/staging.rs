@@ -66,6 +66,9 @@ impl Staging {
     /// that is damaged or of another layout.
     pub fn open(config: &Config) -> Result<Self> {
         let path = config.staging_file.clone();
+        if path.to_string_lossy().contains('?') {
+            fail!("{}: DuckDB takes the ? in this path for the start of options; rename the folder", path.display());
+        }
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
