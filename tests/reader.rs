@@ -410,7 +410,9 @@ fn no_bytes_make_it_panic_or_lose_a_record() {
             let about = || format!("contract {index}, bytes {bytes:?}");
             let read = match read(contract, bytes.clone()) {
                 Ok(read) => read,
-                Err(reason) if reason.contains("byte order mark of UTF-16") || reason.contains("a JSON array") => continue,
+                Err(reason) if reason.contains("byte order mark of UTF-16") || reason.contains("a JSON array") => {
+                    continue;
+                }
                 Err(reason) => panic!("{reason}: {}", about()),
             };
             let Outcome { records, rejected, skipped, .. } = read.outcome;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::Global;
-use crate::console::{Console, grouped};
+use crate::console::{Console, counted, grouped};
 use crate::fail;
 use crate::ingest::sniff::{self, draft};
 
@@ -72,8 +72,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     }
     let doubts = sniffed.contract.matches("# DOUBT").count();
     console.warn(&format!(
-        "this is a draft with {doubts} doubts to look at; under it {} records are accepted and {} rejected",
-        grouped(sniffed.accepted),
+        "this is a draft with {} to look at; under it {} accepted and {} rejected",
+        counted(doubts as u64, "doubt"),
+        counted(sniffed.accepted, "record"),
         grouped(sniffed.rejected)
     ));
     for example in &sniffed.examples {

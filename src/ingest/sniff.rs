@@ -124,7 +124,8 @@ fn try_out(path: &Path, contract: &Contract, sniffed: &mut Sniffed) -> Result<()
     outcome.rejects.drain(|reject| {
         if examples.len() < 5 {
             let column = reject.column.map_or_else(String::new, |column| format!("{column}: "));
-            let value = reject.value.map_or_else(String::new, |value| format!(" (\"{value}\")"));
+            let value = reject.value.map(|value| value.chars().take(60).collect::<String>());
+            let value = value.map_or_else(String::new, |value| format!(" (\"{value}\")"));
             examples.push(format!("{}:{}: {column}{}{value}", path.display(), reject.line, reject.fault.reason));
         }
         Ok(())

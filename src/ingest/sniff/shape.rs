@@ -14,6 +14,7 @@ use super::super::ndjson::Object;
 use super::super::reader::RecordReader;
 use super::super::split::Cell;
 use super::column::{self, Column};
+use crate::console::counted;
 use crate::fail;
 
 /// So much of a file is looked at to find out how it is written.
@@ -57,6 +58,9 @@ impl Shape {
         }
         let mut doubts = Vec::new();
         let encoding = encoding_of(&raw, &mut doubts);
+        if !matches!(encoding, Encoding::Utf16(_)) && raw.contains(&0) {
+            fail!("{} holds NUL bytes and is not UTF-16: it is no text file", path.display());
+        }
         let sample = match &encoding {
             Encoding::Utf16(_) => bytes(&encoding)?,
             _ => raw,
@@ -138,7 +142,7 @@ impl Shape {
             return;
         }
         if *line > 1 {
-            self.doubts.push(format!("the {} lines above the header are skipped", line - 1));
+            self.doubts.push(format!("{} above the header skipped", counted(line - 1, "line")));
         }
         self.dialect.header_row = *line;
         self.headers = first.iter().map(|name| name.trim().to_owned()).collect();
