@@ -91,10 +91,18 @@ pub fn one_file(staging: &Staging, facts: &Facts<'_>, bar: &ProgressBar, progres
         Err(Problem::Refused { reason, outcome, places }) => {
             let mut outcome = *outcome;
             let rejects = std::mem::take(&mut outcome.rejects);
-            staging.transaction(|conn| {
+            let reason = staging.transaction(|conn| {
+                let source = &facts.contract.source;
+                rejects::store(conn, source, &name, rejects)?;
+                let reason = match rejects::commonest(conn, source, &name)? {
+                    faults if faults.is_empty() => reason,
+                    faults => {
+                        format!("{reason}: {faults}; nothing of the file is loaded; see `salesmart rejects`")
+                    }
+                };
                 record_refusal(conn, facts, &reason, &outcome, places.as_deref())?;
-                rejects::store(conn, &facts.contract.source, &name, rejects)?;
-                rejects::cut_off(conn, &facts.contract.source, &name, KEPT_OF_REFUSED)
+                rejects::cut_off(conn, source, &name, KEPT_OF_REFUSED)?;
+                Ok(reason)
             })?;
             Ok(Loaded { name, refused: Some(reason), outcome, drift: String::new(), listed: Ok(false) })
         }
@@ -195,7 +203,7 @@ fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
     }
     contract.max_rejects.exceeded(outcome.rejected, outcome.records).then(|| {
         format!(
-            "{} of {} rejected, more than max_rejects = {}; nothing of the file is loaded; see `salesmart rejects`",
+            "{} of {} rejected, more than max_rejects = {}",
             grouped(outcome.rejected),
             counted(outcome.records, "record"),
             contract.max_rejects

@@ -52,6 +52,18 @@ pub fn append(appender: &mut duckdb::Appender<'_>, source: &str, file: &str, rej
     Ok(())
 }
 
+/// The commonest faults of a file: `bad_date in sold_at (86), required in product_id (3)`; empty if it has none.
+pub fn commonest(conn: &Connection, source: &str, file: &str) -> Result<String> {
+    let mut statement = conn.prepare(
+        "select code || coalesce(' in ' || column_name, '') || ' (' || count(*) || ')'
+         from main.rejects where source = ? and file = ?
+         group by code, column_name order by count(*) desc, code, column_name limit 3",
+    )?;
+    let rows = statement.query_map([source, file], |row| row.get(0))?;
+    let faults: Vec<String> = rows.collect::<Result<_, _>>()?;
+    Ok(faults.join(", "))
+}
+
 /// Keeps only the first `limit` lines' rejects of a file.
 pub fn cut_off(conn: &Connection, source: &str, file: &str, limit: u64) -> Result<()> {
     conn.execute(
