@@ -71,8 +71,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         }
     }
     let doubts = sniffed.contract.matches("# DOUBT").count();
+    let doubts = if doubts == 1 { "1 doubt".to_owned() } else { format!("{doubts} doubts") };
     console.warn(&format!(
-        "this is a draft with {doubts} doubts to look at; under it {} records are accepted and {} rejected",
+        "this is a draft with {doubts} to look at; under it {} records are accepted and {} rejected",
         grouped(sniffed.accepted),
         grouped(sniffed.rejected)
     ));
@@ -108,5 +109,7 @@ fn glob_of(files: &[PathBuf], root: Option<&Path>) -> String {
     let start = others.iter().map(|other| common(first, other)).min().unwrap_or(0);
     let end = others.iter().map(|other| common(&reversed(first), &reversed(other))).min().unwrap_or(0);
     let end = end.min(first.len() - start);
-    format!("{}*{}", &first[..start], &first[first.len() - end..])
+    // Numbers go on: files 01 and 02 are followed by 10.
+    let is_digit = |c: char| c.is_ascii_digit();
+    format!("{}*{}", first[..start].trim_end_matches(is_digit), first[first.len() - end..].trim_start_matches(is_digit))
 }
