@@ -86,9 +86,6 @@ impl Staging {
             })?;
         }
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
-        if let Ok(x) = std::env::var("SALESMART_X") {
-            conn.execute_batch(&x)?;
-        }
         let staging = Self { conn, path };
         staging.lay_out()?;
         Ok(staging)

@@ -111,5 +111,7 @@ fn glob_of(files: &[PathBuf], root: Option<&Path>) -> String {
     let start = others.iter().map(|other| common(first, other)).min().unwrap_or(0);
     let end = others.iter().map(|other| common(&reversed(first), &reversed(other))).min().unwrap_or(0);
     let end = end.min(first.len() - start);
-    format!("{}*{}", &first[..start], &first[first.len() - end..])
+    // Numbers go on: files 01 and 02 are followed by 10.
+    let is_digit = |c: char| c.is_ascii_digit();
+    format!("{}*{}", first[..start].trim_end_matches(is_digit), first[first.len() - end..].trim_start_matches(is_digit))
 }

@@ -138,11 +138,11 @@ pub fn write_errors_file(
     let folder = path.parent().unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
     let temporary = readable_temporary(folder).with_context(context)?;
-    // DuckDB sorts and writes without holding them all.
+    // DuckDB sorts and writes without holding them all. Its own temporary file would stay behind on a full disk.
     conn.execute_batch(&format!(
         "copy (select line, column_name as \"column\", code, value, reason, raw from main.rejects
                where source = {} and file = {} order by line, rowid)
-         to {} (format csv, header)",
+         to {} (format csv, header, use_tmp_file false)",
         literal(source),
         literal(name),
         literal(&temporary.path().to_string_lossy()),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::contract::{AmbiguousDates, ColumnType};
 use super::super::decimal::NumberStyle;
 use super::super::moment::Moments;
+use super::draft::snake_case;
 
 /// Spellings that stand for "no value" in many exports.
 const PLACEHOLDERS: [&str; 14] =
@@ -301,10 +302,11 @@ impl Column {
             guess.doubts.push(format!("\"{example}\" has a leading zero that a number would lose: kept as text"));
             return true;
         }
-        let lower = self.header.to_lowercase();
+        let name = snake_case(&self.header);
         let is_id = ["id", "code", "zip", "postal", "phone", "no", "number", "nr", "sku", "ean"]
             .iter()
-            .any(|word| lower.split(|c: char| !c.is_alphanumeric()).any(|part| part == *word) || lower.ends_with(word));
+            // Without a border between words, only the long ones: `Paid` and `Piano` are no identifiers.
+            .any(|word| name.split('_').any(|part| part == *word) || (word.len() > 3 && name.ends_with(word)));
         let is_whole = numbers.scale == 0;
         if is_id && is_whole {
             let point = self.point_zero.as_ref().map_or_else(String::new, |example| format!(" (as in \"{example}\")"));

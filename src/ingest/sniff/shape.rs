@@ -191,21 +191,18 @@ fn encoding_of(sample: &[u8], doubts: &mut Vec<String>) -> Encoding {
         return Encoding::Utf8;
     }
     let candidates = ["windows-1252", "cp850", "macintosh"].map(Encoding::parse);
-    let mut scored: Vec<(usize, Encoding, String)> = candidates
+    let mut scored: Vec<((usize, std::cmp::Reverse<usize>), Encoding, String)> = candidates
         .into_iter()
         .flatten()
         .filter_map(|encoding| {
             let Encoding::OneByte(page) = &encoding else { return None };
             let text: String = sample.iter().map(|byte| page.character(*byte).unwrap_or('\u{fffd}')).collect();
-            // A no-break space, which is a letter elsewhere, says nothing.
-            let without_space: String =
-                sample.iter().filter(|byte| **byte != 0xA0).filter_map(|byte| page.character(*byte)).collect();
-            Some((letters_among_letters(&without_space), odd_words(&text).join(", "), encoding))
+            let words = odd_words(&text).join(", ");
+            Some(((misplaced(&text), std::cmp::Reverse(letters_among_letters(&text))), encoding, words))
         })
-        .map(|(score, words, encoding)| (score, encoding, words))
         .collect();
     // A stable sort: of equals, the commoner encoding stays first.
-    scored.sort_by_key(|(score, ..)| std::cmp::Reverse(*score));
+    scored.sort_by_key(|(score, ..)| *score);
     let readings: Vec<String> = scored
         .iter()
         .take(2)
@@ -213,6 +210,21 @@ fn encoding_of(sample: &[u8], doubts: &mut Vec<String>) -> Encoding {
         .collect();
     doubts.push(format!("not UTF-8; encoding guessed from how the odd letters read. {}", readings.join("; ")));
     scored.into_iter().next().map_or(Encoding::Utf8, |(_, encoding, _)| encoding)
+}
+
+/// How many characters beyond ASCII stand in the middle of a word and do not belong there: signs such as ÷ and ³, and
+/// capitals. Spaces, dashes and apostrophes of another kind do.
+fn misplaced(text: &str) -> usize {
+    let characters: Vec<char> = text.chars().collect();
+    characters
+        .windows(3)
+        .filter(|window| {
+            let [before, c, behind] = window else { return false };
+            let is_inside = before.is_ascii_lowercase() && behind.is_ascii_lowercase();
+            let belongs = c.is_lowercase() || c.is_whitespace() || matches!(c, '\u{2010}'..='\u{201f}');
+            !c.is_ascii() && is_inside && !belongs
+        })
+        .count()
 }
 
 /// How many letters beyond ASCII stand next to a plain lower-case letter and are of the same case.
