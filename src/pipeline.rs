@@ -137,7 +137,7 @@ fn settle(report: &intake::Report) -> Result<()> {
     }
     let others = if report.loaded + report.unchanged > 0 { "; the other files are loaded" } else { "" };
     fail!(
-        "{files} refused, so nothing was built or pushed{others}. Repair it, or change the contract, and run again:\n  {}",
+        "{files} refused, so nothing is built or pushed{others}. Repair it, or change the contract, and run again:\n  {}",
         lines.join("\n  ")
     )
 }

@@ -30,7 +30,7 @@ create table if not exists ingest.files (
     source varchar not null, file varchar not null, content_hash varchar not null,
     stat_signature varchar, same_as varchar, outcome varchar not null, reason varchar,
     bytes bigint not null, records bigint not null, accepted bigint not null, rejected bigint not null,
-    repaired bigint not null, skipped bigint not null, places varchar, drift varchar,
+    repaired bigint not null, skipped bigint not null, places varchar, drift varchar, repairs_hash varchar,
     primary key (source, file));
 create table if not exists ingest.expected (source varchar not null, file varchar not null);
 create table if not exists ingest.control_totals (

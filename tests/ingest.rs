@@ -52,7 +52,7 @@ fn every_kind_of_fault_is_rejected_with_its_place_and_costs_nothing_else() {
         assert_eq!(found, [expected], "{}", String::from_utf8_lossy(&record));
         assert_eq!(project.staged("select count(*), sum(revenue) from raw.sales"), ["6,63.0000"], "{expected}");
         assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["7,6,1"]);
-        let listed = std::fs::read_to_string(project.path("data/raw/sales_1.errors.csv")).unwrap();
+        let listed = std::fs::read_to_string(project.path("data/raw/sales_1.csv.errors.csv")).unwrap();
         assert!(listed.contains(expected.split(',').nth(2).unwrap()), "{listed}");
     }
 }
@@ -337,7 +337,7 @@ fn many_rejects_and_rows_keep_their_order_over_many_blocks() {
 #[test]
 fn a_read_only_folder_does_not_stop_an_ingest() {
     let project = with_broken(b"T9,O9");
-    let path = project.path("data/raw/sales_1.errors.csv");
+    let path = project.path("data/raw/sales_1.csv.errors.csv");
     // A folder in the way of the list of rejects: it cannot be written, whoever runs this.
     std::fs::create_dir_all(path.join("full")).unwrap();
     let warned = project.ok(&["ingest"]).stderr;
@@ -349,10 +349,10 @@ fn a_read_only_folder_does_not_stop_an_ingest() {
 fn a_file_that_only_looks_like_a_list_of_rejects_is_data_and_is_left_alone() {
     let project = with_broken(b"T9,O9");
     let own = format!("{SALES_HEADER}\n{}\n", day(3).join("\n"));
-    project.write("data/raw/sales_1.errors.csv", &own);
+    project.write("data/raw/sales_1.csv.errors.csv", &own);
     let warned = project.ok(&["ingest"]).stderr;
     assert!(warned.contains("a file of that name is there and no list of rejects"), "{warned}");
-    assert_eq!(std::fs::read_to_string(project.path("data/raw/sales_1.errors.csv")).unwrap(), own);
+    assert_eq!(std::fs::read_to_string(project.path("data/raw/sales_1.csv.errors.csv")).unwrap(), own);
     assert_eq!(project.staged("select count(*) from raw.sales"), ["9"]);
 }
 

@@ -66,6 +66,9 @@ enum Verb {
         /// Where to write it; standard output if not given
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Overwrite the file if it is there
+        #[arg(long)]
+        force: bool,
     },
     /// Take repaired records in as the next version of their files
     ///
@@ -84,7 +87,10 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     match &args.verb {
         None => list(args, &config, console),
-        Some(Verb::Export { which, source, output }) => {
+        Some(Verb::Export { which, source, output, force }) => {
+            if let Some(path) = output.as_ref().filter(|path| path.is_file() && !force) {
+                fail!("{} is there already; choose another name, or --force", path.display());
+            }
             export(&config, which, source.as_deref(), output.as_ref(), console)
         }
         Some(Verb::Replay { file }) => replay(&config, file, console),
@@ -180,6 +186,10 @@ fn replay(config: &Config, file: &std::path::Path, console: &Console) -> Result<
     let Some(contract) = project.contracts.get(&replay.source) else {
         fail!("the source {} has no contract any more", replay.source);
     };
+    if replay.changed == 0 {
+        console.say("the corrections have been taken over before; `salesmart run` goes on from there");
+        return Ok(());
+    }
     console.say(&format!(
         "{} taken over{}",
         counted(replay.changed, "corrected record"),

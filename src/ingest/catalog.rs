@@ -10,7 +10,6 @@ use super::contract::Contract;
 use super::decimal::Decimal;
 use super::{expand, rejects, repairs};
 use crate::config::Config;
-use crate::hash;
 use crate::staging::{ident, literal};
 
 /// A file that a contract's glob matches.
@@ -34,6 +33,8 @@ pub struct Known {
     pub outcome: String,
     /// Size of the content that is loaded.
     pub bytes: u64,
+    /// Hash of the repairs it was loaded with, if there were any.
+    pub repairs_hash: Option<String>,
 }
 
 /// The files of a contract, by name. Lists of rejects and repairs beside the files are left out.
@@ -66,7 +67,7 @@ fn fixed_prefix(pattern: &Path) -> PathBuf {
 /// What is known of a file, if anything.
 pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known>> {
     let found = conn.query_row(
-        "select content_hash, stat_signature, outcome, bytes from ingest.files where source = ? and file = ?",
+        "select content_hash, stat_signature, outcome, bytes, repairs_hash from ingest.files where source = ? and file = ?",
         [source, name],
         |row| {
             Ok(Known {
@@ -74,6 +75,7 @@ pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known
                 stat_signature: row.get(1)?,
                 outcome: row.get(2)?,
                 bytes: row.get(3)?,
+                repairs_hash: row.get(4)?,
             })
         },
     );
@@ -84,11 +86,16 @@ pub fn known(conn: &Connection, source: &str, name: &str) -> Result<Option<Known
 /// last content was refused is left out: whatever it holds now is read again.
 pub fn known_files(conn: &Connection, source: &str) -> Result<HashMap<String, Known>> {
     let mut statement = conn.prepare(
-        "select file, content_hash, stat_signature, outcome, bytes from ingest.files where source = ? and reason is null",
+        "select file, content_hash, stat_signature, outcome, bytes, repairs_hash from ingest.files where source = ? and reason is null",
     )?;
     let rows = statement.query_map([source], |row| {
-        let known =
-            Known { content_hash: row.get(1)?, stat_signature: row.get(2)?, outcome: row.get(3)?, bytes: row.get(4)? };
+        let known = Known {
+            content_hash: row.get(1)?,
+            stat_signature: row.get(2)?,
+            outcome: row.get(3)?,
+            bytes: row.get(4)?,
+            repairs_hash: row.get(5)?,
+        };
         Ok((row.get(0)?, known))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -129,7 +136,7 @@ pub fn record_twin(
     conn.execute(
         "insert into ingest.files
          select source, ?, content_hash, ?, file, 'duplicate', null, bytes, records, accepted, rejected, repaired, skipped,
-                places, drift
+                places, drift, repairs_hash
          from ingest.files where source = ? and file = ? and content_hash = ?",
         params![name, signature, source, twin, content_hash],
     )?;
@@ -272,33 +279,19 @@ pub fn names(conn: &Connection, source: &str) -> Result<HashSet<String>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Hash of a file's content, its repairs included: a repair makes another version of the file.
-pub fn content_hash(path: &Path) -> Result<String> {
-    with_repairs(hash::of_file(path)?, path)
-}
-
-/// The hash of a file's own bytes, extended by its repairs if it has any.
-pub fn with_repairs(hash: String, path: &Path) -> Result<String> {
-    let repairs = repairs::repairs_file(path);
-    match repairs.is_file() {
-        true => Ok(hash::of_parts([hash.as_str(), &hash::of_file(&repairs)?])),
-        false => Ok(hash),
+/// Takes the rows of a file out, to be loaded anew from the same content: other names of it stay its copies.
+pub fn clear(conn: &Connection, source: &str, name: &str) -> Result<()> {
+    conn.execute(&format!("delete from raw.{source} where _file = ?"), [name])?;
+    for table in ["ingest.control_totals", "main.rejects", "ingest.files", "ingest.expected"] {
+        conn.execute(&format!("delete from {table} where source = ? and file = ?"), [source, name])?;
     }
-}
-
-/// Signature of a file and of its repairs.
-pub fn signature(path: &Path, metadata: &std::fs::Metadata) -> Option<String> {
-    let own = stat_signature(metadata)?;
-    match std::fs::metadata(repairs::repairs_file(path)) {
-        Ok(repairs) => Some(format!("{own} {}", stat_signature(&repairs)?)),
-        Err(_) => Some(own),
-    }
+    Ok(())
 }
 
 /// Size, times and inode of a file: if none of them changed, neither did the content. `None` if the file
 /// changed so recently that another change might not show.
 #[cfg(unix)]
-fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
+pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let changed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(metadata.ctime()).ok()?);
     let age = std::time::SystemTime::now().duration_since(changed).ok()?;
@@ -317,7 +310,7 @@ fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
 
 /// Elsewhere the times are not fine enough to be trusted: every file is hashed.
 #[cfg(not(unix))]
-fn stat_signature(_: &std::fs::Metadata) -> Option<String> {
+pub fn stat_signature(_: &std::fs::Metadata) -> Option<String> {
     None
 }
 

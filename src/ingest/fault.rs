@@ -1,7 +1,7 @@
 //! What can be wrong with a field or a record.
 
 /// Why a field or a record was refused. The names stand in `rejects.code`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
     /// A number, but not without loss in this type: `19.999` in `decimal(…,2)`, `2.7` in `integer`.
     NotExact,

@@ -1,6 +1,7 @@
 //! Loads what is new or changed of all sources: decides which files need reading, and reads several at once.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,13 +11,16 @@ use indicatif::ProgressBar;
 
 use super::catalog::{self, Known, SourceFile};
 use super::contract::Contract;
-use super::load::{self, Facts, Loaded};
+use super::load::{self, Earlier, Facts, Loaded};
 use super::skipped::Skipped;
-use super::{feed, rejects, source_table};
+use super::{feed, rejects, repairs, source_table};
 use crate::config::Config;
 use crate::console::{Console, Step, counted, grouped};
-use crate::fail;
 use crate::staging::Staging;
+use crate::{fail, hash};
+
+/// What DuckDB may use while files are loaded, if the configuration does not say.
+const INGEST_MEMORY: &str = "400MB";
 
 /// What an ingest did, over all sources.
 #[derive(Debug, Default)]
@@ -71,8 +75,15 @@ pub fn run(
     staging.conn().execute_batch(
         "set disabled_compression_methods = 'dictionary,dict_fsst'; set checkpoint_threshold = '256MB'",
     )?;
+    if config.memory_limit.is_none() {
+        // Ingest streams; more would only keep what is written already.
+        staging.conn().execute_batch(&format!("set memory_limit = '{INGEST_MEMORY}'"))?;
+    }
     let report = all_sources(config, staging, contracts, only, console);
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
+    if config.memory_limit.is_none() {
+        staging.conn().execute_batch("reset memory_limit")?;
+    }
     report
 }
 
@@ -131,6 +142,8 @@ struct Lookup {
     sizes: HashMap<u64, u32>,
     /// Names of which the staging file has anything.
     names: HashSet<String>,
+    /// Per content, the file beside which its repairs lie, and their hash. They count for every copy of the content.
+    repairs: HashMap<String, (PathBuf, String)>,
 }
 
 impl<'a> Intake<'a> {
@@ -143,7 +156,8 @@ impl<'a> Intake<'a> {
         for size in sized.chain(known.values().map(|known| known.bytes)) {
             *sizes.entry(size).or_default() += 1;
         }
-        let lookup = Lookup { sizes, names: catalog::names(self.staging.conn(), &self.contract.source)? };
+        let names = catalog::names(self.staging.conn(), &self.contract.source)?;
+        let lookup = Lookup { sizes, names, repairs: repairs_by_content(files, &known)? };
         let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
         for file in files {
             match self.plan(file, known.get(&file.name), &lookup, &mut hashes, &mut report)? {
@@ -184,8 +198,14 @@ impl<'a> Intake<'a> {
             Err(error) => fail!("cannot read {}: {error}", file.path.display()),
         };
         let size = metadata.len();
-        let signature = catalog::signature(&file.path, &metadata);
-        if known.is_some_and(|known| signature.is_some() && known.stat_signature == signature) {
+        let signature = catalog::stat_signature(&metadata);
+        // A copy has no rows of its own: its repairs are those of the file that has them.
+        let is_repaired_alike = |known: &Known| {
+            let hash = lookup.repairs.get(&known.content_hash).map(|(_, hash)| hash);
+            known.outcome == "duplicate" || known.repairs_hash.as_ref() == hash
+        };
+        let is_same_stat = known.is_some_and(|known| signature.is_some() && known.stat_signature == signature);
+        if is_same_stat && known.is_some_and(is_repaired_alike) {
             self.bar.inc(size);
             report.unchanged += 1;
             return Ok(Plan::Done);
@@ -196,21 +216,33 @@ impl<'a> Intake<'a> {
             bytes: size,
             modified: metadata.modified().ok(),
             content_hash: None,
-            is_known: lookup.names.contains(&file.name),
+            earlier: if lookup.names.contains(&file.name) { Earlier::Other } else { Earlier::Nothing },
+            repairs: None,
             signature,
         };
-        if lookup.sizes.get(&size).is_none_or(|count| *count < 2) {
+        let has_repairs = repairs::repairs_file(&file.path).is_file();
+        if !has_repairs && lookup.sizes.get(&size).is_none_or(|count| *count < 2) {
             return Ok(Plan::Load(facts));
         }
-        let content_hash = match catalog::content_hash(&file.path) {
+        let content_hash = match hash::of_file(&file.path) {
             Ok(hash) => hash,
             Err(error) => fail!("{error:#}"),
         };
-        if known.is_some_and(|known| known.content_hash == content_hash) {
+        facts.repairs = lookup.repairs.get(&content_hash).cloned();
+        if let Some(known) = known.filter(|known| known.content_hash == content_hash) {
+            if !is_repaired_alike(known) {
+                facts.earlier = Earlier::SameContent;
+                hashes.insert(content_hash.clone());
+                facts.content_hash = Some(content_hash);
+                return Ok(Plan::Load(facts));
+            }
             self.bar.inc(size);
             catalog::touch(conn, source, &file.name, facts.signature.as_deref())?;
             report.unchanged += 1;
             return Ok(Plan::Done);
+        }
+        if hashes.contains(&content_hash) {
+            return Ok(Plan::Twin);
         }
         if let Some(twin) = catalog::twin(conn, source, &file.name, &content_hash)? {
             self.bar.inc(size);
@@ -225,9 +257,7 @@ impl<'a> Intake<'a> {
             report.duplicates += 1;
             return Ok(Plan::Done);
         }
-        if !hashes.insert(content_hash.clone()) {
-            return Ok(Plan::Twin);
-        }
+        hashes.insert(content_hash.clone());
         facts.content_hash = Some(content_hash);
         Ok(Plan::Load(facts))
     }
@@ -305,6 +335,28 @@ impl<'a> Intake<'a> {
             }
         }
     }
+}
+
+/// Where the repairs of each content lie. Of several copies with repairs of their own, those of the greatest name count.
+fn repairs_by_content(
+    files: &[SourceFile],
+    known: &HashMap<String, Known>,
+) -> Result<HashMap<String, (PathBuf, String)>> {
+    let mut by_content = HashMap::new();
+    for file in files {
+        let path = repairs::repairs_file(&file.path);
+        if !path.is_file() {
+            continue;
+        }
+        let signature = std::fs::metadata(&file.path).ok().and_then(|metadata| catalog::stat_signature(&metadata));
+        let content =
+            match known.get(&file.name).filter(|known| signature.is_some() && known.stat_signature == signature) {
+                Some(known) => known.content_hash.clone(),
+                None => hash::of_file(&file.path)?,
+            };
+        by_content.insert(content, (file.path.clone(), hash::of_file(&path)?));
+    }
+    Ok(by_content)
 }
 
 /// Loads a file and writes the list of its rejects beside it.
@@ -386,5 +438,6 @@ fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Consol
     if report.with_rejects.len() > SHOWN {
         lines.push(format!("and {} more files", report.with_rejects.len() - SHOWN));
     }
-    console.warn(&format!("{}; listed beside each file in .errors.csv, and by `salesmart rejects`", lines.join("; ")));
+    console
+        .warn(&format!("{}; listed beside the file in FILE.errors.csv, and by `salesmart rejects`", lines.join("; ")));
 }

@@ -1,7 +1,7 @@
 //! Loads one file in one transaction, accounted for to the last record.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
@@ -22,10 +22,10 @@ use super::split::Splitter;
 use super::{rejects, unique};
 use crate::console::{counted, grouped};
 use crate::staging::{Staging, literal};
-use crate::{fail, failpoint};
+use crate::{fail, failpoint, hash};
 
 /// Of a file that is refused whole, the rejects of so many lines are kept.
-const KEPT_OF_REFUSED: u64 = 10_000;
+const KEPT_OF_REFUSED: usize = 10_000;
 
 /// What is known of a file before it is read.
 pub struct Facts<'a> {
@@ -39,10 +39,23 @@ pub struct Facts<'a> {
     pub modified: Option<SystemTime>,
     /// Its content's hash, if it was needed before reading.
     pub content_hash: Option<String>,
-    /// Whether the staging file has anything of an earlier version of it.
-    pub is_known: bool,
+    /// What the staging file has of it.
+    pub earlier: Earlier,
+    /// The file whose repairs count for this content, and their hash.
+    pub repairs: Option<(PathBuf, String)>,
     /// Size, times and inode, if they can be trusted.
     pub signature: Option<String>,
+}
+
+/// What the staging file has of a file before it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// The same content, loaded with other repairs.
+    SameContent,
+    /// Other content, or the note that it was refused.
+    Other,
 }
 
 /// What became of a file.
@@ -93,15 +106,12 @@ pub fn one_file(staging: &Staging, facts: &Facts<'_>, bar: &ProgressBar, progres
             let rejects = std::mem::take(&mut outcome.rejects);
             let reason = staging.transaction(|conn| {
                 let source = &facts.contract.source;
-                rejects::store(conn, source, &name, rejects)?;
-                let reason = match rejects::commonest(conn, source, &name)? {
-                    faults if faults.is_empty() => reason,
-                    faults => {
-                        format!("{reason}: {faults}; nothing of the file is loaded; see `salesmart rejects`")
-                    }
+                let faults = rejects::store_first(conn, source, &name, rejects, KEPT_OF_REFUSED)?;
+                let reason = match faults.is_empty() {
+                    true => reason,
+                    false => format!("{reason}: {faults}; nothing of the file is loaded; see `salesmart rejects`"),
                 };
                 record_refusal(conn, facts, &reason, &outcome, places.as_deref())?;
-                rejects::cut_off(conn, source, &name, KEPT_OF_REFUSED)?;
                 Ok(reason)
             })?;
             Ok(Loaded { name, refused: Some(reason), outcome, drift: String::new(), listed: Ok(false) })
@@ -118,7 +128,11 @@ fn load(
 ) -> Result<(Outcome, String), Problem> {
     let Facts { contract, file, .. } = facts;
     let path = &file.path;
-    let repairs = Repairs::load(path, contract)?;
+    let repairs = match &facts.repairs {
+        Some((owner, _)) => Repairs::load(owner, contract)?,
+        None => Repairs::default(),
+    };
+    let corrected = repairs.clone();
     let opened = match Opened::at(path, contract, bar).map_err(|error| refusal_of(path, error))? {
         Ok(opened) => opened,
         Err(reason) => return Err(Problem::refused(reason)),
@@ -130,20 +144,24 @@ fn load(
     // A refusal has to undo the insert, so it travels through the transaction as an error.
     let mut refused = None;
     let loaded = staging.transaction(|conn| {
-        if facts.is_known {
-            catalog::withdraw(conn, &contract.source, &file.name)?;
+        match facts.earlier {
+            Earlier::Nothing => {}
+            Earlier::SameContent => catalog::clear(conn, &contract.source, &file.name)?,
+            Earlier::Other => {
+                catalog::withdraw(conn, &contract.source, &file.name)?;
+            }
         }
         let target = format!("raw.{}", contract.source);
         let mut outcome = feed::insert(conn, &target, &literal(&file.name), job)?;
-        reject_duplicates(conn, facts, &places, syntax, &mut outcome)?;
+        reject_duplicates(conn, facts, &places, syntax, &corrected, &mut outcome)?;
         if let Some(reason) = refusal(contract, &outcome) {
             refused = Some((reason, outcome));
             anyhow::bail!("refused");
         }
         let content_hash = match (&facts.content_hash, tap) {
             (Some(hash), _) => hash.clone(),
-            (None, Some(tap)) => catalog::with_repairs(tap.finish()?, path)?,
-            (None, None) => catalog::content_hash(path)?,
+            (None, Some(tap)) => tap.finish()?,
+            (None, None) => hash::of_file(path)?,
         };
         check_unchanged(path, facts)?;
         account(conn, facts, &places, &content_hash, &outcome)?;
@@ -179,6 +197,7 @@ fn reject_duplicates(
     facts: &Facts<'_>,
     places: &Places,
     syntax: Syntax,
+    repairs: &Repairs,
     outcome: &mut Outcome,
 ) -> Result<()> {
     let later = unique::take_out(conn, facts.contract, &facts.file.name)?;
@@ -193,6 +212,9 @@ fn reject_duplicates(
     unique::reject(facts.contract, &later, again, &splitter, &mut outcome.rejects)?;
     outcome.rejected += later.len() as u64;
     outcome.inserted -= later.len() as u64;
+    // Accepted with its repair, and refused now.
+    let repaired = later.keys().filter(|line| repairs.has(**line)).count() as u64;
+    outcome.repaired = outcome.repaired.saturating_sub(repaired);
     outcome.totals = catalog::totals(conn, facts.contract, &facts.file.name)?;
     Ok(())
 }
@@ -234,7 +256,7 @@ fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: 
     }
     catalog::store_totals(conn, contract, &file.name, &outcome.totals)?;
     conn.execute(
-        "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             source,
             file.name,
@@ -248,6 +270,7 @@ fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: 
             outcome.skipped.total(),
             places.written(),
             Some(&places.note).filter(|note| !note.is_empty()),
+            facts.repairs.as_ref().map(|(_, hash)| hash),
         ],
     )?;
     Ok(())
@@ -270,7 +293,7 @@ fn record_refusal(
         )?;
     } else {
         conn.execute(
-            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, ?, null)",
+            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, ?, null, null)",
             params![
                 source,
                 name,

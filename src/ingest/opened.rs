@@ -11,8 +11,8 @@ use super::encoding::Encoding;
 use super::feed::Source;
 use super::header::{self, Places};
 use super::input::{self, Tap, Text};
-use super::parquet;
 use super::reader::RecordReader;
+use super::{parquet, replay};
 
 /// A file that is open at its first record.
 pub struct Opened {
@@ -91,6 +91,12 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
         let encoding = contract.dialect.encoding.name();
         return Ok(Err(format!("line {}: the header is not {encoding}; see `encoding`", header.line)));
     };
+    if names.starts_with(&replay::BEFORE.map(str::to_owned)) {
+        return Ok(Err(format!(
+            "it is an export of rejects, and lies where the contract looks for data (\"{}\"); move it elsewhere and hand it to `salesmart rejects replay`",
+            contract.files
+        )));
+    }
     if names.iter().any(|name| name.contains('\0')) {
         return Ok(Err(format!(
             "line {}: the header holds NUL bytes: is the file UTF-16 (see `encoding`), or Parquet (see `format`)?",

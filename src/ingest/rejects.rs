@@ -1,5 +1,6 @@
 //! Rejects: refused fields and records, with everything needed to repair them.
 
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use duckdb::{Connection, params};
 
 use super::fault::{Code, Fault};
 use super::spool::Spool;
+use crate::console::grouped;
 use crate::failure::Failure;
 use crate::render::Table;
 use crate::staging::{Staging, literal};
@@ -52,34 +54,51 @@ pub fn append(appender: &mut duckdb::Appender<'_>, source: &str, file: &str, rej
     Ok(())
 }
 
-/// The commonest faults of a file: `bad_date in sold_at (86), required in product_id (3)`; empty if it has none.
-pub fn commonest(conn: &Connection, source: &str, file: &str) -> Result<String> {
-    let mut statement = conn.prepare(
-        "select code || coalesce(' in ' || column_name, '') || ' (' || count(*) || ')'
-         from main.rejects where source = ? and file = ?
-         group by code, column_name order by count(*) desc, code, column_name limit 3",
-    )?;
-    let rows = statement.query_map([source, file], |row| row.get(0))?;
-    let faults: Vec<String> = rows.collect::<Result<_, _>>()?;
-    Ok(faults.join(", "))
+/// Replaces the rejects of one file by those of its first `limit` rejected lines; returns the commonest faults of all:
+/// `bad_date in sold_at (86), required in product_id (3)`, empty if there are none.
+pub fn store_first(conn: &Connection, source: &str, file: &str, rejects: Spool, limit: usize) -> Result<String> {
+    conn.execute("delete from main.rejects where source = ? and file = ?", [source, file])?;
+    let mut appender = conn.appender_to_db("rejects", "main")?;
+    // The spool is in file order but for a few blocks, so little is stored that has to go again.
+    let mut first: BTreeSet<u64> = BTreeSet::new();
+    let mut counts: HashMap<(Code, Option<String>), u64> = HashMap::new();
+    rejects.drain(|reject| {
+        first.insert(reject.line);
+        if first.len() > limit {
+            first.pop_last();
+        }
+        if first.contains(&reject.line) {
+            append(&mut appender, source, file, &reject)?;
+        }
+        *counts.entry((reject.fault.code, reject.column)).or_default() += 1;
+        Ok(())
+    })?;
+    appender.flush()?;
+    if let Some(last) = first.last() {
+        conn.execute(
+            "delete from main.rejects where source = ? and file = ? and line > ?",
+            params![source, file, i64::try_from(*last)?],
+        )?;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let shown = counts.iter().take(3).map(|((code, column), count)| {
+        let column = column.as_ref().map_or_else(String::new, |column| format!(" in {column}"));
+        format!("{}{column} ({})", code.name(), grouped(*count))
+    });
+    Ok(shown.collect::<Vec<_>>().join(", "))
 }
 
-/// Keeps only the first `limit` lines' rejects of a file.
-pub fn cut_off(conn: &Connection, source: &str, file: &str, limit: u64) -> Result<()> {
-    conn.execute(
-        &format!(
-            "delete from main.rejects where source = $1 and file = $2 and line > (
-                 select max(line) from (select distinct line from main.rejects where source = $1 and file = $2
-                                        order by line limit {limit}))"
-        ),
-        [source, file],
-    )?;
-    Ok(())
-}
-
-/// `sales_1.csv` has its rejects in `sales_1.errors.csv`.
+/// `sales_1.csv` has its rejects in `sales_1.csv.errors.csv`.
 pub fn errors_file(file: &Path) -> PathBuf {
-    file.with_extension("errors.csv")
+    beside(file, ".errors.csv")
+}
+
+/// A file of the same name with something behind it, in the same folder.
+pub fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    file.with_file_name(name)
 }
 
 /// The columns of a list of rejects, by which one is known.

@@ -39,9 +39,7 @@ pub fn fingerprint(raw: &str) -> String {
 
 /// `sales_1.csv` has its repairs in `sales_1.csv.repairs.csv`.
 pub fn repairs_file(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".repairs.csv");
-    file.with_file_name(name)
+    rejects::beside(file, ".repairs.csv")
 }
 
 /// Is this a file that [`Repairs::save`] wrote? Such files are never ingested as data.

@@ -20,9 +20,10 @@ use crate::failure::Failure;
 use crate::staging::Staging;
 
 /// The columns of an export before the contract's: where the record is, which one it is, what is wrong.
-const BEFORE: [&str; 4] = ["_file", "_line", "_record", "_reasons"];
-/// The column behind them: fields that are too many.
+pub const BEFORE: [&str; 4] = ["_file", "_line", "_record", "_reasons"];
+/// The columns behind them: fields that are too many, and the record as it stands in the file, to be looked at.
 const SURPLUS: &str = "_surplus";
+const RAW: &str = "_raw";
 
 /// How much was exported.
 #[derive(Debug, Default)]
@@ -60,7 +61,7 @@ pub fn export(
     }
     let mut writer = csv::Writer::from_writer(out);
     let names = contract.columns.iter().map(|column| column.name.as_str());
-    writer.write_record(BEFORE.into_iter().chain(names).chain([SURPLUS]))?;
+    writer.write_record(BEFORE.into_iter().chain(names).chain([SURPLUS, RAW]))?;
     for rejected in rejected_records(staging, &contract.source, filter)? {
         if rejected.is_too_long {
             exported.too_long += 1;
@@ -68,7 +69,7 @@ pub fn export(
         }
         let (cells, surplus) = editable(contract, &rejected, repairs.get(&rejected.file));
         let before = [rejected.file, rejected.line.to_string(), fingerprint(&rejected.raw), rejected.reasons];
-        writer.write_record(before.iter().chain(&cells).chain([&surplus]))?;
+        writer.write_record(before.iter().chain(&cells).chain([&surplus, &rejected.raw]))?;
         exported.records += 1;
     }
     writer.flush().context("cannot write the export")?;
@@ -122,6 +123,15 @@ pub struct Replay {
     pub changed: u64,
     /// Records left as they were.
     pub unchanged: u64,
+    /// Records that an earlier replay has taken over.
+    pub taken_before: u64,
+}
+
+/// What a row of an edited export says.
+enum Says {
+    Nothing,
+    TakenBefore,
+    Correction(Repair),
 }
 
 /// Takes over the changed records of an edited export: writes them beside their files, whose next version they make.
@@ -177,7 +187,8 @@ pub fn take_over(
         .into_iter()
         .map(|rejected| ((rejected.file.clone(), rejected.line), rejected))
         .collect();
-    let mut replay = Replay { source: contract.source.clone(), files: Vec::new(), changed: 0, unchanged: 0 };
+    let mut replay =
+        Replay { source: contract.source.clone(), files: Vec::new(), changed: 0, unchanged: 0, taken_before: 0 };
     let mut saved: Vec<(SourceFile, Repairs)> = Vec::new();
     for (name, rows) in by_file {
         let Some(file) = found.iter().find(|file| file.name == name) else {
@@ -188,19 +199,22 @@ pub fn take_over(
         let before = replay.changed;
         for edited in rows {
             match edited.repair(&at.to_string(), &name, contract, &columns, &known, &before_edit)? {
-                Some(repair) => {
+                Says::Correction(repair) => {
                     repairs.put(edited.line, repair);
                     replay.changed += 1;
                 }
-                None => replay.unchanged += 1,
+                Says::TakenBefore => replay.taken_before += 1,
+                Says::Nothing => replay.unchanged += 1,
             }
         }
         if replay.changed > before {
             saved.push((file.clone(), repairs));
         }
     }
-    if replay.changed == 0 {
-        fail!("nothing was changed in {at}: edit the columns of the records, then replay it");
+    if replay.changed == 0 && replay.taken_before == 0 {
+        fail!(
+            "nothing was changed in {at}: edit the columns of the records, then replay it (corrections taken over before are loaded by `salesmart run`)"
+        );
     }
     for (file, repairs) in saved {
         repairs.save(&file.path, contract)?;
@@ -219,7 +233,7 @@ struct Edited {
 }
 
 impl Edited {
-    /// What it says; `None` if it is as it was exported.
+    /// What it says.
     fn repair(
         &self,
         at: &str,
@@ -228,15 +242,14 @@ impl Edited {
         columns: &[usize],
         known: &HashMap<(String, u64), Rejected>,
         repairs: &Repairs,
-    ) -> Result<Option<Repair>> {
+    ) -> Result<Says> {
         let at = format!("{at}:{}", self.own_line);
         let fields: Vec<String> =
             columns.iter().map(|place| self.row.get(*place).unwrap_or_default().to_owned()).collect();
         let repair = Repair { record: self.record.clone(), fields };
         let found = known.get(&(file.to_owned(), self.line));
         if found.is_none() && repairs.holds(self.line, &repair) {
-            // Taken over by an earlier replay of the same export, and accepted since.
-            return Ok(None);
+            return Ok(Says::TakenBefore);
         }
         let Some(rejected) = found.filter(|rejected| fingerprint(&rejected.raw) == self.record) else {
             fail!(
@@ -246,11 +259,11 @@ impl Edited {
         };
         let (cells, surplus) = editable(contract, rejected, Some(repairs));
         if repair.fields == cells && self.surplus == surplus {
-            return Ok(None);
+            return Ok(Says::Nothing);
         }
         if !self.surplus.is_empty() {
             fail!("{at}: {SURPLUS} still holds text that belongs to no column; move it where it belongs, or empty it");
         }
-        Ok(Some(repair))
+        Ok(Says::Correction(repair))
     }
 }

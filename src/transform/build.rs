@@ -160,12 +160,13 @@ fn fingerprints(conn: &Connection, graph: &Graph<'_>, options: &Options) -> Resu
     Ok(known)
 }
 
-/// A source's contract and the names and contents of its files.
+/// A source's contract and the names, contents and repairs of its files.
 fn source_fingerprint(conn: &Connection, source: &str) -> Result<String> {
     let mut statement = conn.prepare(
         "select contract_hash, '' from ingest.sources where source = $1
          union all
-         (select file, content_hash from ingest.files where source = $1 and outcome = 'loaded' order by file)",
+         (select file, content_hash || coalesce(repairs_hash, '') from ingest.files
+          where source = $1 and outcome = 'loaded' order by file)",
     )?;
     let rows = statement.query_map([source], |row| Ok([row.get::<_, String>(0)?, row.get::<_, String>(1)?]))?;
     let mut rows: Vec<[String; 2]> = rows.collect::<Result<_, _>>()?;

@@ -142,7 +142,8 @@ impl Shape {
             return;
         }
         if *line > 1 {
-            self.doubts.push(format!("{} above the header skipped", counted(line - 1, "line")));
+            let are = if *line == 2 { "is" } else { "are" };
+            self.doubts.push(format!("{} above the header {are} skipped", counted(line - 1, "line")));
         }
         self.dialect.header_row = *line;
         self.headers = first.iter().map(|name| name.trim().to_owned()).collect();
