@@ -19,9 +19,6 @@ use crate::console::{Console, Step, counted, grouped};
 use crate::staging::Staging;
 use crate::{fail, hash};
 
-/// What DuckDB may use while files are loaded, if the configuration does not say.
-const INGEST_MEMORY: &str = "400MB";
-
 /// What an ingest did, over all sources.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -73,15 +70,12 @@ pub fn run(
     // whole ingest, for files that are a third larger.
     // And of many small files, checkpoints in between would write the same row groups again and again.
     staging.conn().execute_batch(
-        "set disabled_compression_methods = 'dictionary,dict_fsst'; set checkpoint_threshold = '256MB'",
+        "set disabled_compression_methods = 'dictionary,dict_fsst,zstd,roaring'; set checkpoint_threshold = '256MB'",
     )?;
-    if config.memory_limit.is_none() {
-        // Ingest streams; more would only keep what is written already.
-        staging.conn().execute_batch(&format!("set memory_limit = '{INGEST_MEMORY}'"))?;
-    }
     let report = all_sources(config, staging, contracts, only, console);
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     if config.memory_limit.is_none() {
+        // A file with very many rejects has lowered it.
         staging.conn().execute_batch("reset memory_limit")?;
     }
     report
@@ -216,6 +210,7 @@ impl<'a> Intake<'a> {
             bytes: size,
             modified: metadata.modified().ok(),
             content_hash: None,
+            may_limit_memory: self.config.memory_limit.is_none(),
             earlier: if lookup.names.contains(&file.name) { Earlier::Other } else { Earlier::Nothing },
             repairs: None,
             signature,
