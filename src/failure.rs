@@ -43,6 +43,11 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
     if error.chain().any(|cause| is_disk_full(&cause.to_string())) {
         return error.context(Failure::new("the disk is full; make room and run again, nothing is lost"));
     }
+    if error.chain().any(|cause| cause.to_string().contains("Out of Memory Error")) {
+        return error.context(Failure::new(
+            "DuckDB needs more memory than staging.memory_limit allows; raise it, or use fewer --threads. Nothing is lost: run again",
+        ));
+    }
     let server_error = error.chain().find_map(|cause| cause.downcast_ref::<postgres::Error>());
     // Classes 08 (connection) and 57P (the server is going away).
     let is_lost = |cause: &postgres::Error| {

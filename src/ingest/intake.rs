@@ -72,13 +72,37 @@ pub fn run(
     staging.conn().execute_batch(
         "set disabled_compression_methods = 'dictionary,dict_fsst,zstd,roaring'; set checkpoint_threshold = '256MB'",
     )?;
+    if config.memory_limit.is_none() {
+        limit_memory(config, staging, contracts)?;
+    }
     let report = all_sources(config, staging, contracts, only, console);
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     if config.memory_limit.is_none() {
-        // A file with very many rejects has lowered it.
         staging.conn().execute_batch("reset memory_limit")?;
     }
     report
+}
+
+/// Left alone, DuckDB keeps what it has written, up to most of the machine's memory, before it spills anything. Per thread
+/// and column it holds a few blocks in any case; with less than that it gives up, so the limit is twice as much.
+fn limit_memory(config: &Config, staging: &Staging, contracts: &[&Contract]) -> Result<()> {
+    const LEAST: usize = 300 << 20;
+    const PER_COLUMN: usize = 4 << 20;
+    let columns = contracts.iter().map(|contract| contract.columns.len()).max().unwrap_or(0);
+    let limit = LEAST.max(columns * threads(config) * PER_COLUMN) as u64;
+    let allowed: u64 = staging.conn().query_row(
+        "select cast(parse_formatted_bytes(value) as ubigint) from duckdb_settings() where name = 'memory_limit'",
+        [],
+        |row| row.get(0),
+    )?;
+    if limit < allowed {
+        staging.conn().execute_batch(&format!("set memory_limit = '{limit}B'"))?;
+    }
+    Ok(())
+}
+
+fn threads(config: &Config) -> usize {
+    config.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 fn all_sources(
@@ -210,7 +234,6 @@ impl<'a> Intake<'a> {
             bytes: size,
             modified: metadata.modified().ok(),
             content_hash: None,
-            may_limit_memory: self.config.memory_limit.is_none(),
             earlier: if lookup.names.contains(&file.name) { Earlier::Other } else { Earlier::Nothing },
             repairs: None,
             signature,
@@ -260,8 +283,7 @@ impl<'a> Intake<'a> {
     /// Loads files, several at once. DuckDB's threads share the work of one large file; of small ones, whole files run
     /// side by side.
     fn load_all(&self, loads: &[Facts<'a>]) -> Result<Vec<Loaded>> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let workers = self.config.threads.unwrap_or(cores).min(loads.len());
+        let workers = threads(self.config).min(loads.len());
         let mut loaded: Vec<Loaded> = Vec::with_capacity(loads.len());
         if workers < 2 {
             for facts in loads {

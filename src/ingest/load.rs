@@ -39,8 +39,6 @@ pub struct Facts<'a> {
     pub modified: Option<SystemTime>,
     /// Its content's hash, if it was needed before reading.
     pub content_hash: Option<String>,
-    /// Whether the configuration leaves it open how much memory DuckDB may use.
-    pub may_limit_memory: bool,
     /// What the staging file has of it.
     pub earlier: Earlier,
     /// The file whose repairs count for this content, and their hash.
@@ -168,9 +166,6 @@ fn load(
         check_unchanged(path, facts)?;
         account(conn, facts, &places, &content_hash, &outcome)?;
         if outcome.rejected > 0 {
-            if outcome.rejects.is_large() && facts.may_limit_memory {
-                limit_memory(conn, contract);
-            }
             rejects::store(conn, &contract.source, &file.name, std::mem::take(&mut outcome.rejects))?;
         }
         failpoint::hit("ingest.before_commit");
@@ -193,17 +188,6 @@ fn refusal_of(path: &Path, error: anyhow::Error) -> Problem {
             _ => format!("it cannot be read: {io}"),
         }),
         _ => Problem::Error(error.context(format!("cannot load {}", path.display()))),
-    }
-}
-
-/// Storing and sorting millions of rejects, DuckDB would take whatever memory there is before it writes any to disk. While
-/// records are cast it must not run out of it: an exception that passes through our code on its way would abort the
-/// program. Hence a limit now, and one that grows with the columns, of which DuckDB holds a few blocks each.
-fn limit_memory(conn: &Connection, contract: &Contract) {
-    let megabytes = (400).max(8 * contract.columns.len());
-    if let Err(error) = conn.execute_batch(&format!("set memory_limit = '{megabytes}MB'")) {
-        // It has more in use already, which is no reason to stop.
-        tracing::debug!("memory is not limited: {error}");
     }
 }
 

@@ -31,11 +31,6 @@ impl Spool {
         Ok(())
     }
 
-    /// Whether they did not fit into memory.
-    pub fn is_large(&self) -> bool {
-        self.spilled.is_some()
-    }
-
     fn spill(&mut self) -> Result<()> {
         if self.spilled.is_none() {
             self.spilled = Some(BufWriter::new(tempfile::tempfile()?));
