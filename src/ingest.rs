@@ -2,11 +2,11 @@
 //! is rejected with a reason.
 //!
 //! What a source looks like: [`contract`] ([`contract_file`] reads it), [`dialect`], [`encoding`]. From bytes to values:
-//! [`opened`] is a file at its first record, [`input`] makes text of it, [`reader`] cuts it into records with exact line numbers (and counts what is [`skipped`]),
+//! [`opened`] is a file at its first record, [`input`] makes text of it, [`reader`] cuts it into records with exact line numbers ([`scan`] finds where one ends) (and counts what is [`skipped`]),
 //! [`header`] finds the columns, [`split`] gives their cells ([`fields`], [`ndjson`], [`parquet`]), [`exact`] casts them
 //! ([`decimal`], [`moment`]; [`fault`] is what can be wrong), [`batch`] makes typed batches, [`feed`] hands them to DuckDB.
 //! What is refused: [`spool`], [`rejects`], [`repairs`], [`replay`], [`unique`]. Files: [`expand`] finds them, [`catalog`] knows them,
-//! [`intake`] decides which need reading, [`load`] does one in one transaction, [`source_table`] is where rows go,
+//! [`intake`] decides which need reading ([`report`] tells what was done), [`load`] does one in one transaction, [`source_table`] is where rows go,
 //! [`forget`] takes a file out again. [`sniff`] drafts a contract.
 
 pub mod batch;
@@ -34,6 +34,8 @@ pub mod reader;
 pub mod rejects;
 pub mod repairs;
 pub mod replay;
+pub mod report;
+pub mod scan;
 pub mod skipped;
 pub mod sniff;
 pub mod source_table;

@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::fail;
 use crate::ingest::catalog::SourceFile;
 use crate::ingest::contract::Contract;
-use crate::ingest::{contract_file, intake};
+use crate::ingest::{contract_file, intake, report};
 use crate::model::Models;
 use crate::staging::Staging;
 use crate::sync::{ledger, push};
@@ -106,7 +106,7 @@ pub fn run(config: &Config, options: &build::Options, sync: push::Options, conso
     Ok(())
 }
 
-fn settle(report: &intake::Report) -> Result<()> {
+fn settle(report: &report::Report) -> Result<()> {
     if report.refused.is_empty() {
         return Ok(());
     }

@@ -1,10 +1,10 @@
 //! Loads what is new or changed of all sources: decides which files need reading, and reads several at once.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -12,46 +12,12 @@ use indicatif::ProgressBar;
 use super::catalog::{self, Known, SourceFile};
 use super::contract::Contract;
 use super::load::{self, Earlier, Facts, Loaded};
-use super::skipped::Skipped;
+use super::report::{Refused, Report};
 use super::{feed, rejects, repairs, source_table};
 use crate::config::Config;
-use crate::console::{Console, Step, counted, grouped};
+use crate::console::{Console, counted, grouped};
 use crate::staging::Staging;
 use crate::{fail, hash};
-
-/// What an ingest did, over all sources.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Files whose rows were loaded or replaced.
-    pub loaded: u64,
-    /// Files that were as before and were not read.
-    pub unchanged: u64,
-    /// Files whose content is loaded under another name.
-    pub duplicates: u64,
-    /// Records read.
-    pub records: u64,
-    /// Records refused.
-    pub rejected: u64,
-    /// Records accepted because they are repaired.
-    pub repaired: u64,
-    /// Rows that are no records.
-    pub skipped: Skipped,
-    /// What differs from the contract and is allowed, once each: files and difference.
-    pub drift: BTreeMap<String, u64>,
-    /// Files with refused records: name and counts.
-    pub with_rejects: Vec<String>,
-    /// Files refused whole.
-    pub refused: Vec<Refused>,
-}
-
-/// A file of which nothing is loaded.
-#[derive(Debug)]
-pub struct Refused {
-    /// Its name.
-    pub file: String,
-    /// Why.
-    pub reason: String,
-}
 
 /// Loads what is new or changed of all contracts.
 ///
@@ -127,7 +93,7 @@ fn all_sources(
         let intake = Intake { config, staging, contract, console, bar: &bar, rows };
         let report = intake.run(&files)?;
         bar.finish_and_clear();
-        say(contract, &report, started.elapsed(), console);
+        report.say(contract, started.elapsed(), console);
         total.add(report);
     }
     Ok(total)
@@ -390,71 +356,4 @@ fn load_and_list(
     let listed = rejects::write_errors_file(staging.conn(), &contract.source, name, path, loaded.outcome.rejected > 0);
     loaded.listed = listed.map(|path| path.is_some());
     Ok(loaded)
-}
-
-impl Report {
-    fn add(&mut self, other: Self) {
-        self.loaded += other.loaded;
-        self.unchanged += other.unchanged;
-        self.duplicates += other.duplicates;
-        self.records += other.records;
-        self.rejected += other.rejected;
-        self.repaired += other.repaired;
-        self.skipped.add(&other.skipped);
-        self.with_rejects.extend(other.with_rejects);
-        self.refused.extend(other.refused);
-        for (drift, files) in other.drift {
-            *self.drift.entry(drift).or_default() += files;
-        }
-    }
-}
-
-fn say(contract: &Contract, report: &Report, elapsed: Duration, console: &Console) {
-    let mut parts = Vec::new();
-    let counts = [
-        (report.loaded, "read"),
-        (report.unchanged, "unchanged, not read"),
-        (report.duplicates, "with content already loaded"),
-    ];
-    for (count, what) in counts {
-        if count > 0 {
-            let files = if count == 1 { "file" } else { "files" };
-            parts.push(format!("{} {files} {what}", grouped(count)));
-        }
-    }
-    if report.rejected > 0 {
-        parts.push(format!("{} rejected", counted(report.rejected, "record")));
-    }
-    if report.repaired > 0 {
-        parts.push(format!("{} repaired", counted(report.repaired, "record")));
-    }
-    if report.skipped.total() > 0 {
-        parts.push(report.skipped.to_string());
-    }
-    if !report.refused.is_empty() {
-        let files = if report.refused.len() == 1 { "file" } else { "files" };
-        parts.push(format!("{} {files} refused", report.refused.len()));
-    }
-    let rows = report.records - report.rejected;
-    console.step(&Step {
-        stage: "ingest",
-        subject: &contract.source,
-        rows: Some(rows),
-        elapsed,
-        note: parts.join(", "),
-    });
-    for (drift, files) in &report.drift {
-        let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        console.warn(&format!("{}: in {files} the header differs as the contract allows: {drift}", contract.source));
-    }
-    if report.with_rejects.is_empty() {
-        return;
-    }
-    const SHOWN: usize = 3;
-    let mut lines: Vec<String> = report.with_rejects.iter().take(SHOWN).cloned().collect();
-    if report.with_rejects.len() > SHOWN {
-        lines.push(format!("and {} more files", report.with_rejects.len() - SHOWN));
-    }
-    console
-        .warn(&format!("{}; listed beside the file in FILE.errors.csv, and by `salesmart rejects`", lines.join("; ")));
 }
