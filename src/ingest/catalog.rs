@@ -233,8 +233,12 @@ pub fn reconcile(conn: &Connection, contract: &Contract, names: &HashSet<&str>) 
     let sums: String =
         numbers.iter().map(|name| format!(", cast(coalesce(sum({}), 0) as varchar)", ident(name))).collect();
     let mut held: HashMap<(String, String), String> = HashMap::new();
-    let mut statement =
-        conn.prepare(&format!("select _file, cast(count(*) as varchar){sums} from raw.{source} group by _file"))?;
+    // Only these files: a new day must not cost a look at the whole history.
+    let listed: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    let mut statement = conn.prepare(&format!(
+        "select _file, cast(count(*) as varchar){sums} from raw.{source} where _file in ({}) group by _file",
+        listed.join(", ")
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let file: String = row.get(0)?;

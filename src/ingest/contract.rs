@@ -265,9 +265,4 @@ impl Contract {
             serde_json::to_string(&(&self.dialect, self.column_order, self.drift, &self.unique, &self.columns))?;
         Ok(hash::of_parts([meaning.as_str()]))
     }
-
-    /// The contract's column of this name.
-    pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
-    }
 }

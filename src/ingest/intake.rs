@@ -150,21 +150,23 @@ impl<'a> Intake<'a> {
                 Plan::Twin => twins.push(file),
             }
         }
-        let loaded = self.load_all(&loads)?;
-        let names: HashSet<&str> =
-            loaded.iter().filter(|loaded| loaded.refused.is_none()).map(|loaded| loaded.name.as_str()).collect();
-        catalog::reconcile(self.staging.conn(), self.contract, &names)?;
-        for loaded in loaded {
-            self.note(loaded, &mut report);
-        }
+        self.settle(self.load_all(&loads)?, &mut report)?;
         // Now their twins are loaded, or refused.
         for file in twins {
             if let Plan::Load(facts) = self.plan(file, None, &lookup, &mut HashSet::new(), &mut report)? {
-                let loaded = self.load(self.staging, &facts)?;
-                self.note(loaded, &mut report);
+                self.settle(vec![self.load(self.staging, &facts)?], &mut report)?;
             }
         }
         Ok(report)
+    }
+
+    /// Compares what was read with what the table holds, and adds it to the report.
+    fn settle(&self, loaded: Vec<Loaded>, report: &mut Report) -> Result<()> {
+        let names: HashSet<&str> =
+            loaded.iter().filter(|loaded| loaded.refused.is_none()).map(|loaded| loaded.name.as_str()).collect();
+        catalog::reconcile(self.staging.conn(), self.contract, &names)?;
+        loaded.into_iter().for_each(|loaded| self.note(loaded, report));
+        Ok(())
     }
 
     /// Decides what a file needs. Its content is hashed only where another one has its size: else it cannot be the same.

@@ -475,6 +475,17 @@ mod tests {
     }
 
     #[test]
+    fn a_quote_that_is_never_closed_says_how_far_it_would_reach() {
+        let mut reader = RecordReader::new(&b"a\nb,\"open\nc\nd\n"[..], &Dialect::default()).unwrap();
+        let block = reader.block(10).unwrap();
+        let faults: Vec<_> =
+            block.records().filter_map(|record| record.fault.map(|fault| (record.line, fault))).collect();
+        let [(line, fault)] = faults.as_slice() else { panic!("{faults:?}") };
+        assert_eq!((*line, fault.field), (2, Some(1)));
+        assert!(fault.fault.reason.contains("would swallow the 2 lines behind this one"), "{}", fault.fault.reason);
+    }
+
+    #[test]
     fn an_endless_line_is_dropped_without_being_held() {
         let mut bytes = b"a\n".to_vec();
         bytes.resize(MAX_RECORD_BYTES * 2, b'x');

@@ -97,11 +97,6 @@ impl Repairs {
         self.by_line.insert(line, repair);
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.by_line.len()
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_line.is_empty()
