@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::config::Config;
+use crate::failure::Failure;
 use crate::{fail, toml_file};
 
 /// How a model is kept.
@@ -22,6 +23,8 @@ pub enum Materialized {
     View,
     /// As rows.
     Table,
+    /// As rows, of which only those are replaced whose input changed.
+    Incremental,
 }
 
 impl Materialized {
@@ -30,6 +33,7 @@ impl Materialized {
         match self {
             Self::View => "view",
             Self::Table => "table",
+            Self::Incremental => "incremental",
         }
     }
 }
@@ -39,8 +43,19 @@ impl Materialized {
 pub enum Layer {
     /// Cleaning: may read `raw.*`.
     Staging,
+    /// Steps between cleaning and the star schema: neither read `raw.*` nor are pushed.
+    Intermediate,
     /// The star schema: pushed to the warehouse under the same name.
     Mart,
+}
+
+/// A column by whose values a model is incremental.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByColumn {
+    /// The column of the model; an input that has a column of this name is restricted by it.
+    pub name: String,
+    /// What an input without that column is restricted by: an expression over its columns.
+    pub expression: Option<String>,
 }
 
 /// One model.
@@ -56,6 +71,14 @@ pub struct Model {
     pub materialized: Materialized,
     /// The columns whose values no two rows share.
     pub key: Vec<String>,
+    /// Of an incremental model: rows with one value of these depend on input rows with the same value only.
+    pub by: Vec<ByColumn>,
+    /// Of an incremental model: inputs without those columns, whose rows matter only to rows that carry their key.
+    pub lookups: Vec<String>,
+    /// The column by which a whole build sorts the rows, so that a day's rows lie together.
+    pub cluster: Option<String>,
+    /// Words by which the model can be selected.
+    pub tags: Vec<String>,
     /// The column (a day as yyyymmdd) by whose month the warehouse table is partitioned.
     pub partition: Option<String>,
     /// What the header says in prose.
@@ -101,6 +124,9 @@ pub struct Check {
     pub severity: Severity,
     /// Offending rows up to this number are let pass.
     pub tolerance: u64,
+    /// If not empty: the check holds if it holds for the rows of every single value of these columns, so after a
+    /// change it looks at the changed ones only.
+    pub by: Vec<ByColumn>,
     /// What the header says in prose.
     pub description: String,
     /// The whole file.
@@ -116,14 +142,18 @@ pub struct Models {
     pub checks: Vec<Check>,
 }
 
+/// Where the models of each layer stand.
+const FOLDERS: [(&str, Layer); 3] =
+    [("sql/staging", Layer::Staging), ("sql/intermediate", Layer::Intermediate), ("sql/marts", Layer::Mart)];
+
 impl Models {
-    /// Reads `sql/staging`, `sql/marts` and `sql/checks`.
+    /// Reads `sql/staging`, `sql/intermediate`, `sql/marts` and `sql/checks`.
     ///
     /// # Errors
     /// Two files with one name, a header that cannot be read, and a project without models.
     pub fn load(config: &Config) -> Result<Self> {
         let mut models = BTreeMap::new();
-        for (folder, layer) in [("sql/staging", Layer::Staging), ("sql/marts", Layer::Mart)] {
+        for (folder, layer) in FOLDERS {
             for path in sql_files(&config.root.join(folder))? {
                 let model = model(&path, layer)?;
                 if let Some(other) = models.insert(model.name.clone(), model) {
@@ -177,20 +207,34 @@ fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn model(path: &Path, layer: Layer) -> Result<Model> {
-    let mut header = Header::read(path, &["materialized", "key", "partition"])?;
+    let mut header = Header::read(path, &["materialized", "key", "by", "lookup", "cluster", "tags", "partition"])?;
     let materialized = match header.take("materialized") {
         None => Materialized::Table,
         Some((_, word)) if word == "table" => Materialized::Table,
         Some((_, word)) if word == "view" => Materialized::View,
-        Some((line, word)) => fail!("{}:{line}: materialized is view or table, not {word}", path.display()),
+        Some((_, word)) if word == "incremental" => Materialized::Incremental,
+        Some((line, word)) => {
+            fail!("{}:{line}: materialized is view, table or incremental, not {word}", path.display())
+        }
     };
-    let key = match header.take("key") {
-        Some((_, columns)) => columns.split(',').map(|column| column.trim().to_owned()).collect(),
-        None => Vec::new(),
+    let key = header.take_words("key");
+    let by_line = header.line("by");
+    let by = match header.take("by") {
+        Some((line, text)) => by_columns(&text).ok_or_else(|| {
+            Failure::new(format!(
+                "{}:{line}: by is a list of columns, or of expressions with a name: -- by: date_id // 100 as month_id, product_id",
+                path.display()
+            ))
+        })?,
+        None => key.iter().map(|name| ByColumn { name: name.clone(), expression: None }).collect(),
     };
+    let lookup_line = header.line("lookup");
+    let lookups = header.take_words("lookup");
+    let cluster = header.take("cluster").map(|(_, column)| column);
+    let tags = header.take_words("tags");
     let partition = header.take("partition").map(|(_, column)| column);
     let name = stem(path)?;
-    if name == "rejects" || name.ends_with("__next") {
+    if name == "rejects" || name.contains("__") {
         fail!("{}: the name {name} is used by salesmart itself; choose another", path.display());
     }
     if layer == Layer::Mart && key.is_empty() {
@@ -205,20 +249,68 @@ fn model(path: &Path, layer: Layer) -> Result<Model> {
             path.display()
         );
     }
+    if materialized == Materialized::Incremental && key.is_empty() {
+        fail!(
+            "{}:1: an incremental model needs a key, by which its rows are compared and replaced: -- key: column, column",
+            path.display()
+        );
+    }
+    for (line, name) in [(by_line, "by"), (lookup_line, "lookup")] {
+        if let (Some(line), true) = (line, materialized != Materialized::Incremental) {
+            fail!(
+                "{}:{line}: `{name}:` says how a model is incremental; add `-- materialized: incremental`",
+                path.display()
+            );
+        }
+    }
     Ok(Model {
         name,
         path: path.to_owned(),
         layer,
         materialized,
         key,
+        by,
+        lookups,
+        cluster,
+        tags,
         partition,
         description: header.prose,
         sql: header.sql,
     })
 }
 
+/// `a, expression as b`: split at the commas outside brackets and quotes.
+fn by_columns(text: &str) -> Option<Vec<ByColumn>> {
+    let mut parts = vec![String::new()];
+    let (mut depth, mut quote) = (0_u32, None);
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(' | '[') => depth += 1,
+            (None, ')' | ']') => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        match (c, depth, quote) {
+            (',', 0, None) => parts.push(String::new()),
+            _ => parts.last_mut()?.push(c),
+        }
+    }
+    parts
+        .iter()
+        .map(|part| {
+            let part = part.trim();
+            let (expression, name) = match part.rsplit_once(" as ") {
+                Some((expression, name)) => (Some(expression.trim().to_owned()), name.trim()),
+                None => (None, part),
+            };
+            is_name(name).then(|| ByColumn { name: name.to_owned(), expression })
+        })
+        .collect()
+}
+
 fn check(path: &Path) -> Result<Check> {
-    let mut header = Header::read(path, &["severity", "tolerance"])?;
+    let mut header = Header::read(path, &["severity", "tolerance", "by"])?;
     let severity = match header.take("severity") {
         None => Severity::Error,
         Some((_, word)) if word == "error" => Severity::Error,
@@ -232,8 +324,16 @@ fn check(path: &Path) -> Result<Check> {
             Err(_) => fail!("{}:{line}: tolerance is a number of rows, not {count}", path.display()),
         },
     };
+    let by = match header.take("by") {
+        None => Vec::new(),
+        Some((line, text)) => match by_columns(&text) {
+            Some(by) => by,
+            None => fail!("{}:{line}: by is a list of columns, or of expressions with a name", path.display()),
+        },
+    };
     Ok(Check {
         name: stem(path)?,
+        by,
         path: path.to_owned(),
         severity,
         tolerance,
@@ -242,11 +342,16 @@ fn check(path: &Path) -> Result<Check> {
     })
 }
 
+/// Does SQL take this name without quotes?
+fn is_name(name: &str) -> bool {
+    let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    is_word && name.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
 /// A file's stem as a name that SQL takes without quotes.
 fn stem(path: &Path) -> Result<String> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let is_word = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    match is_word && name.starts_with(|first: char| first.is_ascii_lowercase()) {
+    match is_name(&name) {
         true => Ok(name),
         false => fail!(
             "{}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter",
@@ -290,6 +395,17 @@ impl Header {
 
     fn take(&mut self, name: &str) -> Option<(usize, String)> {
         self.settings.remove(name)
+    }
+
+    /// The line of a setting that was not taken yet.
+    fn line(&self, name: &str) -> Option<usize> {
+        self.settings.get(name).map(|(line, _)| *line)
+    }
+
+    /// A list of words between commas.
+    fn take_words(&mut self, name: &str) -> Vec<String> {
+        let words = self.take(name).map(|(_, words)| words).unwrap_or_default();
+        words.split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::model::Models;
 use crate::staging::Staging;
 use crate::sync::{ledger, push};
 use crate::transform::build;
+use crate::transform::change::{self, Observer};
 use crate::warehouse::{Warehouse, migrate};
 
 /// Time per stage.
@@ -76,7 +77,12 @@ impl<'a> Project<'a> {
 
     /// Builds, checks and publishes the models.
     pub fn build(&self, options: &build::Options) -> Result<build::Report> {
-        build::run(&self.staging, &self.models, &self.contracts, options, &self.run_id, self.console)
+        self.build_observed(options, &mut change::ignore)
+    }
+
+    /// The same, with an eye on every model that changes.
+    pub fn build_observed(&self, options: &build::Options, observer: &mut Observer<'_>) -> Result<build::Report> {
+        build::run(&self.staging, &self.models, &self.contracts, options, &self.run_id, self.console, observer)
     }
 
     /// Pushes the delta.

@@ -13,10 +13,7 @@ use crate::failure::Failure;
 /// Layout version of the tables below. A file of another version is refused, not guessed at.
 const LAYOUT: i64 = 2;
 
-/// The schemas and bookkeeping tables, and the macro that models use for surrogate keys.
-///
-/// `surrogate_key` is the first 63 bits of the md5 of the natural key: stable across versions, machines and
-/// databases, unlike `hash()` and `md5_number()`, whose order of bytes is DuckDB's own. NULL is the unknown member, 0.
+/// The schemas and bookkeeping tables.
 const LAYOUT_SQL: &str = "
 create schema if not exists raw;
 create schema if not exists ingest;
@@ -48,6 +45,13 @@ create table if not exists meta.check_results (
 create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
 create table if not exists sync.pushed (table_name varchar primary key, fingerprint varchar not null);
+";
+
+/// The functions that models may use, beside DuckDB's own.
+///
+/// `surrogate_key` is the first 63 bits of the md5 of the natural key: stable across versions, machines and
+/// databases, unlike `hash()` and `md5_number()`, whose order of bytes is DuckDB's own. NULL is the unknown member, 0.
+pub const FUNCTIONS_SQL: &str = "
 create or replace macro main.surrogate_key(natural_key) as
     case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
 ";
@@ -159,6 +163,7 @@ impl Staging {
         }
         self.transaction(|conn| {
             conn.execute_batch(LAYOUT_SQL)?;
+            conn.execute_batch(FUNCTIONS_SQL)?;
             conn.execute("insert into meta.layout values (?)", [LAYOUT])?;
             Ok(())
         })

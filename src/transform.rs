@@ -3,5 +3,6 @@
 //! [`parse`] asks DuckDB what a query reads, [`graph`] puts the models in order, [`build`] runs them.
 
 pub mod build;
+pub mod change;
 pub mod graph;
 pub mod parse;

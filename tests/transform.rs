@@ -46,7 +46,7 @@ fn errors_in_models_name_file_and_line() {
         (
             "sql/staging/stg_x.sql",
             "-- materialized: cube\nselect 1 as a",
-            "stg_x.sql:1: materialized is view or table, not cube",
+            "stg_x.sql:1: materialized is view, table or incremental, not cube",
         ),
         ("sql/staging/rejects.sql", "select 1 as a", "the name rejects is used by salesmart itself"),
         ("sql/staging/stg__next.sql", "select 1 as a", "the name stg__next is used by salesmart itself"),

@@ -25,6 +25,6 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let project = Project::open(&config, console)?;
-    project.build(&Options { as_of: args.as_of, full_refresh: args.full_refresh })?;
+    project.build(&Options { as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() })?;
     Ok(())
 }

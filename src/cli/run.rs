@@ -35,6 +35,6 @@ pub fn sync_options(allow_deletes: bool, full_refresh: bool) -> push::Options {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let options = Options { as_of: args.as_of, full_refresh: args.full_refresh };
+    let options = Options { as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() };
     pipeline::run(&config, &options, sync_options(args.allow_deletes, args.full_refresh), console)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use duckdb::{Connection, params};
 
+use super::change::{Change, Observer};
 use super::graph::{Graph, Node};
 use super::parse;
 use crate::check;
@@ -22,9 +23,23 @@ use crate::ingest::contract::Contract;
 use crate::model::{Materialized, Models};
 use crate::staging::{Staging, ident, literal};
 
+/// What becomes of a build that went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Finish {
+    /// It takes the place of what was published.
+    #[default]
+    Publish,
+    /// It was only looked at.
+    Discard,
+}
+
 /// How to build.
 #[derive(Debug, Default, Clone)]
 pub struct Options {
+    /// The models to build, if not all. Those they read must be built already.
+    pub selected: Option<BTreeSet<String>>,
+    /// Publish or not.
+    pub finish: Finish,
     /// The day that RFM looks back from; the day after the last sale when absent.
     pub as_of: Option<chrono::NaiveDate>,
     /// Rebuild models that did not change, too.
@@ -56,6 +71,7 @@ pub fn run(
     options: &Options,
     run_id: &str,
     console: &Console,
+    observer: &mut Observer<'_>,
 ) -> Result<Report> {
     let conn = staging.conn();
     set_as_of(conn, options)?;
@@ -67,7 +83,10 @@ pub fn run(
     let published = published(conn)?;
     let is_stale = |node: &&Node<'_>| {
         let name = node.model.name.as_str();
-        options.full_refresh || published.get(name).map(|(_, fingerprint)| fingerprint) != fingerprints.get(name)
+        let is_selected = options.selected.as_ref().is_none_or(|selected| selected.contains(name));
+        is_selected
+            && (options.full_refresh
+                || published.get(name).map(|(_, fingerprint)| fingerprint) != fingerprints.get(name))
     };
     let stale: Vec<&Node<'_>> = graph.nodes.iter().filter(is_stale).collect();
     let gone: Vec<&String> = published.keys().filter(|name| !models.models.contains_key(*name)).collect();
@@ -75,12 +94,16 @@ pub fn run(
 
     clear_scratch(conn)?;
     conn.execute_batch("create schema scratch; set search_path = 'scratch,main'")?;
-    let outcome = build_and_check(conn, &stale, models, run_id, console, &mut report);
+    let outcome = build_and_check(conn, &stale, models, &published, run_id, console, observer, &mut report);
     conn.execute_batch("set search_path = 'main'")?;
     let rows = outcome?;
 
     if stale.is_empty() && gone.is_empty() {
         conn.execute_batch("drop schema scratch cascade")?;
+        return Ok(report);
+    }
+    if options.finish == Finish::Discard {
+        clear_scratch(conn)?;
         return Ok(report);
     }
     failpoint::hit("build.before_publish");
@@ -201,8 +224,10 @@ fn build_and_check(
     conn: &Connection,
     stale: &[&Node<'_>],
     models: &Models,
+    published: &BTreeMap<String, (String, String)>,
     run_id: &str,
     console: &Console,
+    observer: &mut Observer<'_>,
     report: &mut Report,
 ) -> Result<BTreeMap<String, u64>> {
     let mut rows = BTreeMap::new();
@@ -211,12 +236,14 @@ fn build_and_check(
         let started = Instant::now();
         let statement = match model.materialized {
             // The file starts behind the prefix on the first line, so DuckDB's line numbers are the file's.
-            Materialized::Table => format!("create table main.{} as {}", next(&model.name), model.sql),
+            Materialized::Table | Materialized::Incremental => {
+                format!("create table main.{} as {}", next(&model.name), model.sql)
+            }
             Materialized::View => format!("create view scratch.{} as {}", ident(&model.name), model.sql),
         };
         conn.execute_batch(&statement).map_err(|error| parse::explain(&model.path, &error))?;
         let count = match model.materialized {
-            Materialized::Table => {
+            Materialized::Table | Materialized::Incremental => {
                 conn.execute_batch(&format!(
                     "create view scratch.{} as from main.{}",
                     ident(&model.name),
@@ -225,6 +252,9 @@ fn build_and_check(
                 let count: u64 =
                     conn.query_row(&format!("select count(*) from main.{}", next(&model.name)), [], |row| row.get(0))?;
                 rows.insert(model.name.clone(), count);
+                let before = published.contains_key(&model.name).then(|| format!("main.{}", ident(&model.name)));
+                let after = format!("main.{}", next(&model.name));
+                observer(conn, &Change { model, before: before.as_deref(), after: &after })?;
                 Some(count)
             }
             Materialized::View => None,
@@ -274,7 +304,9 @@ fn publish(conn: &Connection, node: &Node<'_>) -> Result<()> {
     let model = node.model;
     drop_published(conn, &model.name)?;
     let statement = match model.materialized {
-        Materialized::Table => format!("alter table main.{} rename to {}", next(&model.name), ident(&model.name)),
+        Materialized::Table | Materialized::Incremental => {
+            format!("alter table main.{} rename to {}", next(&model.name), ident(&model.name))
+        }
         Materialized::View => format!("create view main.{} as {}", ident(&model.name), model.sql),
     };
     Ok(conn.execute_batch(&statement)?)
