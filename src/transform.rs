@@ -1,8 +1,19 @@
 //! Transform: plain SQL models, built in a scratch schema, checked there, published in one transaction.
 //!
-//! [`parse`] asks DuckDB what a query reads, [`graph`] puts the models in order, [`build`] runs them.
+//! [`parse`] asks DuckDB what a query reads, [`graph`] puts the models in order, [`content`] knows what is published,
+//! [`build`] runs what is stale: [`whole`] from all rows, or [`incremental`] from those that a [`delta`] has [`affected`]
+//! ([`usage`]: as far as it matters);
+//! [`space`] is where their tables are, [`change`] shows them to whoever looks, [`publish`] puts them in place.
 
+pub mod affected;
 pub mod build;
 pub mod change;
+pub mod content;
+pub mod delta;
 pub mod graph;
+pub mod incremental;
 pub mod parse;
+pub mod publish;
+pub mod space;
+pub mod usage;
+pub mod whole;

@@ -1,11 +1,12 @@
 //! The models in the order of their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::parse::{self, Reference};
+use super::parse::{self, Parsed, Reference};
 use crate::model::{Layer, Model, Models};
 use crate::{fail, toml_file};
 
@@ -18,6 +19,15 @@ pub struct Node<'m> {
     pub models: Vec<String>,
     /// The sources (`raw.*`) it reads.
     pub sources: Vec<String>,
+    /// A hash of what its select says.
+    pub meaning: String,
+}
+
+impl Node<'_> {
+    /// All that it reads; sources as `raw.<source>`.
+    pub fn inputs(&self) -> impl Iterator<Item = String> {
+        self.models.iter().cloned().chain(self.sources.iter().map(|source| format!("raw.{source}")))
+    }
 }
 
 /// The models, each after those it reads.
@@ -34,11 +44,21 @@ impl<'m> Graph<'m> {
     /// Syntax errors, names that are neither a model nor a source, models outside `sql/staging` that read a
     /// source, and cycles: each with file and line.
     pub fn new(conn: &Connection, models: &'m Models, sources: &BTreeSet<&str>) -> Result<Self> {
+        Self::with(models, sources, |path, sql| parse::parse(conn, path, sql))
+    }
+
+    /// The same, with a parser that may know some of them already.
+    pub fn with(
+        models: &'m Models,
+        sources: &BTreeSet<&str>,
+        mut parse: impl FnMut(&Path, &str) -> Result<Parsed>,
+    ) -> Result<Self> {
         let mut nodes = BTreeMap::new();
         let mut lines: BTreeMap<(&str, String), usize> = BTreeMap::new();
         for model in models.models.values() {
-            let mut node = Node { model, models: Vec::new(), sources: Vec::new() };
-            for reference in parse::references(conn, &model.path, &model.sql)? {
+            let parsed = parse(&model.path, &model.sql)?;
+            let mut node = Node { model, models: Vec::new(), sources: Vec::new(), meaning: parsed.meaning };
+            for reference in parsed.references {
                 let line = reference.line;
                 match resolve(model, &reference, models, sources)? {
                     Read::Model(name) => {
