@@ -42,18 +42,6 @@ pub struct Parsed {
 /// # Errors
 /// A syntax error, or anything but one select, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
-    let mut found = Vec::new();
-    walk(&syntax_tree(conn, path, sql)?, &mut Vec::new(), sql, &mut found);
-    found.sort();
-    found.dedup_by(|a, b| a.schema == b.schema && a.name == b.name);
-    Ok(found)
-}
-
-/// The syntax tree of the one select in `sql`.
-///
-/// # Errors
-/// A syntax error, or anything but one select, with file and line.
-pub fn syntax_tree(conn: &Connection, path: &Path, sql: &str) -> Result<Value> {
     Ok(parse(conn, path, sql)?.references)
 }
 
