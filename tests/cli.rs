@@ -172,11 +172,11 @@ fn doctor_reports_a_sound_project_and_a_broken_one() {
     {
         assert!(report.contains(word), "{word}\n{report}");
     }
-    project.edit("sql/marts/dim_date.sql", "from stg_sales", "from stg_sale");
+    project.edit("sql/marts/dim_date.sql", "from int_daily_places", "from int_daily_place");
     let outcome = project.run(&["doctor"]);
     assert_eq!(outcome.code, Some(1));
     assert!(
-        outcome.stdout.contains("trouble  models") && outcome.stdout.contains("did you mean stg_sales?"),
+        outcome.stdout.contains("trouble  models") && outcome.stdout.contains("did you mean int_daily_places?"),
         "{}",
         outcome.stdout
     );

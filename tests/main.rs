@@ -7,6 +7,7 @@ mod harness;
 mod cli;
 mod contracts;
 mod dialects;
+mod incremental;
 mod ingest;
 mod killed;
 mod limits;

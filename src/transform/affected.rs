@@ -156,10 +156,13 @@ impl Keys {
             if self.count > 0 {
                 // At once, as the next input that is looked up uses the same table.
                 let found = format!("temp.main.__carriers_{number}_{}", input.name);
-                conn.execute_batch(&format!(
-                    "create or replace temp table {found} as {}",
-                    select_keys(by, &format!("({})", self.restrict(&carrier.now, &key)))
-                ))?;
+                space::run(
+                    conn,
+                    format!(
+                        "create or replace temp table {found} as {}",
+                        select_keys(by, &format!("({})", self.restrict(&carrier.now, &key)))
+                    ),
+                )?;
                 queries.push(format!("select * from {found}"));
             }
         }
@@ -175,7 +178,7 @@ impl Keys {
     }
 
     fn of(conn: &Connection, table: String, width: usize, query: &str) -> Result<Self> {
-        conn.execute_batch(&format!("create or replace temp table {table} as {query}"))?;
+        space::run(conn, format!("create or replace temp table {table} as {query}"))?;
         let columns = (0..width).map(|index| values(conn, &table, index)).collect::<Result<_>>()?;
         Ok(Self { count: space::count(conn, &table)?, table, columns })
     }

@@ -68,6 +68,9 @@ impl<'m> Graph<'m> {
                     Read::Source(name) => node.sources.push(name),
                 }
             }
+            if let Some(other) = model.lookups.iter().find(|name| !node.models.contains(name)) {
+                fail!("{}: lookup: {other} is not among what it reads", model.path.display());
+            }
             nodes.insert(model.name.as_str(), node);
         }
         let mut ordered: Vec<Node<'m>> = Vec::with_capacity(nodes.len());
