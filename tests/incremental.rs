@@ -117,7 +117,8 @@ fn change(project: &Project, dice: &mut Dice, files: &mut Vec<String>) -> String
         5 => {
             let name = files.swap_remove(dice.below(files.len() as u64) as usize);
             std::fs::remove_file(project.path(&name)).unwrap();
-            project.ok(&["forget", &name]);
+            // One that came and went between two runs was never loaded.
+            project.run(&["forget", &name]);
             format!("{name} was withdrawn")
         }
         _ => {
