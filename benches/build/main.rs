@@ -40,7 +40,8 @@ use tool::Tool;
 #[derive(Debug, clap::Parser)]
 #[command(bin_name = "cargo bench --profile release --bench build --")]
 struct Args {
-    /// Histories, in millions of records: 0.1 is one day. 20 take about 2.6 GB of files and 8 GB for the databases
+    /// Histories, in millions of records: 0.1 is one day. 20 take 2.8 GB of files and about 9 GB of
+    /// databases
     #[arg(long, default_value = "2,10,20", value_name = "M,…", value_delimiter = ',')]
     histories: Vec<Size>,
     /// Rounds of the day

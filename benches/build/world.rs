@@ -9,13 +9,30 @@ pub const CUSTOMERS: u64 = 100_000;
 
 const ADJECTIVES: [&str; 10] =
     ["Classic", "Smart", "Mini", "Royal", "Eco", "Nordic", "Urban", "Golden", "Travel", "Family"];
-/// Name, nouns, lowest and highest price in cents, cost in percent of the price.
-const CATEGORIES: [(&str, [&str; 4], (u64, u64), u64); 5] = [
-    ("Electronics", ["Headphones", "Speaker", "Tablet", "Cable 3/4\" plug"], (2_490, 89_900), 54),
-    ("Home", ["Lamp", "Blanket", "Kettle", "Shelf, oak"], (1_490, 9_900), 69),
-    ("Clothing", ["Jacket", "Scarf", "Sneakers", "Shirt"], (1_290, 7_900), 63),
-    ("Toys", ["Puzzle", "Blocks", "Doll, boxed", "Kite"], (590, 4_900), 72),
-    ("Grocery", ["Coffee", "Tea", "Olive Oil", "Chocolate \"Noir\""], (99, 1_490), 83),
+/// A category: its nouns, lowest and highest price in cents, cost in percent of the price.
+struct Category {
+    name: &'static str,
+    nouns: [&'static str; 4],
+    prices: (u64, u64),
+    cost: u64,
+}
+
+const CATEGORIES: [Category; 5] = [
+    Category {
+        name: "Electronics",
+        nouns: ["Headphones", "Speaker", "Tablet", "Cable 3/4\" plug"],
+        prices: (2_490, 89_900),
+        cost: 54,
+    },
+    Category { name: "Home", nouns: ["Lamp", "Blanket", "Kettle", "Shelf, oak"], prices: (1_490, 9_900), cost: 69 },
+    Category { name: "Clothing", nouns: ["Jacket", "Scarf", "Sneakers", "Shirt"], prices: (1_290, 7_900), cost: 63 },
+    Category { name: "Toys", nouns: ["Puzzle", "Blocks", "Doll, boxed", "Kite"], prices: (590, 4_900), cost: 72 },
+    Category {
+        name: "Grocery",
+        nouns: ["Coffee", "Tea", "Olive Oil", "Chocolate \"Noir\""],
+        prices: (99, 1_490),
+        cost: 83,
+    },
 ];
 const FIRST: [&str; 10] = ["Anna", "Ben", "Chloë", "David", "Eva", "Félix", "Greta", "Hugo", "Zoë", "Jonas"];
 const LAST: [&str; 10] =
@@ -68,17 +85,18 @@ impl World {
 }
 
 fn product(number: u64, dice: &mut Dice) -> Product {
-    let (category, nouns, (low, high), share) = CATEGORIES[(number % 5) as usize];
-    let (adjective, noun) = (ADJECTIVES[dice.below(10) as usize], nouns[dice.below(4) as usize]);
+    let category = &CATEGORIES[(number % 5) as usize];
+    let (low, high) = category.prices;
+    let (adjective, noun) = (ADJECTIVES[dice.below(10) as usize], category.nouns[dice.below(4) as usize]);
     let name = format!("{adjective} {noun} {}", number % 1_000);
     let cents = low + dice.below(high - low);
     // Groceries are sold by weight: the price of one has up to four places.
-    let price = if category == "Grocery" { cents * 100 + dice.below(100) } else { cents * 100 };
+    let price = if category.name == "Grocery" { cents * 100 + dice.below(100) } else { cents * 100 };
     Product {
         fields: format!("P{:05},{}", number + 1, quoted(&name)),
-        category,
+        category: category.name,
         price: price as i64,
-        cost: (price * share / 100) as i64,
+        cost: (price * category.cost / 100) as i64,
     }
 }
 
