@@ -1,15 +1,18 @@
 //! The command line: clap types, and one thin verb per file.
 
 mod build;
+mod compile;
 mod demo;
 mod doctor;
 mod forget;
 mod ingest;
 mod init;
+mod ls;
 mod psql;
 mod rejects;
 mod run;
 mod sample;
+mod select;
 mod show;
 mod sniff;
 mod sync;
@@ -73,7 +76,9 @@ pub enum Verb {
     Forget(forget::Args),
     Rejects(rejects::Args),
     Build(build::Args),
+    Ls(ls::Args),
     Show(show::Args),
+    Compile(compile::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -94,7 +99,9 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Forget(verb) => forget::run(verb, global, &console),
         Verb::Rejects(verb) => rejects::run(verb, global, &console),
         Verb::Build(verb) => build::run(verb, global, &console),
+        Verb::Ls(verb) => ls::run(verb, global),
         Verb::Show(verb) => show::run(verb, global),
+        Verb::Compile(verb) => compile::run(verb, global),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),

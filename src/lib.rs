@@ -11,6 +11,7 @@ pub mod failpoint;
 pub mod failure;
 pub mod hash;
 pub mod ingest;
+pub mod inventory;
 pub mod model;
 pub mod pipeline;
 pub mod project;

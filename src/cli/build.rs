@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::Global;
+use super::select::SelectArgs;
 use crate::console::Console;
 use crate::pipeline::Project;
 use crate::transform::build::Options;
@@ -13,6 +14,8 @@ use crate::transform::build::Options;
 /// in one transaction. If a model or a check fails, the last published models stay as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub select: SelectArgs,
     /// The day that RFM looks back from; by default the day after the last sale
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
@@ -25,6 +28,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let project = Project::open(&config, console)?;
-    project.build(&Options { as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() })?;
+    let selected = args.select.of(&project)?;
+    project.build(&Options { selected, as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() })?;
     Ok(())
 }

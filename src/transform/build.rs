@@ -164,7 +164,11 @@ fn make_missing_sources(conn: &Connection, contracts: &BTreeMap<String, Contract
 }
 
 /// Of each model: its SQL, the engine's version, and the fingerprints of all it reads.
-fn fingerprints(conn: &Connection, graph: &Graph<'_>, options: &Options) -> Result<BTreeMap<String, String>> {
+pub(crate) fn fingerprints(
+    conn: &Connection,
+    graph: &Graph<'_>,
+    options: &Options,
+) -> Result<BTreeMap<String, String>> {
     let engine = conn.version()?;
     let as_of = options.as_of.map_or_else(String::new, |day| day.to_string());
     let mut known: BTreeMap<String, String> = BTreeMap::new();
@@ -200,7 +204,7 @@ fn source_fingerprint(conn: &Connection, source: &str) -> Result<String> {
 }
 
 /// Kind and fingerprint of each published model.
-fn published(conn: &Connection) -> Result<BTreeMap<String, (String, String)>> {
+pub(crate) fn published(conn: &Connection) -> Result<BTreeMap<String, (String, String)>> {
     let mut statement = conn.prepare("select name, kind, fingerprint from meta.models")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
