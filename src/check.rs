@@ -3,17 +3,23 @@
 //! Besides the project's own (`sql/checks/*.sql`) every model with a key is checked to have it unique and
 //! not null.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use duckdb::{Connection, params};
+use duckdb::{Connection, OptionalExt, params};
 
 use crate::console::{Console, Step, grouped};
 use crate::failure::Failure;
-use crate::model::{Models, Severity};
+use crate::hash;
+use crate::model::{Check, Model, Models, Severity};
 use crate::render::Table;
 use crate::staging::{ident, idents};
-use crate::transform::parse;
+use crate::transform::affected::{Keys, Reader, Seen};
+use crate::transform::build::{Current, Known};
+use crate::transform::delta::Delta;
+use crate::transform::space::{self, Part, Space};
+use crate::transform::{incremental, parse};
 
 /// Of the offending rows, this many are shown and kept.
 const SAMPLE: u64 = 10;
@@ -40,74 +46,244 @@ pub struct Finding {
     pub passed: bool,
     /// The first of them.
     pub sample: Table,
+    /// What the project's own checks were run on.
+    pub state: Option<State>,
 }
 
-/// Runs all checks against the models that the search path shows, and keeps the results.
-pub fn run(conn: &Connection, models: &Models, run_id: &str) -> Result<Report> {
+/// What the checks look at: the state that is about to be published.
+pub struct Context<'a> {
+    /// The staging file.
+    pub conn: &'a Connection,
+    /// Names in it.
+    pub space: &'a Space,
+    /// The models and sources of this build.
+    pub known: &'a Known,
+    /// The key of each model.
+    pub keys: &'a BTreeMap<String, Vec<String>>,
+    /// Version of DuckDB.
+    pub engine: &'a str,
+    /// Whether checks run that already passed on the same rows.
+    pub is_full: bool,
+}
+
+/// Runs the checks that have something new to look at, and keeps their results. A check that passed is not run again
+/// until it, or what it reads, changed; one with `by` then looks at the changed rows only.
+pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Report> {
     let mut report = Report::default();
     for model in models.models.values().filter(|model| !model.key.is_empty()) {
-        let keys = idents(&model.key, "");
-        let is_null: String = model.key.iter().map(|column| format!(" or {} is null", ident(column))).collect();
-        let sql = format!(
-            "select {keys}, count(*) as rows from {} group by {keys} having count(*) > 1{is_null} order by all",
-            ident(&model.name)
-        );
+        let Some(current) = context.known.get(&model.name).filter(|current| is_to_be_looked_at(current)) else {
+            continue;
+        };
+        let sql = key_query(context, model, current);
         let name = format!("{}_key", model.name);
-        let offending = offending(conn, &sql).map_err(|error| {
+        let found = offending(context.conn, &sql).map_err(|error| {
             Failure::new(format!(
                 "{}: the declared key ({}) cannot be checked: {error}",
                 model.path.display(),
                 model.key.join(", ")
             ))
         })?;
-        keep(
-            conn,
-            run_id,
-            &mut report,
-            Finding {
-                name,
-                place: Some(model.path.display().to_string()),
-                severity: Severity::Error,
-                offending: offending.0,
-                passed: offending.0 == 0,
-                sample: offending.1,
-            },
-            offending.2,
-        )?;
+        let finding = Finding {
+            name,
+            place: Some(model.path.display().to_string()),
+            severity: Severity::Error,
+            offending: found.count,
+            passed: found.count == 0,
+            sample: found.sample,
+            state: None,
+        };
+        keep(context.conn, run_id, &mut report, finding, found.elapsed)?;
     }
     for check in &models.checks {
-        let (count, sample, elapsed) =
-            offending(conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?;
-        keep(
-            conn,
-            run_id,
-            &mut report,
-            Finding {
-                name: check.name.clone(),
-                place: Some(check.path.display().to_string()),
-                severity: check.severity,
-                offending: count,
-                passed: count <= check.tolerance,
-                sample,
-            },
-            elapsed,
-        )?;
+        let state = State::of(context, check)?;
+        let last = State::last(context.conn, &check.name)?;
+        if !context.is_full && last.as_ref().is_some_and(|(last, _)| *last == state) {
+            continue;
+        }
+        let found = match changed_rows(context, check, &state, last.as_ref())? {
+            Some(inputs) => among_changed(context, check, &inputs)?,
+            None => offending(context.conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?,
+        };
+        let finding = Finding {
+            name: check.name.clone(),
+            place: Some(check.path.display().to_string()),
+            severity: check.severity,
+            offending: found.count,
+            passed: found.count <= check.tolerance,
+            sample: found.sample,
+            state: Some(state),
+        };
+        keep(context.conn, run_id, &mut report, finding, found.elapsed)?;
     }
     Ok(report)
 }
 
-/// Counts the rows of a check's query and keeps the first ones. As a view, so that the file may end in a comment.
-fn offending(conn: &Connection, sql: &str) -> Result<(u64, Table, Duration), duckdb::Error> {
+fn is_to_be_looked_at(current: &Current) -> bool {
+    current.built.is_some() && (current.is_redefined || current.delta != Delta::Same)
+}
+
+/// Rows that share their key, or have none. Of an incremental build only the new rows can, with each other or with a row
+/// that stays.
+fn key_query(context: &Context<'_>, model: &Model, current: &Current) -> String {
+    let keys = idents(&model.key, "");
+    let is_null: Vec<String> = model.key.iter().map(|column| format!("{} is null", ident(column))).collect();
+    let is_null = is_null.join(" or ");
+    let Some(scope) = &current.scope else {
+        return format!(
+            "select {keys}, count(*) as rows from {} group by {keys} having count(*) > 1 or {is_null} order by all",
+            current.now
+        );
+    };
+    let is_within_by = scope.by.iter().all(|column| model.key.contains(column));
+    let stay = match is_within_by {
+        // Rows with one key have one value of `by`, and of that all are here.
+        true => String::new(),
+        false => format!(
+            " union all select {} from {} as p semi join {} as a using ({keys}) where p.rowid not in (select _rowid from {})",
+            idents(&model.key, "p."),
+            context.space.published(&model.name),
+            context.space.part(&model.name, Part::Added),
+            context.space.part(&model.name, Part::Replaced)
+        ),
+    };
+    let rows = match is_within_by {
+        true => context.space.part(&model.name, Part::After),
+        false => context.space.part(&model.name, Part::Added),
+    };
+    format!(
+        "select {keys}, count(*) as rows from (select {keys} from {rows}{stay}) group by {keys} having count(*) > 1 or {is_null} order by all"
+    )
+}
+
+/// What a check was run on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Hash of all that its file says.
+    definition: String,
+    /// What it reads, and the content of each.
+    inputs: BTreeMap<String, String>,
+}
+
+impl State {
+    fn of(context: &Context<'_>, check: &Check) -> Result<Self> {
+        let parsed = parse::parse(context.conn, &check.path, &check.sql)?;
+        let mut by: Vec<String> = check.by.iter().map(|column| format!("{column:?}")).collect();
+        by.extend(check.lookups.iter().cloned());
+        by.push(check.severity.name().to_owned());
+        by.push(check.tolerance.to_string());
+        let parts = [parsed.meaning.as_str(), context.engine].into_iter().chain(by.iter().map(String::as_str));
+        let definition = hash::of_parts(parts);
+        let mut inputs = BTreeMap::new();
+        for reference in &parsed.references {
+            let name = match reference.schema.as_deref() {
+                None => reference.name.to_ascii_lowercase(),
+                Some(schema) => format!("{schema}.{}", reference.name).to_ascii_lowercase(),
+            };
+            match context.known.get(&name) {
+                Some(current) => {
+                    inputs.insert(name, current.content.clone());
+                }
+                // A table of bookkeeping, such as ingest.files: it may change with any source.
+                None => inputs.extend(
+                    context
+                        .known
+                        .iter()
+                        .filter(|(_, current)| current.load.is_some())
+                        .map(|(source, current)| (format!("{name} of {source}"), current.content.clone())),
+                ),
+            }
+        }
+        Ok(Self { definition, inputs })
+    }
+
+    /// The state in which a check last passed, and how many rows it let pass.
+    fn last(conn: &Connection, name: &str) -> Result<Option<(Self, u64)>> {
+        let found = conn
+            .query_row("select definition, inputs, offending from meta.checked where check_name = ?", [name], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, u64>(2)?))
+            })
+            .optional()?;
+        Ok(match found {
+            Some((definition, inputs, offending)) => {
+                Some((Self { definition, inputs: serde_json::from_str(&inputs)? }, offending))
+            }
+            None => None,
+        })
+    }
+}
+
+/// The inputs of a check that needs to look at changed rows only: it passed on the published rows without one exception, and
+/// what changed since is known.
+fn changed_rows(
+    context: &Context<'_>,
+    check: &Check,
+    state: &State,
+    last: Option<&(State, u64)>,
+) -> Result<Option<Vec<Seen>>> {
+    let Some((last, 0)) = last else { return Ok(None) };
+    if context.is_full || check.by.is_empty() || last.definition != state.definition {
+        return Ok(None);
+    }
+    let mut inputs = Vec::new();
+    for name in state.inputs.keys() {
+        let Some(current) = context.known.get(name).filter(|current| current.load.is_none()) else { return Ok(None) };
+        let is_seen = last.inputs.get(name) == current.before.as_ref();
+        let delta = if last.inputs.get(name) == Some(&current.content) { Delta::Same } else { current.delta.clone() };
+        if delta == Delta::Whole || !is_seen {
+            return Ok(None);
+        }
+        let mut seen = Seen {
+            name: name.clone(),
+            now: current.now.clone(),
+            delta,
+            scope: current.scope.clone(),
+            key: context.keys.get(name).cloned().unwrap_or_default(),
+            by: None,
+        };
+        seen.bind(context.conn, &check.by)?;
+        if seen.by.is_none() && seen.delta != Delta::Same && !check.lookups.contains(name) {
+            return Ok(None);
+        }
+        inputs.push(seen);
+    }
+    Ok(Some(inputs))
+}
+
+/// The offending rows among those that have a changed value of `by`.
+fn among_changed(context: &Context<'_>, check: &Check, inputs: &[Seen]) -> Result<Found> {
     let started = Instant::now();
-    conn.execute_batch(&format!("create or replace temporary view offending_rows as {sql}"))?;
-    let count: u64 = conn.query_row("select count(*) from temp.offending_rows", [], |row| row.get(0))?;
+    let (keys, rows) = ("temp.main.__check_keys".to_owned(), "temp.main.__check_rows");
+    let reader = Reader { path: &check.path, sql: &check.sql, lookups: &check.lookups };
+    let keys = Keys::collect(context.conn, context.space, keys, &reader, inputs)?;
+    incremental::run_restricted(context.conn, context.space, inputs, &keys, &check.sql, rows)
+        .map_err(|error| parse::explain(&check.path, &error))?;
+    let count = space::count(context.conn, rows)?;
     let sample = match count {
         0 => Table::default(),
-        _ => Table::query(conn, &format!("select * from temp.offending_rows limit {SAMPLE}"))
+        _ => Table::query(context.conn, &format!("select * from {rows} limit {SAMPLE}"))?,
+    };
+    Ok(Found { count, sample, elapsed: started.elapsed() })
+}
+
+/// What a check's query gave.
+struct Found {
+    count: u64,
+    sample: Table,
+    elapsed: Duration,
+}
+
+/// Counts the rows of a check's query and keeps the first ones. As a view, so that the file may end in a comment.
+fn offending(conn: &Connection, sql: &str) -> Result<Found, duckdb::Error> {
+    let started = Instant::now();
+    conn.execute_batch(&format!("create or replace temporary view __offending_rows as {sql}"))?;
+    let count: u64 = conn.query_row("select count(*) from temp.__offending_rows", [], |row| row.get(0))?;
+    let sample = match count {
+        0 => Table::default(),
+        _ => Table::query(conn, &format!("select * from temp.__offending_rows limit {SAMPLE}"))
             .map_err(|error| duckdb::Error::InvalidParameterName(error.to_string()))?,
     };
-    conn.execute_batch("drop view temp.offending_rows")?;
-    Ok((count, sample, started.elapsed()))
+    conn.execute_batch("drop view temp.__offending_rows")?;
+    Ok(Found { count, sample, elapsed: started.elapsed() })
 }
 
 fn keep(conn: &Connection, run_id: &str, report: &mut Report, finding: Finding, elapsed: Duration) -> Result<()> {
@@ -129,6 +305,19 @@ fn keep(conn: &Connection, run_id: &str, report: &mut Report, finding: Finding, 
 }
 
 impl Report {
+    /// Writes down on what the checks passed: until that changes they need not run again.
+    pub fn remember(&self, conn: &Connection) -> Result<()> {
+        for finding in self.results.iter().filter(|finding| finding.passed) {
+            if let Some(state) = &finding.state {
+                conn.execute(
+                    "insert or replace into meta.checked values (?, ?, ?, ?)",
+                    params![finding.name, state.definition, serde_json::to_string(&state.inputs)?, finding.offending],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
     /// Prints one line for all, and the rows of those that did not pass.
     pub fn say(&self, elapsed: Duration, console: &Console) {
         let failed: Vec<&Finding> = self.results.iter().filter(|finding| !finding.passed).collect();

@@ -7,9 +7,10 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use crate::config::Config;
+use crate::ingest::contract::Contract;
 use crate::model::{Check, Severity};
 use crate::staging::Staging;
-use crate::transform::build;
+use crate::transform::content;
 use crate::transform::graph::Graph;
 
 /// Everything the staging file tells; nothing where there is none yet.
@@ -66,19 +67,16 @@ impl State {
 
 impl Inventory {
     /// Reads the staging file.
-    pub fn read(config: &Config, graph: &Graph<'_>) -> Result<Self> {
+    pub fn read(config: &Config, graph: &Graph<'_>, contracts: &BTreeMap<String, Contract>) -> Result<Self> {
         if !config.staging_file.exists() {
             return Ok(Self::default());
         }
         let staging = Staging::open_read_only(config)?;
         let conn = staging.conn();
         let built = pairs(conn, "select name, rows from meta.models")?.into_iter().collect();
-        let published = build::published(conn)?;
-        let expected = build::fingerprints(conn, graph, &build::Options::default())?;
-        let is_current = |name: &&String| published.get(*name).map(|(_, found)| found) == expected.get(*name);
         Ok(Self {
             built,
-            current: published.keys().filter(is_current).cloned().collect(),
+            current: current(conn, graph, contracts)?,
             offending: pairs(
                 conn,
                 "select check_name, arg_max(offending, run_id) from meta.check_results group by all",
@@ -100,7 +98,38 @@ impl Inventory {
     }
 
     /// What a check found last, in words.
-    pub fn verdict(&self, check: &Check) -> String {
+    pub /// The models that are what their files say, built from what their inputs hold now.
+fn current(
+    conn: &Connection,
+    graph: &Graph<'_>,
+    contracts: &BTreeMap<String, Contract>,
+) -> Result<BTreeSet<String>> {
+    let published = content::published(conn)?;
+    let engine = conn.version()?;
+    let mut current = BTreeSet::new();
+    for node in &graph.nodes {
+        let Some(built) = published.get(&node.model.name) else { continue };
+        let is_seen = |input: &str, content: Option<&str>| {
+            built.inputs.get(input).is_some_and(|(seen, _)| Some(seen.as_str()) == content)
+        };
+        let mut is_current = built.definition == content::definition(node, contracts)?
+            && built.engine == engine
+            && built.as_of.is_empty();
+        for source in &node.sources {
+            is_current &= is_seen(&format!("raw.{source}"), Some(&content::of_source(conn, source)?));
+        }
+        for read in &node.models {
+            let content = published.get(read).map(|published| published.content.as_str());
+            is_current &= current.contains(read) && is_seen(read, content);
+        }
+        if is_current {
+            current.insert(node.model.name.clone());
+        }
+    }
+    Ok(current)
+}
+
+fn verdict(&self, check: &Check) -> String {
         verdict(self.offending.get(&check.name).copied(), check.tolerance, check.severity)
     }
 

@@ -99,6 +99,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// The columns that make a row unique in the warehouse: there, a primary key holds the partition column.
+    pub fn warehouse_key(&self) -> Vec<String> {
+        let others = self.key.iter().filter(|column| Some(*column) != self.partition.as_ref());
+        self.partition.iter().chain(others).cloned().collect()
+    }
+
     /// Whether the model's rows are pushed to the warehouse.
     pub fn is_pushed(&self) -> bool {
         self.layer == Layer::Mart
@@ -145,6 +151,8 @@ pub struct Check {
     /// If not empty: the check holds if it holds for the rows of every single value of these columns, so after a
     /// change it looks at the changed ones only.
     pub by: Vec<ByColumn>,
+    /// Inputs without those columns, whose rows matter only to rows that carry their key.
+    pub lookups: Vec<String>,
     /// What the header says in prose.
     pub description: String,
     /// The whole file.
@@ -338,7 +346,7 @@ fn by_columns(text: &str) -> Option<Vec<ByColumn>> {
 }
 
 fn check(path: &Path) -> Result<Check> {
-    let mut header = Header::read(path, &["severity", "tolerance", "by"])?;
+    let mut header = Header::read(path, &["severity", "tolerance", "by", "lookup"])?;
     let severity = match header.take("severity") {
         None => Severity::Error,
         Some((_, word)) if word == "error" => Severity::Error,
@@ -362,6 +370,7 @@ fn check(path: &Path) -> Result<Check> {
     Ok(Check {
         name: stem(path)?,
         by,
+        lookups: header.take_words("lookup"),
         path: path.to_owned(),
         severity,
         tolerance,

@@ -11,15 +11,18 @@ use crate::fail;
 use crate::failure::Failure;
 
 /// Layout version of the tables below. A file of another version is refused, not guessed at.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 
 /// The schemas and bookkeeping tables.
 pub const LAYOUT_SQL: &str = "
 create schema if not exists raw;
+create schema if not exists loaded;
+create schema if not exists removed;
 create schema if not exists ingest;
 create schema if not exists meta;
 create schema if not exists sync;
 create schema if not exists mirror;
+create schema if not exists unpushed;
 create table if not exists meta.layout (version bigint not null);
 create table if not exists ingest.sources (
     source varchar primary key, contract_hash varchar not null);
@@ -28,7 +31,8 @@ create table if not exists ingest.files (
     stat_signature varchar, same_as varchar, outcome varchar not null, reason varchar,
     bytes bigint not null, records bigint not null, accepted bigint not null, rejected bigint not null,
     repaired bigint not null, skipped bigint not null, places varchar, drift varchar, repairs_hash varchar,
-    primary key (source, file));
+    load_id bigint, primary key (source, file));
+create sequence if not exists ingest.load_ids;
 create table if not exists ingest.expected (source varchar not null, file varchar not null);
 create table if not exists ingest.control_totals (
     source varchar not null, file varchar not null, column_name varchar not null, total varchar not null,
@@ -37,14 +41,20 @@ create table if not exists main.rejects (
     source varchar not null, file varchar not null, line bigint not null, column_name varchar,
     code varchar not null, value varchar, reason varchar not null, raw varchar not null);
 create table if not exists meta.models (
-    name varchar primary key, kind varchar not null, fingerprint varchar not null, rows bigint);
-create table if not exists meta.checked (fingerprint varchar not null);
+    name varchar primary key, kind varchar not null, definition varchar not null, engine varchar not null,
+    as_of varchar not null, content varchar not null, rows bigint);
+create table if not exists meta.inputs (
+    model varchar not null, input varchar not null, content varchar not null, load_id bigint, primary key (model, input));
+create table if not exists meta.parsed (sql_hash varchar primary key, parsed varchar not null);
+create table if not exists meta.checked (
+    check_name varchar primary key, definition varchar not null, inputs varchar not null, offending bigint not null);
 create table if not exists meta.check_results (
     run_id varchar not null, check_name varchar not null, severity varchar not null,
     offending bigint not null, sample varchar not null, seconds double not null);
 create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
-create table if not exists sync.pushed (table_name varchar primary key, fingerprint varchar not null);
+create table if not exists sync.pushed (table_name varchar primary key, content varchar not null);
+create table if not exists sync.unpushed (table_name varchar primary key, since varchar not null);
 ";
 
 /// The functions that models may use, beside DuckDB's own.
@@ -140,6 +150,14 @@ impl Staging {
                 Err(error)
             }
         }
+    }
+
+    /// Runs `work` in a transaction of which nothing is kept.
+    pub fn rehearsal<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.conn.execute_batch("begin transaction")?;
+        let result = work(&self.conn);
+        self.conn.execute_batch("rollback")?;
+        result
     }
 
     fn lay_out(&self) -> Result<()> {

@@ -31,8 +31,7 @@ fn whole_files(project: &Project) -> usize {
     if !project.path("data/staging.duckdb").exists() {
         return 0;
     }
-    let is_laid_out =
-        "select count(*) from duckdb_tables() where schema_name || '.' || table_name in ('raw.sales', 'ingest.files')";
+    let is_laid_out = "select count(*) from duckdb_tables() where schema_name || '.' || table_name in ('loaded.sales', 'ingest.files')";
     if project.staged(is_laid_out) != ["2"] {
         return 0;
     }

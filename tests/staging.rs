@@ -42,7 +42,7 @@ fn a_foreign_duckdb_file_of_another_layout_is_refused() {
     conn.execute_batch("create schema meta; create table meta.layout as select 99 as version").unwrap();
     drop(conn);
     let error = project.fails(&["run"]);
-    assert!(error.contains("has layout 99, this program needs 2"), "{error}");
+    assert!(error.contains("has layout 99, this program needs 3"), "{error}");
 }
 
 #[test]

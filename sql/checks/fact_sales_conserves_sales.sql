@@ -1,31 +1,16 @@
--- Every line of stg_sales, with all its money, is in fact_sales.
-with
-
-staged as (
-
-    select count(*) as line_count, coalesce(sum(quantity), 0) as quantity, coalesce(sum(revenue), 0) as revenue, coalesce(sum(cost), 0) as cost, coalesce(sum(profit), 0) as profit
-    from stg_sales
-
-),
-
-facts as (
-
-    select count(*) as line_count, coalesce(sum(quantity), 0) as quantity, coalesce(sum(revenue), 0) as revenue, coalesce(sum(cost), 0) as cost, coalesce(sum(profit), 0) as profit
-    from fact_sales
-
-)
-
+-- Every line of stg_sales, with all its money, is in fact_sales, and nothing else is.
+-- by: transaction_id
 select
-    staged.line_count as staged_lines,
-    facts.line_count as fact_lines,
+    transaction_id,
     staged.revenue as staged_revenue,
     facts.revenue as fact_revenue
-from staged
-cross join facts
+from stg_sales as staged
+full join fact_sales as facts using (transaction_id)
 where (
-    staged.line_count = facts.line_count
-    and staged.quantity = facts.quantity
-    and staged.revenue = facts.revenue
-    and staged.cost = facts.cost
-    and staged.profit = facts.profit
+    staged.transaction_id is not null
+    and facts.transaction_id is not null
+    and staged.quantity is not distinct from facts.quantity
+    and staged.revenue is not distinct from facts.revenue
+    and staged.cost is not distinct from facts.cost
+    and staged.profit is not distinct from facts.profit
 ) is not true

@@ -1,4 +1,6 @@
 -- Every key of a fact has its row in the dimension.
+-- by: transaction_id
+-- lookup: dim_date, dim_product, dim_customer, dim_region
 select
     fact_sales.sale_id,
     fact_sales.transaction_id,

@@ -1,6 +1,7 @@
 -- A margin above 100 % or far below zero is usually a wrong cost or a wrong price.
 -- severity: warn
 -- tolerance: 10
+-- by: transaction_id
 select
     transaction_id,
     revenue,

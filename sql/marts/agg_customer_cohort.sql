@@ -2,31 +2,30 @@
 -- key: cohort_month_id, months_since
 with
 
-sales as (
+months as (
 
-    select * from fact_sales
+    select * from int_customer_months
 
 ),
 
 activity as (
 
     select
-        customer_id,
-        date_id // 10000 * 12 + date_id // 100 % 100 - 1 as month_number,
-        sum(revenue) as revenue
-    from sales
-    where not is_return and customer_id <> 0
-    group by customer_id, date_id // 10000 * 12 + date_id // 100 % 100 - 1
+        customer_code,
+        month_id // 100 * 12 + month_id % 100 - 1 as month_number,
+        order_revenue as revenue
+    from months
+    where orders > 0
 
 ),
 
 firsts as (
 
     select
-        customer_id,
+        customer_code,
         min(month_number) as cohort
     from activity
-    group by customer_id
+    group by customer_code
 
 ),
 
@@ -48,7 +47,7 @@ retained as (
         count(*) as customers,
         sum(activity.revenue) as revenue
     from activity
-    inner join firsts using (customer_id)
+    inner join firsts using (customer_code)
     group by firsts.cohort, activity.month_number - firsts.cohort
 
 ),

@@ -1,6 +1,9 @@
 -- One row per day, place and category: what the trend and the regional pages read.
 -- Profit is that of the lines whose cost is known; their revenue stands beside it, so that a margin over them is right.
+-- materialized: incremental
 -- key: date_id, region_id, category
+-- by: date_id, region_id
+-- lookup: dim_product
 with
 
 sales as (

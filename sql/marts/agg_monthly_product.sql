@@ -1,5 +1,7 @@
 -- One row per month (yyyymm) and product: what the product pages read.
+-- materialized: incremental
 -- key: month_id, product_id
+-- by: date_id // 100 as month_id, product_id
 with
 
 sales as (

@@ -7,9 +7,28 @@
 -- key: customer_id
 with
 
-sales as (
+months as (
 
-    select * from stg_sales
+    select * from int_customer_months
+
+),
+
+split_orders as (
+
+    select * from int_split_orders
+
+),
+
+places as (
+
+    select * from int_daily_places
+
+),
+
+last_day as (
+
+    select max(date_id) as date_id
+    from places
 
 ),
 
@@ -17,24 +36,51 @@ as_of as (
 
     select coalesce(
         cast(getvariable('as_of') as date),
-        cast(max(sold_at) as date) + 1
+        make_date(
+            cast(date_id // 10000 as bigint),
+            cast(date_id // 100 % 100 as bigint),
+            cast(date_id % 100 as bigint)
+        ) + 1
     ) as as_of_date
-    from sales
+    from last_day
+
+),
+
+counted_too_often as (
+
+    select
+        customer_code,
+        sum(counted_too_often) as orders
+    from split_orders
+    group by customer_code
+
+),
+
+totals as (
+
+    select
+        customer_code,
+        max_by(customer_name, named_by) filter (where customer_name is not null) as customer_name,
+        min(first_order_date) as first_order_date,
+        max(last_order_date) as last_order_date,
+        sum(orders) as orders,
+        cast(sum(revenue) as decimal(18, 4)) as lifetime_value
+    from months
+    group by customer_code
 
 ),
 
 customers as (
 
     select
-        customer_code,
-        max_by(customer_name, (sold_at, transaction_id)) filter (where customer_name is not null) as customer_name,
-        cast(min(sold_at) filter (where not is_return) as date) as first_order_date,
-        cast(max(sold_at) filter (where not is_return) as date) as last_order_date,
-        count(distinct order_id) filter (where not is_return) as frequency,
-        cast(sum(revenue) as decimal(18, 4)) as lifetime_value
-    from sales
-    where customer_code is not null
-    group by customer_code
+        totals.customer_code,
+        totals.customer_name,
+        totals.first_order_date,
+        totals.last_order_date,
+        cast(totals.orders - coalesce(counted_too_often.orders, 0) as bigint) as frequency,
+        totals.lifetime_value
+    from totals
+    left join counted_too_often using (customer_code)
 
 ),
 

@@ -2,18 +2,18 @@
 -- key: date_id
 with
 
-sales as (
+places as (
 
-    select * from stg_sales
+    select * from int_daily_places
 
 ),
 
 span as (
 
     select
-        make_date(cast(year(min(sold_at)) as bigint), 1, 1) as first_day,
-        make_date(cast(year(max(sold_at)) as bigint), 12, 31) as last_day
-    from sales
+        make_date(cast(min(date_id) // 10000 as bigint), 1, 1) as first_day,
+        make_date(cast(max(date_id) // 10000 as bigint), 12, 31) as last_day
+    from places
 
 ),
 

@@ -3,9 +3,9 @@
 -- key: product_id
 with
 
-sales as (
+days as (
 
-    select * from stg_sales
+    select * from int_daily_products
 
 ),
 
@@ -13,10 +13,9 @@ named as (
 
     select
         product_code,
-        max_by(product_name, (sold_at, transaction_id)) filter (where product_name is not null) as product_name,
-        max_by(category, (sold_at, transaction_id)) filter (where category is not null) as category
-    from sales
-    where product_code is not null
+        max_by(product_name, named_by) filter (where product_name is not null) as product_name,
+        max_by(category, categorised_by) filter (where category is not null) as category
+    from days
     group by product_code
 
 ),

@@ -3,27 +3,28 @@
 -- key: region_id
 with
 
-sales as (
+days as (
 
-    select * from stg_sales
+    select * from int_daily_places
 
 ),
 
 places as (
 
     select distinct
+        region_id,
         region,
         city,
         store
-    from sales
-    where coalesce(region, city, store) is not null
+    from days
+    where region_id <> 0
 
 ),
 
 final as (
 
     select
-        surrogate_key(concat_ws(chr(31), coalesce(region, ''), coalesce(city, ''), coalesce(store, ''))) as region_id,
+        region_id,
         coalesce(region, 'Unknown') as region,
         coalesce(city, 'Unknown') as city,
         coalesce(store, 'Unknown') as store

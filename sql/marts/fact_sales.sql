@@ -1,5 +1,7 @@
 -- One row per sale line.
+-- materialized: incremental
 -- key: sale_id
+-- by: transaction_id
 -- partition: date_id
 with
 
@@ -12,7 +14,7 @@ sales as (
 final as (
 
     select
-        cast(year(sold_at) * 10000 + month(sold_at) * 100 + day(sold_at) as integer) as date_id,
+        date_id,
         surrogate_key(transaction_id) as sale_id,
         surrogate_key(product_code) as product_id,
         surrogate_key(customer_code) as customer_id,

@@ -5,8 +5,9 @@
 -- Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
 -- Returns stay in: a line with negative quantity or negative revenue is a return (is_return), and its quantity,
 -- revenue, cost and profit count negatively, so that sums are net. A return never counts as an order.
--- materialized: table
+-- materialized: incremental
 -- key: transaction_id
+-- cluster: date_id
 with
 
 source as (
@@ -68,6 +69,7 @@ final as (
         transaction_id,
         order_id,
         sold_at,
+        cast(year(sold_at) * 10000 + month(sold_at) * 100 + day(sold_at) as integer) as date_id,
         product_code,
         product_name,
         category,

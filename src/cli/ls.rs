@@ -38,7 +38,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let graph = Graph::new(&parser, &models, &sources)?;
     let selected = args.select.resolve(&graph, &models, &config.root)?;
     let is_selected = |name: &str| selected.as_ref().is_none_or(|selected| selected.contains(name));
-    let inventory = Inventory::read(&config, &graph)?;
+    let inventory = Inventory::read(&config, &graph, &contracts)?;
     let mut table = Table::new(&[
         ("name", false),
         ("layer", false),

@@ -8,7 +8,7 @@ use duckdb::{Connection, OptionalExt, params};
 
 use super::contract::Contract;
 use super::decimal::Decimal;
-use super::{expand, rejects, repairs};
+use super::{expand, rejects, repairs, source_table};
 use crate::config::Config;
 use crate::staging::{ident, literal};
 
@@ -136,7 +136,7 @@ pub fn record_twin(
     conn.execute(
         "insert into ingest.files
          select source, ?, content_hash, ?, file, 'duplicate', null, bytes, records, accepted, rejected, repaired, skipped,
-                places, drift, repairs_hash
+                places, drift, repairs_hash, null
          from ingest.files where source = ? and file = ? and content_hash = ?",
         params![name, signature, source, twin, content_hash],
     )?;
@@ -156,9 +156,8 @@ pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<Option<St
     if let Some(heir) = &heir {
         rename(conn, source, name, heir)?;
     }
-    let loaded = known(conn, source, name)?.is_some_and(|known| known.outcome == "loaded");
-    if loaded {
-        conn.execute(&format!("delete from raw.{source} where _file = ?"), [name])?;
+    if let Some(load) = load_of(conn, source, name)? {
+        source_table::take_out(conn, source, load)?;
     }
     for table in ["ingest.control_totals", "main.rejects", "ingest.files", "ingest.expected"] {
         conn.execute(&format!("delete from {table} where source = ? and file = ?"), [source, name])?;
@@ -168,16 +167,26 @@ pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<Option<St
 
 /// Hands the rows of `from` over to its twin `to`.
 fn rename(conn: &Connection, source: &str, from: &str, to: &str) -> Result<()> {
-    conn.execute(&format!("update raw.{source} set _file = ? where _file = ?"), [to, from])?;
+    let load = match load_of(conn, source, from)? {
+        Some(load) => Some(source_table::rename(conn, source, load, to)?),
+        None => None,
+    };
     for table in ["ingest.control_totals", "main.rejects"] {
         conn.execute(&format!("update {table} set file = ? where source = ? and file = ?"), [to, source, from])?;
     }
     let sql = "update ingest.files
                set same_as = case when file = $2 then null else $2 end,
-                   outcome = case when file = $2 then 'loaded' else 'duplicate' end
+                   outcome = case when file = $2 then 'loaded' else 'duplicate' end,
+                   load_id = case when file = $2 then $4 end
                where source = $1 and (file = $2 or file = $3 or same_as = $3)";
-    conn.execute(sql, [source, to, from])?;
+    conn.execute(sql, params![source, to, from, load])?;
     Ok(())
+}
+
+/// The number of the load that brought a file's rows, if they are there.
+fn load_of(conn: &Connection, source: &str, name: &str) -> Result<Option<i64>> {
+    let sql = "select load_id from ingest.files where source = ? and file = ? and outcome = 'loaded'";
+    Ok(conn.query_row(sql, [source, name], |row| row.get(0)).optional()?.flatten())
 }
 
 /// Keeps the control totals of a file: per column of numbers, the sum of what was accepted. A sum beyond 38 digits has
@@ -200,8 +209,8 @@ pub fn store_totals(conn: &Connection, contract: &Contract, name: &str, totals: 
     Ok(())
 }
 
-/// The sums of a file's rows, per contract column, as the table has them.
-pub fn totals(conn: &Connection, contract: &Contract, name: &str) -> Result<Vec<Option<i128>>> {
+/// The sums of the rows of one load, per contract column, as the table has them.
+pub fn totals(conn: &Connection, contract: &Contract, load: i64) -> Result<Vec<Option<i128>>> {
     let selected: Vec<String> = contract
         .columns
         .iter()
@@ -210,9 +219,9 @@ pub fn totals(conn: &Connection, contract: &Contract, name: &str) -> Result<Vec<
             false => "'0'".to_owned(),
         })
         .collect();
-    let sql = format!("select {} from raw.{} where _file = ?", selected.join(", "), contract.source);
+    let sql = format!("select {} from loaded.{} where _load = {load}", selected.join(", "), contract.source);
     let texts: Vec<String> =
-        conn.query_row(&sql, [name], |row| (0..selected.len()).map(|index| row.get(index)).collect())?;
+        conn.query_row(&sql, [], |row| (0..selected.len()).map(|index| row.get(index)).collect())?;
     let scaled = texts.iter().zip(&contract.columns).map(|(text, column)| {
         Decimal::parse(text.as_bytes(), b'.').ok().and_then(|sum| sum.at_scale(column.kind.scale()))
     });
@@ -235,9 +244,16 @@ pub fn reconcile(conn: &Connection, contract: &Contract, names: &HashSet<&str>) 
     let mut held: HashMap<(String, String), String> = HashMap::new();
     // Only these files: a new day must not cost a look at the whole history.
     let listed: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    let (first, last): (i64, i64) = conn.query_row(
+        &format!(
+            "select coalesce(min(load_id), 0), coalesce(max(load_id), 0) from ingest.files where source = ? and file in ({})",
+            listed.join(", ")
+        ),
+        [source],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     let mut statement = conn.prepare(&format!(
-        "select _file, cast(count(*) as varchar){sums} from raw.{source} where _file in ({}) group by _file",
-        listed.join(", ")
+        "select _file, cast(count(*) as varchar){sums} from loaded.{source} where _load between {first} and {last} group by _file"
     ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -285,7 +301,9 @@ pub fn names(conn: &Connection, source: &str) -> Result<HashSet<String>> {
 
 /// Takes the rows of a file out, to be loaded anew from the same content: other names of it stay its copies.
 pub fn clear(conn: &Connection, source: &str, name: &str) -> Result<()> {
-    conn.execute(&format!("delete from raw.{source} where _file = ?"), [name])?;
+    if let Some(load) = load_of(conn, source, name)? {
+        source_table::take_out(conn, source, load)?;
+    }
     for table in ["ingest.control_totals", "main.rejects", "ingest.files", "ingest.expected"] {
         conn.execute(&format!("delete from {table} where source = ? and file = ?"), [source, name])?;
     }

@@ -19,7 +19,7 @@ use super::header::Places;
 use super::opened::Opened;
 use super::repairs::Repairs;
 use super::split::Splitter;
-use super::{rejects, unique};
+use super::{rejects, source_table, unique};
 use crate::console::{counted, grouped};
 use crate::staging::{Staging, literal};
 use crate::{fail, failpoint, hash};
@@ -151,9 +151,10 @@ fn load(
                 catalog::withdraw(conn, &contract.source, &file.name)?;
             }
         }
-        let target = format!("raw.{}", contract.source);
-        let mut outcome = feed::insert(conn, &target, &literal(&file.name), job)?;
-        reject_duplicates(conn, facts, &places, syntax, &corrected, &mut outcome)?;
+        let load = source_table::next_load(conn)?;
+        let target = format!("loaded.{}", contract.source);
+        let mut outcome = feed::insert(conn, &target, &format!("{load}, {}", literal(&file.name)), job)?;
+        reject_duplicates(conn, facts, load, &places, syntax, &corrected, &mut outcome)?;
         if let Some(reason) = refusal(contract, &outcome) {
             refused = Some((reason, outcome));
             anyhow::bail!("refused");
@@ -164,7 +165,7 @@ fn load(
             (None, None) => hash::of_file(path)?,
         };
         check_unchanged(path, facts)?;
-        account(conn, facts, &places, &content_hash, &outcome)?;
+        account(conn, facts, load, &places, &content_hash, &outcome)?;
         if outcome.rejected > 0 {
             rejects::store(conn, &contract.source, &file.name, std::mem::take(&mut outcome.rejects))?;
         }
@@ -195,12 +196,13 @@ fn refusal_of(path: &Path, error: anyhow::Error) -> Problem {
 fn reject_duplicates(
     conn: &Connection,
     facts: &Facts<'_>,
+    load: i64,
     places: &Places,
     syntax: Syntax,
     repairs: &Repairs,
     outcome: &mut Outcome,
 ) -> Result<()> {
-    let later = unique::take_out(conn, facts.contract, &facts.file.name)?;
+    let later = unique::take_out(conn, facts.contract, load)?;
     if later.is_empty() {
         return Ok(());
     }
@@ -215,7 +217,7 @@ fn reject_duplicates(
     // Accepted with its repair, and refused now.
     let repaired = later.keys().filter(|line| repairs.has(**line)).count() as u64;
     outcome.repaired = outcome.repaired.saturating_sub(repaired);
-    outcome.totals = catalog::totals(conn, facts.contract, &facts.file.name)?;
+    outcome.totals = catalog::totals(conn, facts.contract, load)?;
     Ok(())
 }
 
@@ -247,7 +249,14 @@ fn check_unchanged(path: &Path, facts: &Facts<'_>) -> Result<()> {
 
 /// Proves that every accepted record has become a row, and keeps the counts and the control totals. That the table's
 /// own sums are these totals is checked for all files at once, by [`catalog::reconcile`].
-fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: &str, outcome: &Outcome) -> Result<()> {
+fn account(
+    conn: &Connection,
+    facts: &Facts<'_>,
+    load: i64,
+    places: &Places,
+    content_hash: &str,
+    outcome: &Outcome,
+) -> Result<()> {
     let Facts { contract, file, .. } = facts;
     let source = contract.source.as_str();
     let accepted = outcome.records - outcome.rejected;
@@ -256,7 +265,7 @@ fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: 
     }
     catalog::store_totals(conn, contract, &file.name, &outcome.totals)?;
     conn.execute(
-        "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![
             source,
             file.name,
@@ -271,6 +280,7 @@ fn account(conn: &Connection, facts: &Facts<'_>, places: &Places, content_hash: 
             places.written(),
             Some(&places.note).filter(|note| !note.is_empty()),
             facts.repairs.as_ref().map(|(_, hash)| hash),
+            load,
         ],
     )?;
     Ok(())
@@ -293,7 +303,7 @@ fn record_refusal(
         )?;
     } else {
         conn.execute(
-            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, ?, null, null)",
+            "insert or replace into ingest.files values (?, ?, '', null, null, 'refused', ?, ?, ?, 0, ?, ?, ?, ?, null, null, null)",
             params![
                 source,
                 name,

@@ -1,4 +1,9 @@
-//! The table `raw.<source>`: made once, and made anew when the meaning of the contract changes.
+//! Where the rows of a source are: made once, and made anew when the meaning of the contract changes.
+//!
+//! `loaded.<source>` holds them with `_load`, the number of the load that brought them, which only grows: what is new since
+//! a build is found without a look at the rest. `removed.<source>` holds rows that were taken out again, with the number at
+//! which they were, until every model that reads the source knows. Models read the view `raw.<source>`, which shows no load:
+//! what they make of a file must not depend on when it came.
 
 use anyhow::Result;
 use duckdb::Connection;
@@ -6,7 +11,7 @@ use duckdb::Connection;
 use super::catalog::SourceFile;
 use super::contract::Contract;
 use crate::fail;
-use crate::staging::{Staging, ident};
+use crate::staging::{Staging, ident, literal};
 
 /// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
 ///
@@ -41,8 +46,6 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
             missing.len()
         );
     }
-    let columns: Vec<String> =
-        contract.columns.iter().map(|column| format!("{} {}", ident(&column.name), column.kind.sql())).collect();
     staging.transaction(|conn| {
         // Until all of them are read again, nothing is built from this source.
         conn.execute(
@@ -50,16 +53,56 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
             [source],
         )?;
         conn.execute_batch(&format!(
-            "drop table if exists raw.{source};
-             create table raw.{source} (_file varchar not null, _line bigint not null, {})",
-            columns.join(", ")
+            "drop view if exists raw.{source}; drop table if exists loaded.{source}; drop table if exists removed.{source}"
         ))?;
+        make(conn, contract)?;
         for table in ["ingest.files", "ingest.control_totals", "main.rejects"] {
             conn.execute(&format!("delete from {table} where source = ?"), [source])?;
         }
         conn.execute("insert or replace into ingest.sources values (?, ?)", [source, hash.as_str()])?;
         Ok(())
     })
+}
+
+/// Makes the tables of a source, empty, and its view. Those that are there stay.
+pub fn make(conn: &Connection, contract: &Contract) -> Result<()> {
+    let source = contract.source.as_str();
+    let columns: String =
+        contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
+    for schema in ["loaded", "removed"] {
+        conn.execute_batch(&format!(
+            "create table if not exists {schema}.{source} (_load bigint not null, _file varchar not null, _line bigint not null{columns})"
+        ))?;
+    }
+    Ok(conn.execute_batch(&format!(
+        "create view if not exists raw.{source} as select * exclude (_load) from loaded.{source}"
+    ))?)
+}
+
+/// The next number of a load, greater than all before.
+pub fn next_load(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("select nextval('ingest.load_ids')", [], |row| row.get(0))?)
+}
+
+/// Takes the rows of a load out and keeps them for the models that read them.
+pub fn take_out(conn: &Connection, source: &str, load: i64) -> Result<()> {
+    let now = next_load(conn)?;
+    Ok(conn.execute_batch(&format!(
+        "insert into removed.{source} select {now}, * exclude (_load) from loaded.{source} where _load = {load};
+         delete from loaded.{source} where _load = {load}"
+    ))?)
+}
+
+/// Gives the rows of a load another file's name; returns the number of the load that they are now. For models it is as if
+/// they had been taken out and loaded again.
+pub fn rename(conn: &Connection, source: &str, load: i64, to: &str) -> Result<i64> {
+    let now = next_load(conn)?;
+    conn.execute_batch(&format!(
+        "insert into removed.{source} select {now}, * exclude (_load) from loaded.{source} where _load = {load};
+         update loaded.{source} set _file = {}, _load = {now} where _load = {load}",
+        literal(to)
+    ))?;
+    Ok(now)
 }
 
 fn column_of(conn: &Connection, sql: &str, source: &str) -> Result<Vec<String>> {

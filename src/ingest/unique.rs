@@ -18,8 +18,8 @@ use crate::staging::ident;
 /// The later records of each key, by line, each with the line of the first record of its key.
 pub type Later = HashMap<u64, u64>;
 
-/// Takes the later records of each key of a file out of `raw.<source>` and returns them by line.
-pub fn take_out(conn: &Connection, contract: &Contract, file: &str) -> Result<Later> {
+/// Takes the later records of each key out of the rows of one load and returns them by line.
+pub fn take_out(conn: &Connection, contract: &Contract, load: i64) -> Result<Later> {
     if contract.unique.is_empty() {
         return Ok(HashMap::new());
     }
@@ -29,13 +29,13 @@ pub fn take_out(conn: &Connection, contract: &Contract, file: &str) -> Result<La
     let sql = format!(
         "select _line, first_line from (
              select _line, min(_line) over (partition by {}) as first_line
-             from raw.{source} where _file = ? and {})
+             from loaded.{source} where _load = {load} and {})
          where _line > first_line",
         keys.join(", "),
         is_whole.join(" and ")
     );
     let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map([file], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let later: Later = rows.collect::<Result<_, _>>()?;
     if !later.is_empty() {
         conn.execute_batch("create or replace temporary table later_of_key (line bigint)")?;
@@ -45,11 +45,10 @@ pub fn take_out(conn: &Connection, contract: &Contract, file: &str) -> Result<La
         }
         appender.flush()?;
         drop(appender);
-        conn.execute(
-            &format!("delete from raw.{source} where _file = ? and _line in (select line from later_of_key)"),
-            [file],
-        )?;
-        conn.execute_batch("drop table later_of_key")?;
+        conn.execute_batch(&format!(
+            "delete from loaded.{source} where _load = {load} and _line in (select line from later_of_key);
+             drop table later_of_key"
+        ))?;
     }
     Ok(later)
 }

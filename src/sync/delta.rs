@@ -28,24 +28,46 @@ impl Counts {
     }
 }
 
+/// The table that holds the keys of all rows of a mart that changed since it was pushed last; `None` if that is not
+/// known, and all rows have to be compared.
+fn unpushed(conn: &Connection, table: &PushTable) -> Result<Option<String>> {
+    let sql = "select count(*) > 0 from sync.unpushed join sync.pushed using (table_name) where table_name = ? and since = content";
+    let known: bool = conn.query_row(sql, [&table.name], |row| row.get(0))?;
+    Ok(known.then(|| format!("unpushed.{}", ident(&table.name))))
+}
+
+/// Notes that a mart is pushed as it is now.
+pub fn settle(staging: &Staging, table: &PushTable, content: &str) -> Result<()> {
+    staging.transaction(|conn| {
+        conn.execute("insert or replace into sync.pushed values (?, ?)", [table.name.as_str(), content])?;
+        conn.execute("delete from sync.unpushed where table_name = ?", [&table.name])?;
+        Ok(conn.execute_batch(&format!("drop table if exists unpushed.{}", ident(&table.name)))?)
+    })
+}
+
 /// Computes the delta of a table into `sync.delta_<table>` (key, op, row hash) and counts it.
 pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
     let keys = idents(&table.key, "");
+    let conn = staging.conn();
+    let among = match unpushed(conn, table)? {
+        Some(changed) => format!(" semi join (select distinct * from {changed}) as c using ({keys})"),
+        None => String::new(),
+    };
     let sql = format!(
         "create or replace table {delta} as
-         with now as (select {keys}, {hash} as {ROW_HASH} from {mart})
+         with now as (select {keys}, {hash} as {ROW_HASH} from {mart} as m{among}),
+         was as (select {keys}, {ROW_HASH} from {mirror} as m{among})
          select
              {keys},
              case when was.{ROW_HASH} is null then 'insert' when now.{ROW_HASH} is null then 'delete' else 'update' end as _op,
              now.{ROW_HASH} as {ROW_HASH}
-         from now full join {mirror} as was using ({keys})
+         from now full join was using ({keys})
          where now.{ROW_HASH} is distinct from was.{ROW_HASH}",
         delta = table.delta(),
         hash = table.row_hash(),
         mart = table.mart(),
         mirror = table.mirror(),
     );
-    let conn = staging.conn();
     conn.execute_batch(&sql)?;
     let counted = format!(
         "select count(*) filter (where _op = 'insert'), count(*) filter (where _op = 'update'), count(*) filter (where _op = 'delete') from {}",

@@ -91,8 +91,8 @@ pub fn run(
     let fresh = stale_tables(staging, &tables)?;
     let mut report = Report::default();
     let mut changes = Vec::new();
-    for (table, fingerprint) in tables.iter().zip(&fresh) {
-        let counts = match fingerprint {
+    for (table, content) in tables.iter().zip(&fresh) {
+        let counts = match content {
             Fresh::Pushed => Counts::default(),
             Fresh::Changed(_) => delta::compute(staging, table)?,
         };
@@ -118,8 +118,8 @@ pub fn run(
         failpoint::hit("sync.promoted");
     }
     for (table, fresh) in tables.iter().zip(&fresh) {
-        if let Fresh::Changed(Some(fingerprint)) = fresh {
-            conn.execute("insert or replace into sync.pushed values (?, ?)", [&table.name, fingerprint])?;
+        if let Fresh::Changed(Some(content)) = fresh {
+            delta::settle(staging, table, content)?;
         }
     }
     say(&report, started, console);
@@ -146,13 +146,13 @@ fn warn_of_orphans(client: &mut Client, tables: &[PushTable], console: &Console)
 /// Is a table's mart the one that was pushed last?
 enum Fresh {
     Pushed,
-    /// No; the fingerprint of its present content.
+    /// No; the content of its present content.
     Changed(Option<String>),
 }
 
 fn stale_tables(staging: &Staging, tables: &[PushTable]) -> Result<Vec<Fresh>> {
     let mut statement = staging.conn().prepare(
-        "select models.fingerprint, pushed.fingerprint from meta.models left join sync.pushed on pushed.table_name = models.name where models.name = ?",
+        "select models.content, pushed.content from meta.models left join sync.pushed on pushed.table_name = models.name where models.name = ?",
     )?;
     let mut fresh = Vec::with_capacity(tables.len());
     for table in tables {

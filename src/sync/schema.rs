@@ -155,11 +155,9 @@ impl PushTable {
                 fail!("{}: the header names the column {column}, which the select does not have", model.path.display());
             }
         }
-        let mut key: Vec<String> = model.partition.iter().cloned().collect();
-        key.extend(model.key.iter().filter(|column| Some(*column) != model.partition.as_ref()).cloned());
         Ok(Self {
             name: model.name.clone(),
-            key,
+            key: model.warehouse_key(),
             logical_key: model.key.clone(),
             partition: model.partition.clone(),
             columns,

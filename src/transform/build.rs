@@ -1,27 +1,28 @@
-//! Builds what changed into a scratch schema, has it checked there, and publishes it in one transaction.
+//! Builds what changed, has it checked, and publishes it: all in one transaction of the staging file.
 //!
-//! A table is built as `main."<model>__next"` with a view of the model's name in the schema `scratch`, which
-//! comes first in the search path: models and checks see the new rows, and publishing is a rename, not a copy.
-//! Until then readers see the last published models; after a failed build or check the scratch schema stays,
-//! so that the offending rows can be looked at.
+//! Write, audit, publish: what takes the place of the published models is made beside them (see [`Space`]), the checks run
+//! there, and only then is it published. Readers see the last published models until the commit; after a failed check
+//! they stay, and the failed ones can be looked at in the schema `scratch`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use duckdb::{Connection, params};
+use duckdb::Connection;
 
+use super::affected::Seen;
 use super::change::{Change, Observer};
+use super::content::{self, Published};
+use super::delta::{Built, Delta, Scope};
 use super::graph::{Graph, Node};
-use super::parse;
+use super::space::{self, Space};
+use super::{incremental, publish, whole};
 use crate::check;
 use crate::console::{Console, Step, grouped};
-use crate::fail;
-use crate::failpoint;
-use crate::hash;
 use crate::ingest::contract::Contract;
 use crate::model::{Materialized, Models};
-use crate::staging::{Staging, ident, literal};
+use crate::staging::Staging;
+use crate::{fail, failpoint, hash};
 
 /// What becomes of a build that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +45,8 @@ pub struct Options {
     pub as_of: Option<chrono::NaiveDate>,
     /// Rebuild models that did not change, too.
     pub full_refresh: bool,
+    /// Say of each model why it is built, or why not.
+    pub why: bool,
 }
 
 /// What a build did.
@@ -58,6 +61,32 @@ pub struct Report {
     /// Time of the checks.
     pub check_time: Duration,
 }
+
+/// A model or a source, as this build sees it.
+#[derive(Debug)]
+pub struct Current {
+    /// Stands for its rows now.
+    pub content: String,
+    /// Stood for its rows when the build began; `None` if it was not published.
+    pub before: Option<String>,
+    /// How it differs from then.
+    pub delta: Delta,
+    /// All its rows now.
+    pub now: String,
+    /// How many they are; 0 of views and sources.
+    pub rows: u64,
+    /// Complete sets of its rows.
+    pub scope: Option<Scope>,
+    /// Whether it is what its file says for the first time.
+    pub is_redefined: bool,
+    /// Of a source: the last load.
+    pub load: Option<i64>,
+    /// What is to be written down about a model that was built.
+    pub built: Option<Published>,
+}
+
+/// Everything that a build knows, by name; sources are `raw.<source>`.
+pub type Known = BTreeMap<String, Current>;
 
 /// Builds, checks and publishes.
 ///
@@ -75,56 +104,52 @@ pub fn run(
 ) -> Result<Report> {
     let conn = staging.conn();
     set_as_of(conn, options)?;
-    let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
-    let graph = Graph::new(conn, models, &sources)?;
     refuse_incomplete(conn)?;
-    make_missing_sources(conn, contracts)?;
-    let fingerprints = fingerprints(conn, &graph, options)?;
-    let published = published(conn)?;
-    let is_stale = |node: &&Node<'_>| {
-        let name = node.model.name.as_str();
-        let is_selected = options.selected.as_ref().is_none_or(|selected| selected.contains(name));
-        is_selected
-            && (options.full_refresh
-                || published.get(name).map(|(_, fingerprint)| fingerprint) != fingerprints.get(name))
+    let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
+    let graph = content::graph(conn, models, &sources)?;
+    let mut build = Build {
+        conn,
+        space: Space::new(conn)?,
+        contracts,
+        options,
+        console,
+        published: BTreeMap::new(),
+        known: Known::new(),
+        keys: models.models.values().map(|model| (model.name.clone(), model.key.clone())).collect(),
+        engine: conn.version()?,
+        report: Report::default(),
     };
-    let stale: Vec<&Node<'_>> = graph.nodes.iter().filter(is_stale).collect();
-    let gone: Vec<&String> = published.keys().filter(|name| !models.models.contains_key(*name)).collect();
-    let mut report = Report { unchanged: (graph.nodes.len() - stale.len()) as u64, ..Report::default() };
-
-    clear_scratch(conn)?;
-    conn.execute_batch("create schema scratch; set search_path = 'scratch,main'")?;
-    let outcome = build_and_check(conn, &stale, models, &published, run_id, console, observer, &mut report);
-    conn.execute_batch("set search_path = 'main'")?;
-    let rows = outcome?;
-
-    if stale.is_empty() && gone.is_empty() {
-        conn.execute_batch("drop schema scratch cascade")?;
-        return Ok(report);
-    }
-    if options.finish == Finish::Discard {
-        clear_scratch(conn)?;
-        return Ok(report);
-    }
-    failpoint::hit("build.before_publish");
-    staging.transaction(|conn| {
-        conn.execute_batch("drop schema scratch cascade")?;
-        for name in gone {
-            drop_published(conn, name)?;
-            conn.execute("delete from meta.models where name = ?", [name])?;
+    let mut work = |conn: &Connection| -> Result<Option<anyhow::Error>> {
+        build.space.make_sources(conn, contracts.values())?;
+        build.space.clear(conn)?;
+        build.published = content::published(conn)?;
+        build.all(&graph, observer)?;
+        let refused = build.check(models, run_id)?;
+        match (&refused, options.finish) {
+            (Some(_), Finish::Publish) => publish::keep_for_a_look(conn, &build.space, models, &build.known)?,
+            (None, Finish::Publish) => {
+                failpoint::hit("build.before_publish");
+                let gone = build.gone(models);
+                publish::all(conn, &build.space, models, &build.known, &gone)?;
+                for source in contracts.keys() {
+                    content::forget_removed(conn, source)?;
+                }
+                build.report.checks.remember(conn)?;
+            }
+            (_, Finish::Discard) => {}
         }
-        for node in &stale {
-            publish(conn, node)?;
-            let name = node.model.name.as_str();
-            conn.execute(
-                "insert or replace into meta.models values (?, ?, ?, ?)",
-                params![name, node.model.materialized.name(), fingerprints.get(name), rows.get(name)],
-            )?;
-        }
-        Ok(())
-    })?;
+        build.space.clear_temporary(conn)?;
+        Ok(refused)
+    };
+    let refused = match options.finish {
+        Finish::Publish => staging.transaction(&mut work)?,
+        Finish::Discard => staging.rehearsal(&mut work)?,
+    };
     failpoint::hit("build.published");
-    Ok(report)
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(build.report),
+    }
 }
 
 /// After a change of its contract a source is whole again only when all its files are.
@@ -150,184 +175,338 @@ fn set_as_of(conn: &Connection, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// A source that was never ingested reads as an empty table.
-fn make_missing_sources(conn: &Connection, contracts: &BTreeMap<String, Contract>) -> Result<()> {
-    for contract in contracts.values() {
-        let columns: String =
-            contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
-        conn.execute_batch(&format!(
-            "create table if not exists raw.{} (_file varchar not null, _line bigint not null{columns})",
-            contract.source
-        ))?;
-    }
-    Ok(())
+/// How a model is to be built.
+enum Mode {
+    /// Not at all, and why.
+    Not(String),
+    /// From all rows, and why.
+    Whole(String),
+    /// From the rows that changed, and where.
+    Incremental(String),
 }
 
-/// Of each model: its SQL, the engine's version, and the fingerprints of all it reads.
-pub(crate) fn fingerprints(
-    conn: &Connection,
-    graph: &Graph<'_>,
-    options: &Options,
-) -> Result<BTreeMap<String, String>> {
-    let engine = conn.version()?;
-    let as_of = options.as_of.map_or_else(String::new, |day| day.to_string());
-    let mut known: BTreeMap<String, String> = BTreeMap::new();
-    for node in &graph.nodes {
-        let model = node.model;
-        let mut parts = vec![engine.clone(), model.materialized.name().to_owned(), model.sql.clone()];
-        if model.sql.to_ascii_lowercase().contains("as_of") {
-            parts.push(as_of.clone());
+struct Build<'a> {
+    conn: &'a Connection,
+    space: Space,
+    contracts: &'a BTreeMap<String, Contract>,
+    options: &'a Options,
+    console: &'a Console,
+    published: BTreeMap<String, Published>,
+    known: Known,
+    /// The key of each model.
+    keys: BTreeMap<String, Vec<String>>,
+    engine: String,
+    report: Report,
+}
+
+impl Build<'_> {
+    /// Builds what is stale, in order.
+    fn all(&mut self, graph: &Graph<'_>, observer: &mut Observer<'_>) -> Result<()> {
+        for source in self.contracts.keys() {
+            let content = content::of_source(self.conn, source)?;
+            let current = Current {
+                before: Some(content.clone()),
+                content,
+                delta: Delta::Same,
+                now: self.space.source(source),
+                rows: 0,
+                scope: None,
+                is_redefined: false,
+                load: Some(content::last_load(self.conn, source)?),
+                built: None,
+            };
+            self.known.insert(format!("raw.{source}"), current);
         }
-        for source in &node.sources {
-            parts.push(source_fingerprint(conn, source)?);
+        for node in &graph.nodes {
+            self.one(node, observer)?;
         }
-        parts.extend(node.models.iter().filter_map(|name| known.get(name).cloned()));
-        known.insert(model.name.clone(), hash::of_parts(parts.iter().map(String::as_str)));
+        if self.report.built.is_empty() {
+            let note = format!("{} models up to date", grouped(self.report.unchanged));
+            let step = Step { stage: "build", subject: "nothing changed", rows: None, elapsed: Duration::ZERO, note };
+            self.console.step(&step);
+        }
+        Ok(())
     }
-    Ok(known)
-}
 
-/// A source's contract and the names, contents and repairs of its files.
-fn source_fingerprint(conn: &Connection, source: &str) -> Result<String> {
-    let mut statement = conn.prepare(
-        "select contract_hash, '' from ingest.sources where source = $1
-         union all
-         (select file, content_hash || coalesce(repairs_hash, '') from ingest.files
-          where source = $1 and outcome = 'loaded' order by file)",
-    )?;
-    let rows = statement.query_map([source], |row| Ok([row.get::<_, String>(0)?, row.get::<_, String>(1)?]))?;
-    let mut rows: Vec<[String; 2]> = rows.collect::<Result<_, _>>()?;
-    // Name and content stay together: two files that swap their contents are a change.
-    rows.sort();
-    let parts: Vec<String> = std::iter::once(source.to_owned()).chain(rows.into_iter().flatten()).collect();
-    Ok(hash::of_parts(parts.iter().map(String::as_str)))
-}
-
-/// Kind and fingerprint of each published model.
-pub(crate) fn published(conn: &Connection) -> Result<BTreeMap<String, (String, String)>> {
-    let mut statement = conn.prepare("select name, kind, fingerprint from meta.models")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Removes what an earlier build left behind.
-fn clear_scratch(conn: &Connection) -> Result<()> {
-    conn.execute_batch("drop schema if exists scratch cascade")?;
-    let mut statement = conn.prepare(
-        "select table_name from duckdb_tables() where schema_name = 'main' and ends_with(table_name, '__next')",
-    )?;
-    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for name in names {
-        conn.execute_batch(&format!("drop table main.{}", ident(&name)))?;
-    }
-    Ok(())
-}
-
-/// Builds the stale models in order, then runs the checks; returns each table's rows.
-fn build_and_check(
-    conn: &Connection,
-    stale: &[&Node<'_>],
-    models: &Models,
-    published: &BTreeMap<String, (String, String)>,
-    run_id: &str,
-    console: &Console,
-    observer: &mut Observer<'_>,
-    report: &mut Report,
-) -> Result<BTreeMap<String, u64>> {
-    let mut rows = BTreeMap::new();
-    for node in stale {
-        let model = node.model;
+    fn one(&mut self, node: &Node<'_>, observer: &mut Observer<'_>) -> Result<()> {
         let started = Instant::now();
-        let statement = match model.materialized {
-            // The file starts behind the prefix on the first line, so DuckDB's line numbers are the file's.
-            Materialized::Table | Materialized::Incremental => {
-                format!("create table main.{} as {}", next(&model.name), model.sql)
+        let model = node.model;
+        let name = model.name.as_str();
+        let published = self.published.get(name).cloned();
+        let is_selected = self.options.selected.as_ref().is_none_or(|selected| selected.contains(name));
+        if !is_selected {
+            if let Some(published) = published {
+                self.known.insert(name.to_owned(), self.unchanged(name, published));
             }
-            Materialized::View => format!("create view scratch.{} as {}", ident(&model.name), model.sql),
-        };
-        conn.execute_batch(&statement).map_err(|error| parse::explain(&model.path, &error))?;
-        let count = match model.materialized {
-            Materialized::Table | Materialized::Incremental => {
-                conn.execute_batch(&format!(
-                    "create view scratch.{} as from main.{}",
-                    ident(&model.name),
-                    next(&model.name)
-                ))?;
-                let count: u64 =
-                    conn.query_row(&format!("select count(*) from main.{}", next(&model.name)), [], |row| row.get(0))?;
-                rows.insert(model.name.clone(), count);
-                let before = published.contains_key(&model.name).then(|| format!("main.{}", ident(&model.name)));
-                let after = format!("main.{}", next(&model.name));
-                observer(conn, &Change { model, before: before.as_deref(), after: &after })?;
-                Some(count)
+            return Ok(());
+        }
+        let now = self.describe(node)?;
+        let mut seen = self.inputs(node, published.as_ref())?;
+        let mode = self.decide(node, &now, published.as_ref(), &mut seen)?;
+        let (built, mut how) = match (mode, published.clone()) {
+            (Mode::Not(why), Some(published)) => {
+                self.report.unchanged += 1;
+                if self.options.why {
+                    self.console.say(&format!("{:<7} {name:<26} is up to date: {why}", "build"));
+                }
+                self.known.insert(name.to_owned(), self.unchanged(name, published));
+                return Ok(());
             }
-            Materialized::View => None,
+            (Mode::Incremental(why), _) => match incremental::build(self.conn, &self.space, model, &seen)? {
+                Some(built) => (built, why),
+                None => (self.whole(node, published.as_ref())?, "its columns changed".to_owned()),
+            },
+            (Mode::Whole(why) | Mode::Not(why), _) => (self.whole(node, published.as_ref())?, why),
         };
-        console.step(&Step {
-            stage: "build",
-            subject: &model.name,
-            rows: count,
-            elapsed: started.elapsed(),
-            note: String::new(),
-        });
-        report.built.push(model.name.clone());
+        if !self.options.why {
+            how.clear();
+        }
+        let is_view = model.materialized == Materialized::View;
+        let note = describe(self.conn, &built, how)?;
+        let rows = if is_view { None } else { Some(built.rows) };
+        self.console.step(&Step { stage: "build", subject: name, rows, elapsed: started.elapsed(), note });
+        self.enter(node, now, published, built, observer)
     }
-    let checks = checks_fingerprint(models);
-    let last: Option<String> = conn.query_row("select max(fingerprint) from meta.checked", [], |row| row.get(0))?;
-    if stale.is_empty() {
-        let note = format!("{} models up to date", grouped(report.unchanged));
-        console.step(&Step { stage: "build", subject: "nothing changed", rows: None, elapsed: Duration::ZERO, note });
-        if last.as_ref() == Some(&checks) {
-            return Ok(rows);
+
+    /// Shows a built model to those that read it, and to the observer.
+    fn enter(
+        &mut self,
+        node: &Node<'_>,
+        mut now: Published,
+        published: Option<Published>,
+        built: Built,
+        observer: &mut Observer<'_>,
+    ) -> Result<()> {
+        let model = node.model;
+        let name = model.name.as_str();
+        self.report.built.push(name.to_owned());
+        now.rows = built.rows;
+        if let (Delta::Same, Some(published)) = (&built.delta, &published) {
+            now.content.clone_from(&published.content);
+        }
+        let table = self.space.published(name);
+        if built.now != table {
+            let shadow = self.space.shadow(name);
+            self.conn.execute_batch(&format!("create or replace temp view {shadow} as select * from {}", built.now))?;
+        }
+        let was_table = published.as_ref().is_some_and(|published| published.kind != "view");
+        let change = match &built.delta {
+            Delta::Same => None,
+            Delta::Rows { removed, added } => Some((Some(removed.as_str()), added.as_str())),
+            Delta::Whole => Some((was_table.then_some(table.as_str()), built.now.as_str())),
+        };
+        if let (Some((before, after)), true) = (change, model.materialized != Materialized::View) {
+            observer(self.conn, &Change { model, before, after })?;
+        }
+        let current = Current {
+            content: now.content.clone(),
+            is_redefined: published.as_ref().is_none_or(|published| published.definition != now.definition),
+            before: published.map(|published| published.content),
+            delta: built.delta,
+            now: built.now,
+            rows: built.rows,
+            scope: built.scope,
+            load: None,
+            built: Some(now),
+        };
+        self.known.insert(name.to_owned(), current);
+        failpoint::hit(&format!("build.built.{name}"));
+        Ok(())
+    }
+
+    fn unchanged(&self, name: &str, published: Published) -> Current {
+        Current {
+            before: Some(published.content.clone()),
+            content: published.content,
+            delta: Delta::Same,
+            now: self.space.published(name),
+            rows: published.rows,
+            scope: None,
+            is_redefined: false,
+            load: None,
+            built: None,
         }
     }
-    let started = Instant::now();
-    report.checks = check::run(conn, models, run_id)?;
-    report.check_time = started.elapsed();
-    report.checks.say(report.check_time, console);
-    report.checks.refuse()?;
-    conn.execute_batch("delete from meta.checked")?;
-    conn.execute("insert into meta.checked values (?)", [checks])?;
-    Ok(rows)
-}
 
-/// Of all checks: a new or changed one runs even where no model changed.
-fn checks_fingerprint(models: &Models) -> String {
-    let files = models.checks.iter().flat_map(|check| [check.name.as_str(), check.sql.as_str()]);
-    let keys =
-        models.models.values().flat_map(|model| std::iter::once(&model.name).chain(&model.key)).map(String::as_str);
-    hash::of_parts(files.chain(keys))
-}
-
-/// The table a model is built as, quoted.
-fn next(name: &str) -> String {
-    ident(&format!("{name}__next"))
-}
-
-fn publish(conn: &Connection, node: &Node<'_>) -> Result<()> {
-    let model = node.model;
-    drop_published(conn, &model.name)?;
-    let statement = match model.materialized {
-        Materialized::Table | Materialized::Incremental => {
-            format!("alter table main.{} rename to {}", next(&model.name), ident(&model.name))
+    fn whole(&self, node: &Node<'_>, published: Option<&Published>) -> Result<Built> {
+        let was_table = published.is_some_and(|published| published.kind != "view");
+        let mut input_rows = 0;
+        if node.model.cluster.is_some() || node.model.partition.is_some() {
+            for source in &node.sources {
+                input_rows += space::count(self.conn, &self.space.source(source))?;
+            }
+            input_rows +=
+                node.models.iter().filter_map(|name| self.known.get(name)).map(|known| known.rows).sum::<u64>();
         }
-        Materialized::View => format!("create view main.{} as {}", ident(&model.name), model.sql),
-    };
-    Ok(conn.execute_batch(&statement)?)
-}
+        whole::build(self.conn, &self.space, node.model, was_table, input_rows)
+    }
 
-fn drop_published(conn: &Connection, name: &str) -> Result<()> {
-    let condition = format!("schema_name = 'main' and {{}} = {}", literal(name));
-    for (kind, catalog, column) in [("view", "duckdb_views()", "view_name"), ("table", "duckdb_tables()", "table_name")]
-    {
-        let exists: bool = conn.query_row(
-            &format!("select count(*) > 0 from {catalog} where {}", condition.replace("{}", column)),
-            [],
-            |row| row.get(0),
-        )?;
-        if exists {
-            conn.execute_batch(&format!("drop {kind} main.{}", ident(name)))?;
+    /// What would be written down about the model if it were built now.
+    fn describe(&self, node: &Node<'_>) -> Result<Published> {
+        let model = node.model;
+        let mut inputs = BTreeMap::new();
+        for name in node.inputs() {
+            let Some(known) = self.known.get(&name) else {
+                fail!(
+                    "{} reads {name}, which is not built yet and not selected; select it as well (+{}), or build all",
+                    model.path.display(),
+                    model.name
+                );
+            };
+            inputs.insert(name, (known.content.clone(), known.load));
+        }
+        let as_of = match (self.options.as_of, model.sql.to_ascii_lowercase().contains("as_of")) {
+            (Some(day), true) => day.to_string(),
+            _ => String::new(),
+        };
+        let definition = content::definition(node, self.contracts)?;
+        let mut parts = vec![definition.as_str(), self.engine.as_str(), as_of.as_str()];
+        parts.extend(inputs.iter().flat_map(|(name, (content, _))| [name.as_str(), content.as_str()]));
+        Ok(Published {
+            kind: model.materialized.name().to_owned(),
+            content: hash::of_parts(parts),
+            definition,
+            engine: self.engine.clone(),
+            as_of,
+            rows: 0,
+            inputs,
+        })
+    }
+
+    /// The inputs, with the delta since the model saw them last.
+    fn inputs(&self, node: &Node<'_>, published: Option<&Published>) -> Result<Vec<Seen>> {
+        let mut seen = Vec::new();
+        for name in node.inputs() {
+            let Some(known) = self.known.get(&name) else { continue };
+            let last = published.and_then(|published| published.inputs.get(&name));
+            let delta = match last {
+                Some((content, _)) if *content == known.content => Delta::Same,
+                Some((content, _)) if known.load.is_none() && known.before.as_ref() == Some(content) => {
+                    known.delta.clone()
+                }
+                Some((_, Some(load))) => match name.strip_prefix("raw.") {
+                    Some(source) => Delta::Rows {
+                        removed: self.space.source_removed(source, *load),
+                        added: self.space.source_added(source, *load),
+                    },
+                    None => Delta::Whole,
+                },
+                _ => Delta::Whole,
+            };
+            let key = self.keys.get(&name).cloned().unwrap_or_default();
+            seen.push(Seen { name, now: known.now.clone(), delta, scope: known.scope.clone(), key, by: None });
+        }
+        Ok(seen)
+    }
+
+    fn decide(
+        &self,
+        node: &Node<'_>,
+        now: &Published,
+        published: Option<&Published>,
+        inputs: &mut [Seen],
+    ) -> Result<Mode> {
+        let model = node.model;
+        let Some(published) = published else { return Ok(Mode::Whole("it is new".to_owned())) };
+        if self.options.full_refresh {
+            return Ok(Mode::Whole("--full-refresh".to_owned()));
+        }
+        if published.definition != now.definition || published.kind != now.kind {
+            let what = if node.sources.is_empty() { "its file" } else { "its file or a contract" };
+            return Ok(Mode::Whole(format!("{what} changed")));
+        }
+        if published.engine != now.engine {
+            return Ok(Mode::Whole(format!("DuckDB changed from {} to {}", published.engine, now.engine)));
+        }
+        if published.as_of != now.as_of {
+            return Ok(Mode::Whole("the as-of day changed".to_owned()));
+        }
+        let changed: Vec<String> =
+            inputs.iter().filter(|input| input.delta != Delta::Same).map(|input| input.name.clone()).collect();
+        if changed.is_empty() {
+            let rebuilt: Vec<&str> =
+                node.models.iter().filter(|name| self.report.built.contains(name)).map(String::as_str).collect();
+            return Ok(Mode::Not(match rebuilt.is_empty() {
+                true => "nothing that it reads changed".to_owned(),
+                false => format!("{} was built anew with the same rows", rebuilt.join(", ")),
+            }));
+        }
+        let why = format!("{} changed", changed.join(", "));
+        if model.materialized != Materialized::Incremental {
+            return Ok(Mode::Whole(why));
+        }
+        for input in inputs.iter_mut() {
+            input.bind(self.conn, &model.by)?;
+        }
+        if inputs.iter().all(|input| input.by.is_none()) {
+            let names: Vec<&str> = model.by.iter().map(|column| column.name.as_str()).collect();
+            fail!(
+                "{}: none of its inputs has the columns it is incremental by ({}); say where they come from, as in \
+                 `by: date_id // 100 as month_id`",
+                model.path.display(),
+                names.join(", ")
+            );
+        }
+        for input in inputs.iter().filter(|input| input.delta != Delta::Same) {
+            let Delta::Rows { removed, added } = &input.delta else {
+                return Ok(Mode::Whole(format!("{} was built whole", input.name)));
+            };
+            if input.by.is_none() && !model.lookups.contains(&input.name) {
+                return Ok(Mode::Whole(format!("{} changed, which does not have the columns of `by`", input.name)));
+            }
+            // A table of which most is new is sooner built whole.
+            let changed = space::count(self.conn, removed)? + space::count(self.conn, added)?;
+            if changed > LARGE_DELTA && changed > space::count(self.conn, &input.now)? / 2 {
+                return Ok(Mode::Whole(format!("most of {} changed", input.name)));
+            }
+        }
+        Ok(Mode::Incremental(why))
+    }
+
+    /// Runs the checks; returns the error if one did not pass.
+    fn check(&mut self, models: &Models, run_id: &str) -> Result<Option<anyhow::Error>> {
+        let started = Instant::now();
+        let context = check::Context {
+            conn: self.conn,
+            space: &self.space,
+            known: &self.known,
+            keys: &self.keys,
+            engine: &self.engine,
+            is_full: self.options.full_refresh,
+        };
+        self.report.checks = check::run(&context, models, run_id)?;
+        self.report.check_time = started.elapsed();
+        if !self.report.checks.results.is_empty() {
+            self.report.checks.say(self.report.check_time, self.console);
+        }
+        Ok(self.report.checks.refuse().err())
+    }
+
+    /// Published models whose files are gone.
+    fn gone(&self, models: &Models) -> Vec<String> {
+        match self.options.selected {
+            Some(_) => Vec::new(),
+            None => self.published.keys().filter(|name| !models.models.contains_key(*name)).cloned().collect(),
         }
     }
-    Ok(())
+}
+
+/// A delta of more rows than this may be too large for an incremental build.
+const LARGE_DELTA: u64 = 100_000;
+
+/// How many rows left and came, and why.
+fn describe(conn: &Connection, built: &Built, why: String) -> Result<String> {
+    let mut parts = Vec::new();
+    match &built.delta {
+        Delta::Same => parts.push("the same rows as before".to_owned()),
+        Delta::Rows { removed, added } => {
+            let (gone, come) = (space::count(conn, removed)?, space::count(conn, added)?);
+            parts.push(format!("{} rows out, {} in", grouped(gone), grouped(come)));
+        }
+        Delta::Whole => {}
+    }
+    if !why.is_empty() {
+        parts.push(format!("because {why}"));
+    }
+    Ok(parts.join("; "))
 }

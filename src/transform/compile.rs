@@ -55,7 +55,7 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
         columns.insert(format!("raw.{}", contract.source), make_source(&conn, contract)?);
     }
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
-    let (graph, found) = Graph::with_faults(&conn, models, &sources);
+    let (graph, found) = Graph::with_faults(models, &sources, |path, sql| parse::parse(&conn, path, sql));
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for fault in &found {
         for model in &fault.models {

@@ -1,11 +1,12 @@
 //! The models in the order of their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::parse::{self, Reference};
+use super::parse::{self, Parsed, Reference};
 use crate::failure::Failure;
 use crate::model::{Layer, Model, Models};
 use crate::{fail, toml_file};
@@ -19,6 +20,15 @@ pub struct Node<'m> {
     pub models: Vec<String>,
     /// The sources (`raw.*`) it reads.
     pub sources: Vec<String>,
+    /// A hash of what its select says.
+    pub meaning: String,
+}
+
+impl Node<'_> {
+    /// All that it reads; sources as `raw.<source>`.
+    pub fn inputs(&self) -> impl Iterator<Item = String> {
+        self.models.iter().cloned().chain(self.sources.iter().map(|source| format!("raw.{source}")))
+    }
 }
 
 /// The models, each after those it reads.
@@ -44,7 +54,16 @@ impl<'m> Graph<'m> {
     /// Syntax errors, names that are neither a model nor a source, models outside `sql/staging` that read a
     /// source, and cycles: each with file and line.
     pub fn new(conn: &Connection, models: &'m Models, sources: &BTreeSet<&str>) -> Result<Self> {
-        let (graph, faults) = Self::with_faults(conn, models, sources);
+        Self::with(models, sources, |path, sql| parse::parse(conn, path, sql))
+    }
+
+    /// The same, with a parser that may know some of them already.
+    pub fn with(
+        models: &'m Models,
+        sources: &BTreeSet<&str>,
+        parse: impl FnMut(&Path, &str) -> Result<Parsed>,
+    ) -> Result<Self> {
+        let (graph, faults) = Self::with_faults(models, sources, parse);
         match faults.into_iter().next() {
             Some(fault) => Err(fault.error),
             None => Ok(graph),
@@ -53,18 +72,22 @@ impl<'m> Graph<'m> {
 
     /// The same for models that may be at fault: all faults, and the order of the others. A model that reads one at fault
     /// has its place; one that is in a circle, or reads such a one, has none.
-    pub fn with_faults(conn: &Connection, models: &'m Models, sources: &BTreeSet<&str>) -> (Self, Vec<Fault>) {
+    pub fn with_faults(
+        models: &'m Models,
+        sources: &BTreeSet<&str>,
+        mut parse: impl FnMut(&Path, &str) -> Result<Parsed>,
+    ) -> (Self, Vec<Fault>) {
         let mut nodes = BTreeMap::new();
         let mut faults = Vec::new();
         let mut lines: BTreeMap<(&str, String), usize> = BTreeMap::new();
         for model in models.models.values() {
-            let mut node = Node { model, models: Vec::new(), sources: Vec::new() };
             let fault = |error| Fault { models: vec![model.name.clone()], error };
-            let references = parse::references(conn, &model.path, &model.sql).unwrap_or_else(|error| {
+            let parsed = parse(&model.path, &model.sql).unwrap_or_else(|error| {
                 faults.push(fault(error));
-                Vec::new()
+                Parsed::default()
             });
-            for reference in references {
+            let mut node = Node { model, models: Vec::new(), sources: Vec::new(), meaning: parsed.meaning };
+            for reference in parsed.references {
                 let line = reference.line;
                 match resolve(model, &reference, models, sources) {
                     Ok(Read::Model(name)) => {

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::failure::{Failure, is_disk_full};
+use crate::hash;
 use crate::toml_file::line_of;
 
 /// A table that a query names and does not define itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
     /// The schema, if the query names one.
     pub schema: Option<String>,
@@ -26,11 +28,46 @@ pub const TABLE_FUNCTION: &str = "table function";
 /// Table functions whose result depends on their arguments only.
 const PURE_TABLE_FUNCTIONS: [&str; 5] = ["range", "generate_series", "unnest", "repeat", "repeat_row"];
 
+/// What DuckDB's parser says about a select.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parsed {
+    /// The tables it reads.
+    pub references: Vec<Reference>,
+    /// A hash of what it says: comments, line breaks and the case of keywords do not count.
+    pub meaning: String,
+}
+
 /// The tables that the select in `sql` reads.
 ///
 /// # Errors
 /// A syntax error, or anything but one select, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
+    Ok(parse(conn, path, sql)?.references)
+}
+
+/// Parses the select in `sql`.
+///
+/// # Errors
+/// A syntax error, or anything but one select, with file and line.
+pub fn parse(conn: &Connection, path: &Path, sql: &str) -> Result<Parsed> {
+    let mut tree = serialized(conn, path, sql)?;
+    let mut found = Vec::new();
+    walk(&tree["statements"], &mut Vec::new(), sql, &mut found);
+    found.sort();
+    found.dedup_by(|a, b| a.schema == b.schema && a.name == b.name);
+    forget_places(&mut tree);
+    Ok(Parsed { references: found, meaning: hash::of_parts([tree.to_string().as_str()]) })
+}
+
+/// The syntax tree of the select in `sql`: its outermost node.
+///
+/// # Errors
+/// A syntax error, or anything but one select, with file and line.
+pub fn syntax_tree(conn: &Connection, path: &Path, sql: &str) -> Result<Value> {
+    Ok(serialized(conn, path, sql)?["statements"][0]["node"].take())
+}
+
+fn serialized(conn: &Connection, path: &Path, sql: &str) -> Result<Value> {
     let json: String = conn.query_row("select json_serialize_sql(?::varchar)", [sql], |row| row.get(0))?;
     let tree: Value = serde_json::from_str(&json)?;
     if tree["error"] == Value::Bool(true) {
@@ -46,11 +83,19 @@ pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Refer
         ))
         .into());
     }
-    let mut found = Vec::new();
-    walk(&tree["statements"], &mut Vec::new(), sql, &mut found);
-    found.sort();
-    found.dedup_by(|a, b| a.schema == b.schema && a.name == b.name);
-    Ok(found)
+    Ok(tree)
+}
+
+/// Removes from a tree where in the text its nodes stand.
+fn forget_places(node: &mut Value) {
+    match node {
+        Value::Array(items) => items.iter_mut().for_each(forget_places),
+        Value::Object(fields) => {
+            fields.shift_remove("query_location");
+            fields.values_mut().for_each(forget_places);
+        }
+        _ => {}
+    }
 }
 
 /// Collects base tables; `scope` holds the names of the common table expressions that are visible here.

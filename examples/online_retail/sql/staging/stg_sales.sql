@@ -53,6 +53,7 @@ final as (
         )) as transaction_id,
         invoice_no as order_id,
         invoice_date as sold_at,
+        cast(year(invoice_date) * 10000 + month(invoice_date) * 100 + day(invoice_date) as integer) as date_id,
         stock_code as product_code,
         nullif(trim(description), '') as product_name,
         cast(null as varchar) as category,

@@ -1,0 +1,41 @@
+-- The monthly aggregate holds the same lines and the same money as the facts, month by month.
+-- by: date_id // 100 as month_id
+with
+
+facts as (
+
+    select
+        cast(date_id // 100 as integer) as month_id,
+        count(*) as sale_lines,
+        sum(revenue) as revenue,
+        sum(profit) as profit
+    from fact_sales
+    group by date_id // 100
+
+),
+
+aggregated as (
+
+    select
+        month_id,
+        sum(sale_lines) as sale_lines,
+        sum(revenue) as revenue,
+        sum(profit) as profit
+    from agg_monthly_product
+    group by month_id
+
+)
+
+select
+    month_id,
+    aggregated.sale_lines,
+    facts.sale_lines as fact_lines,
+    aggregated.revenue,
+    facts.revenue as fact_revenue
+from facts
+full join aggregated using (month_id)
+where (
+    aggregated.sale_lines = facts.sale_lines
+    and aggregated.revenue = facts.revenue
+    and aggregated.profit is not distinct from facts.profit
+) is not true
