@@ -3,10 +3,12 @@
 mod build;
 mod compile;
 mod demo;
+mod docs;
 mod doctor;
 mod forget;
 mod ingest;
 mod init;
+mod lineage;
 mod ls;
 mod psql;
 mod rejects;
@@ -79,6 +81,8 @@ pub enum Verb {
     Ls(ls::Args),
     Show(show::Args),
     Compile(compile::Args),
+    Lineage(lineage::Args),
+    Docs(docs::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -102,6 +106,8 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Ls(verb) => ls::run(verb, global),
         Verb::Show(verb) => show::run(verb, global),
         Verb::Compile(verb) => compile::run(verb, global),
+        Verb::Lineage(verb) => lineage::run(verb, global),
+        Verb::Docs(verb) => docs::run(verb, global, &console),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),

@@ -8,7 +8,7 @@ use duckdb::Connection;
 
 use crate::config::Config;
 use crate::ingest::contract::Contract;
-use crate::model::{Check, Severity};
+use crate::model::{Check, Materialized, Model, Severity};
 use crate::staging::Staging;
 use crate::transform::content;
 use crate::transform::graph::Graph;
@@ -16,7 +16,7 @@ use crate::transform::graph::Graph;
 /// Everything the staging file tells; nothing where there is none yet.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// The models that are built, with their rows; a view has none.
+    /// The models that are built, with their rows.
     pub built: BTreeMap<String, Option<u64>>,
     /// The built models that the next build would leave as they are.
     pub current: BTreeSet<String>,
@@ -88,6 +88,12 @@ impl Inventory {
         })
     }
 
+    /// How many rows a model has; nothing for a view, or for one that is not built.
+    pub fn rows(&self, model: &Model) -> Option<u64> {
+        let is_view = model.materialized == Materialized::View;
+        self.built.get(&model.name).copied().flatten().filter(|_| !is_view)
+    }
+
     /// The state of a model.
     pub fn state(&self, model: &str) -> State {
         match (self.built.contains_key(model), self.current.contains(model)) {
@@ -98,12 +104,18 @@ impl Inventory {
     }
 
     /// What a check found last, in words.
-    pub /// The models that are what their files say, built from what their inputs hold now.
-fn current(
-    conn: &Connection,
-    graph: &Graph<'_>,
-    contracts: &BTreeMap<String, Contract>,
-) -> Result<BTreeSet<String>> {
+    pub fn verdict(&self, check: &Check) -> String {
+        verdict(self.offending.get(&check.name).copied(), check.tolerance, check.severity)
+    }
+
+    /// The same for the check that a model's key is unique.
+    pub fn key_verdict(&self, model: &str) -> String {
+        verdict(self.offending.get(&format!("{model}_key")).copied(), 0, Severity::Error)
+    }
+}
+
+/// The models that are what their files say, built from what their inputs hold now.
+fn current(conn: &Connection, graph: &Graph<'_>, contracts: &BTreeMap<String, Contract>) -> Result<BTreeSet<String>> {
     let published = content::published(conn)?;
     let engine = conn.version()?;
     let mut current = BTreeSet::new();
@@ -127,16 +139,6 @@ fn current(
         }
     }
     Ok(current)
-}
-
-fn verdict(&self, check: &Check) -> String {
-        verdict(self.offending.get(&check.name).copied(), check.tolerance, check.severity)
-    }
-
-    /// The same for the check that a model's key is unique.
-    pub fn key_verdict(&self, model: &str) -> String {
-        verdict(self.offending.get(&format!("{model}_key")).copied(), 0, Severity::Error)
-    }
 }
 
 fn verdict(offending: Option<u64>, tolerance: u64, severity: Severity) -> String {

@@ -7,7 +7,7 @@ use super::Global;
 use super::select::SelectArgs;
 use crate::ingest::contract_file;
 use crate::inventory::Inventory;
-use crate::model::{Check, Models};
+use crate::model::Models;
 use crate::render::{Format, Table};
 use crate::transform::graph::{Graph, Node};
 use crate::transform::parse;
@@ -53,7 +53,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     }
     if args.checks {
         for check in &models.checks {
-            let reads = reads(&parser, check, &models)?;
+            let reads = parse::models_read(&parser, check, &models)?;
             if selected.is_none() || reads.iter().any(|name| is_selected(name)) {
                 table.push(vec![
                     Some(check.name.clone()),
@@ -62,7 +62,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
                     None,
                     inventory.offending.get(&check.name).map(u64::to_string),
                     Some(inventory.verdict(check)),
-                    Some(reads.join(", ")),
+                    Some(reads.into_iter().collect::<Vec<_>>().join(", ")),
                 ]);
             }
         }
@@ -79,15 +79,8 @@ fn model_row(node: &Node<'_>, inventory: &Inventory) -> Vec<Option<String>> {
         Some(model.layer.name().to_owned()),
         Some(model.materialized.name().to_owned()),
         Some(model.key.join(", ")).filter(|key| !key.is_empty()),
-        inventory.built.get(&model.name).copied().flatten().map(|rows| rows.to_string()),
+        inventory.rows(model).map(|rows| rows.to_string()),
         Some(inventory.state(&model.name).name().to_owned()),
         Some(reads.join(", ")).filter(|reads| !reads.is_empty()),
     ]
-}
-
-/// The models that a check reads.
-fn reads(parser: &Connection, check: &Check, models: &Models) -> Result<Vec<String>> {
-    let found = parse::references(parser, &check.path, &check.sql)?;
-    let names = found.into_iter().filter(|read| read.schema.is_none()).map(|read| read.name);
-    Ok(names.filter(|name| models.models.contains_key(name)).collect())
 }

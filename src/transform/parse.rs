@@ -1,5 +1,6 @@
 //! What a query reads, according to DuckDB's own parser.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, is_disk_full};
 use crate::hash;
+use crate::model::{Check, Models};
 use crate::toml_file::line_of;
 
 /// A table that a query names and does not define itself.
@@ -43,6 +45,16 @@ pub struct Parsed {
 /// A syntax error, or anything but one select, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
     Ok(parse(conn, path, sql)?.references)
+}
+
+/// The models that a check reads.
+///
+/// # Errors
+/// As of [`references`].
+pub fn models_read(conn: &Connection, check: &Check, models: &Models) -> Result<BTreeSet<String>> {
+    let found = references(conn, &check.path, &check.sql)?;
+    let names = found.into_iter().filter(|read| read.schema.is_none()).map(|read| read.name);
+    Ok(names.filter(|name| models.models.contains_key(name)).collect())
 }
 
 /// Parses the select in `sql`.
