@@ -1,15 +1,20 @@
 //! The command line: clap types, and one thin verb per file.
 
 mod build;
+mod compile;
 mod demo;
+mod docs;
 mod doctor;
 mod forget;
 mod ingest;
 mod init;
+mod lineage;
+mod ls;
 mod psql;
 mod rejects;
 mod run;
 mod sample;
+mod select;
 mod show;
 mod sniff;
 mod sync;
@@ -73,7 +78,11 @@ pub enum Verb {
     Forget(forget::Args),
     Rejects(rejects::Args),
     Build(build::Args),
+    Ls(ls::Args),
     Show(show::Args),
+    Compile(compile::Args),
+    Lineage(lineage::Args),
+    Docs(docs::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -94,7 +103,11 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Forget(verb) => forget::run(verb, global, &console),
         Verb::Rejects(verb) => rejects::run(verb, global, &console),
         Verb::Build(verb) => build::run(verb, global, &console),
+        Verb::Ls(verb) => ls::run(verb, global),
         Verb::Show(verb) => show::run(verb, global),
+        Verb::Compile(verb) => compile::run(verb, global),
+        Verb::Lineage(verb) => lineage::run(verb, global),
+        Verb::Docs(verb) => docs::run(verb, global, &console),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),

@@ -58,6 +58,17 @@ pub struct ByColumn {
     pub expression: Option<String>,
 }
 
+impl Layer {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Staging => "staging",
+            Self::Intermediate => "intermediate",
+            Self::Mart => "mart",
+        }
+    }
+}
+
 /// One model.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -97,6 +108,13 @@ impl Model {
     /// Whether the model's rows are pushed to the warehouse.
     pub fn is_pushed(&self) -> bool {
         self.layer == Layer::Mart
+    }
+
+    /// The line of a setting in the header, or the first one.
+    pub fn header_line(&self, name: &str) -> usize {
+        let comments = self.sql.lines().map_while(|line| line.trim().strip_prefix("--"));
+        let is_it = |comment: &str| setting(comment.trim()).is_some_and(|(known, _)| known == name);
+        comments.map(is_it).position(|found| found).map_or(1, |index| index + 1)
     }
 }
 
@@ -161,9 +179,16 @@ impl Models {
     /// Two files with one name, a header that cannot be read, and a project without models.
     pub fn load(config: &Config) -> Result<Self> {
         let mut models = BTreeMap::new();
+        let mut faults = Vec::new();
         for (folder, layer) in FOLDERS {
             for path in sql_files(&config.root.join(folder))? {
-                let model = model(&path, layer)?;
+                let model = match model(&path, layer) {
+                    Ok(model) => model,
+                    Err(error) => {
+                        faults.push(error.to_string());
+                        continue;
+                    }
+                };
                 if let Some(other) = models.insert(model.name.clone(), model) {
                     fail!(
                         "{} and {} have the same name; a model's name is its table",
@@ -172,6 +197,9 @@ impl Models {
                     );
                 }
             }
+        }
+        if !faults.is_empty() {
+            fail!("{}", faults.join("\n"));
         }
         if models.is_empty() {
             fail!(

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 const LAYOUT: i64 = 3;
 
 /// The schemas and bookkeeping tables.
-const LAYOUT_SQL: &str = "
+pub const LAYOUT_SQL: &str = "
 create schema if not exists raw;
 create schema if not exists loaded;
 create schema if not exists removed;

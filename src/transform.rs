@@ -4,16 +4,19 @@
 //! [`build`] runs what is stale: [`whole`] from all rows, or [`incremental`] from those that a [`delta`] has [`affected`]
 //! ([`usage`]: as far as it matters);
 //! [`space`] is where their tables are, [`change`] shows them to whoever looks, [`publish`] puts them in place.
+//! [`select`] chooses among the models, and [`compile`] checks them without running them.
 
 pub mod affected;
 pub mod build;
 pub mod change;
+pub mod compile;
 pub mod content;
 pub mod delta;
 pub mod graph;
 pub mod incremental;
 pub mod parse;
 pub mod publish;
+pub mod select;
 pub mod space;
 pub mod usage;
 pub mod whole;

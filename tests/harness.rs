@@ -2,6 +2,7 @@
 
 mod cluster;
 mod project;
+mod shop;
 
 pub use cluster::Cluster;
 pub use project::{Outcome, Project, SALES_HEADER, sale};

@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::Global;
+use super::select::SelectArgs;
 use crate::console::Console;
 use crate::pipeline::Project;
 use crate::transform::build::Options;
@@ -14,6 +15,8 @@ use crate::transform::build::Options;
 /// published, in one transaction. If a model or a check fails, the last published models stay as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub select: SelectArgs,
     /// The day that RFM looks back from; by default the day after the last sale
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
@@ -29,11 +32,13 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let project = Project::open(&config, console)?;
-    project.build(&Options {
+    let options = Options {
+        selected: args.select.of(&project)?,
         as_of: args.as_of,
         full_refresh: args.full_refresh,
         why: args.why,
         ..Options::default()
-    })?;
+    };
+    project.build(&options)?;
     Ok(())
 }

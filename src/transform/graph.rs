@@ -7,6 +7,7 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::parse::{self, Parsed, Reference};
+use crate::failure::Failure;
 use crate::model::{Layer, Model, Models};
 use crate::{fail, toml_file};
 
@@ -37,6 +38,15 @@ pub struct Graph<'m> {
     pub nodes: Vec<Node<'m>>,
 }
 
+/// What stands in the way of an order.
+#[derive(Debug)]
+pub struct Fault {
+    /// The models that are at fault.
+    pub models: Vec<String>,
+    /// The error, with file and line.
+    pub error: anyhow::Error,
+}
+
 impl<'m> Graph<'m> {
     /// Parses all models and orders them.
     ///
@@ -51,21 +61,41 @@ impl<'m> Graph<'m> {
     pub fn with(
         models: &'m Models,
         sources: &BTreeSet<&str>,
-        mut parse: impl FnMut(&Path, &str) -> Result<Parsed>,
+        parse: impl FnMut(&Path, &str) -> Result<Parsed>,
     ) -> Result<Self> {
+        let (graph, faults) = Self::with_faults(models, sources, parse);
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault.error),
+            None => Ok(graph),
+        }
+    }
+
+    /// The same for models that may be at fault: all faults, and the order of the others. A model that reads one at fault
+    /// has its place; one that is in a circle, or reads such a one, has none.
+    pub fn with_faults(
+        models: &'m Models,
+        sources: &BTreeSet<&str>,
+        mut parse: impl FnMut(&Path, &str) -> Result<Parsed>,
+    ) -> (Self, Vec<Fault>) {
         let mut nodes = BTreeMap::new();
+        let mut faults = Vec::new();
         let mut lines: BTreeMap<(&str, String), usize> = BTreeMap::new();
         for model in models.models.values() {
-            let parsed = parse(&model.path, &model.sql)?;
+            let fault = |error| Fault { models: vec![model.name.clone()], error };
+            let parsed = parse(&model.path, &model.sql).unwrap_or_else(|error| {
+                faults.push(fault(error));
+                Parsed::default()
+            });
             let mut node = Node { model, models: Vec::new(), sources: Vec::new(), meaning: parsed.meaning };
             for reference in parsed.references {
                 let line = reference.line;
-                match resolve(model, &reference, models, sources)? {
-                    Read::Model(name) => {
+                match resolve(model, &reference, models, sources) {
+                    Ok(Read::Model(name)) => {
                         lines.insert((model.name.as_str(), name.clone()), line);
                         node.models.push(name);
                     }
-                    Read::Source(name) => node.sources.push(name),
+                    Ok(Read::Source(name)) => node.sources.push(name),
+                    Err(error) => faults.push(fault(error)),
                 }
             }
             if let Some(other) = model.lookups.iter().find(|name| !node.models.contains(name)) {
@@ -82,7 +112,9 @@ impl<'m> Graph<'m> {
                 .map(|(name, _)| *name)
                 .collect();
             if ready.is_empty() {
-                fail!("{}", describe_cycle(&nodes, &lines));
+                let (models, text) = describe_cycle(&nodes, &lines);
+                faults.push(Fault { models, error: Failure::new(text).into() });
+                break;
             }
             for name in ready {
                 if let Some(node) = nodes.remove(name) {
@@ -91,7 +123,12 @@ impl<'m> Graph<'m> {
                 }
             }
         }
-        Ok(Self { nodes: ordered })
+        (Self { nodes: ordered }, faults)
+    }
+
+    /// The model of this name.
+    pub fn get(&self, name: &str) -> Option<&Node<'m>> {
+        self.nodes.iter().find(|node| node.model.name == name)
     }
 }
 
@@ -134,8 +171,8 @@ fn resolve(model: &Model, reference: &Reference, models: &Models, sources: &BTre
     }
 }
 
-/// Follows one cycle among the models that are left over.
-fn describe_cycle(nodes: &BTreeMap<&str, Node<'_>>, lines: &BTreeMap<(&str, String), usize>) -> String {
+/// Follows one cycle among the models that are left over: its models, and a text.
+fn describe_cycle(nodes: &BTreeMap<&str, Node<'_>>, lines: &BTreeMap<(&str, String), usize>) -> (Vec<String>, String) {
     let mut path: Vec<&str> = Vec::new();
     let mut here = nodes.keys().next().copied().unwrap_or_default();
     while !path.contains(&here) {
@@ -158,5 +195,6 @@ fn describe_cycle(nodes: &BTreeMap<&str, Node<'_>>, lines: &BTreeMap<(&str, Stri
             Some(format!("{}:{line} reads {next}", nodes.get(name)?.model.path.display()))
         })
         .collect();
-    format!("the models read each other in a circle: {}", steps.join(", "))
+    let text = format!("the models read each other in a circle: {}", steps.join(", "));
+    (cycle.iter().map(|name| (*name).to_owned()).collect(), text)
 }

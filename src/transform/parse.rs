@@ -1,5 +1,6 @@
 //! What a query reads, according to DuckDB's own parser.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use crate::failure::{Failure, is_disk_full};
 use crate::hash;
+use crate::model::{Check, Models};
 use crate::toml_file::line_of;
 
 /// A table that a query names and does not define itself.
@@ -29,7 +31,7 @@ pub const TABLE_FUNCTION: &str = "table function";
 const PURE_TABLE_FUNCTIONS: [&str; 5] = ["range", "generate_series", "unnest", "repeat", "repeat_row"];
 
 /// What DuckDB's parser says about a select.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parsed {
     /// The tables it reads.
     pub references: Vec<Reference>,
@@ -45,13 +47,41 @@ pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Refer
     Ok(parse(conn, path, sql)?.references)
 }
 
+/// The models that a check reads.
+///
+/// # Errors
+/// As of [`references`].
+pub fn models_read(conn: &Connection, check: &Check, models: &Models) -> Result<BTreeSet<String>> {
+    let found = references(conn, &check.path, &check.sql)?;
+    let names = found.into_iter().filter(|read| read.schema.is_none()).map(|read| read.name);
+    Ok(names.filter(|name| models.models.contains_key(name)).collect())
+}
+
 /// Parses the select in `sql`.
 ///
 /// # Errors
 /// A syntax error, or anything but one select, with file and line.
 pub fn parse(conn: &Connection, path: &Path, sql: &str) -> Result<Parsed> {
+    let mut tree = serialized(conn, path, sql)?;
+    let mut found = Vec::new();
+    walk(&tree["statements"], &mut Vec::new(), sql, &mut found);
+    found.sort();
+    found.dedup_by(|a, b| a.schema == b.schema && a.name == b.name);
+    forget_places(&mut tree);
+    Ok(Parsed { references: found, meaning: hash::of_parts([tree.to_string().as_str()]) })
+}
+
+/// The syntax tree of the select in `sql`: its outermost node.
+///
+/// # Errors
+/// A syntax error, or anything but one select, with file and line.
+pub fn syntax_tree(conn: &Connection, path: &Path, sql: &str) -> Result<Value> {
+    Ok(serialized(conn, path, sql)?["statements"][0]["node"].take())
+}
+
+fn serialized(conn: &Connection, path: &Path, sql: &str) -> Result<Value> {
     let json: String = conn.query_row("select json_serialize_sql(?::varchar)", [sql], |row| row.get(0))?;
-    let mut tree: Value = serde_json::from_str(&json)?;
+    let tree: Value = serde_json::from_str(&json)?;
     if tree["error"] == Value::Bool(true) {
         let position = tree["position"].as_str().and_then(|position| position.parse().ok()).unwrap_or(0);
         let message = tree["error_message"].as_str().unwrap_or("cannot be parsed");
@@ -65,12 +95,7 @@ pub fn parse(conn: &Connection, path: &Path, sql: &str) -> Result<Parsed> {
         ))
         .into());
     }
-    let mut found = Vec::new();
-    walk(&tree["statements"], &mut Vec::new(), sql, &mut found);
-    found.sort();
-    found.dedup_by(|a, b| a.schema == b.schema && a.name == b.name);
-    forget_places(&mut tree);
-    Ok(Parsed { references: found, meaning: hash::of_parts([tree.to_string().as_str()]) })
+    Ok(tree)
 }
 
 /// Removes from a tree where in the text its nodes stand.

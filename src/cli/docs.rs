@@ -1,0 +1,63 @@
+//! `salesmart docs`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use duckdb::Connection;
+
+use super::Global;
+use crate::console::{Console, counted};
+use crate::docs::comments::Comments;
+use crate::docs::{self, Site};
+use crate::fail;
+use crate::ingest::contract_file;
+use crate::inventory::Inventory;
+use crate::lineage::Lineage;
+use crate::model::Models;
+use crate::transform::compile::compile;
+use crate::transform::parse;
+
+/// Write the documentation of the project: plain HTML pages, to be opened from disk or put anywhere.
+///
+/// An overview with the lineage, a page per model (what it is, its columns and what they are computed from, its checks,
+/// its SQL), the sources with their rules, files and rejects, and the checks. Works before the first build, too: then
+/// without rows. The pages change only if the project or its rows do.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folder of the pages; data/docs of the project by default, which its .gitignore leaves out
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    let config = global.config()?;
+    let models = Models::load(&config)?;
+    let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
+    let compiled = compile(&models, &contracts)?;
+    let lineage = Lineage::trace(&compiled, &models, &contracts)?;
+    if let Some((check, _)) = compiled.check_faults.first_key_value() {
+        fail!("the check {check} cannot be read; `salesmart compile` says why");
+    }
+    let parser = Connection::open_in_memory()?;
+    let mut check_reads = BTreeMap::new();
+    for check in &models.checks {
+        check_reads.insert(check.name.clone(), parse::models_read(&parser, check, &models)?);
+    }
+    let site = Site {
+        inventory: &Inventory::read(&config, &compiled.graph, &contracts)?,
+        comments: &Comments::load(&config.root.join("sql/postgres/migrations"))?,
+        config: &config,
+        contracts: &contracts,
+        models: &models,
+        compiled: &compiled,
+        lineage: &lineage,
+        check_reads: &check_reads,
+    };
+    let folder = args.output.clone().unwrap_or_else(|| config.root.join("data/docs"));
+    let pages = docs::write(&site, &folder)?;
+    let first = config.relative(&folder.join("index.html"));
+    console.say(&format!("wrote {}; open {first}", counted(pages as u64, "page")));
+    Ok(())
+}
