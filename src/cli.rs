@@ -13,6 +13,8 @@ mod sample;
 mod show;
 mod sniff;
 mod sync;
+mod test;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -74,6 +76,8 @@ pub enum Verb {
     Rejects(rejects::Args),
     Build(build::Args),
     Show(show::Args),
+    Test(test::Args),
+    Trace(trace::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -95,6 +99,8 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Rejects(verb) => rejects::run(verb, global, &console),
         Verb::Build(verb) => build::run(verb, global, &console),
         Verb::Show(verb) => show::run(verb, global),
+        Verb::Test(verb) => test::run(verb, global, &console),
+        Verb::Trace(verb) => trace::run(verb, global),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
