@@ -19,5 +19,7 @@ mod snapshots;
 mod sniff;
 mod staging;
 mod sync;
+mod testing;
+mod trace;
 mod transform;
 mod warehouse;

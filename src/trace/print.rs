@@ -30,14 +30,16 @@ fn write_level(out: &mut String, level: &Level, depth: usize) -> Result<()> {
     writeln!(out, "{indent}{} {how}", level.name)?;
     let count = level.rows.rows().len();
     if (count as u64) < level.total {
-        writeln!(out, "{indent}  {} are shown and followed; see more with --limit", grouped(count as u64))?;
+        let (count, total) = (grouped(count as u64), grouped(level.total));
+        writeln!(out, "{indent}  {count} of {total} shown and followed; see more with --limit")?;
     }
     if let Found::Linked(link) = &level.found
         && !link.unknown.is_empty()
     {
         writeln!(
             out,
-            "{indent}  (it knows nothing of {}, so not all of these need to count)",
+            "{indent}  ({} knows nothing of {}, so not all of these need to count)",
+            level.name,
             link.unknown.join(", ")
         )?;
     }
