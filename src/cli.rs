@@ -18,6 +18,8 @@ mod select;
 mod show;
 mod sniff;
 mod sync;
+mod test;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -83,6 +85,8 @@ pub enum Verb {
     Compile(compile::Args),
     Lineage(lineage::Args),
     Docs(docs::Args),
+    Test(test::Args),
+    Trace(trace::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -108,6 +112,8 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Compile(verb) => compile::run(verb, global),
         Verb::Lineage(verb) => lineage::run(verb, global),
         Verb::Docs(verb) => docs::run(verb, global, &console),
+        Verb::Test(verb) => test::run(verb, global, &console),
+        Verb::Trace(verb) => trace::run(verb, global),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),

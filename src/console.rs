@@ -56,9 +56,13 @@ impl Console {
         let seconds = step.elapsed.as_secs_f64();
         match self.format {
             LogFormat::Text => {
-                let rows = step.rows.map_or_else(String::new, |rows| format!("{} rows", grouped(rows)));
+                // Where no rows are counted, a long subject has their place.
+                let subject = match step.rows {
+                    Some(rows) => format!("{:<26} {:>16}", step.subject, format!("{} rows", grouped(rows))),
+                    None => format!("{:<43}", step.subject),
+                };
                 let stage = self.paint("1;36", &format!("{:<7}", step.stage));
-                let line = format!("{stage} {:<26} {rows:>16} {seconds:>7.2} s  {}", step.subject, step.note);
+                let line = format!("{stage} {subject} {seconds:>7.2} s  {}", step.note);
                 println!("{}", line.trim_end());
             }
             LogFormat::Json => println!(

@@ -22,5 +22,7 @@ mod snapshots;
 mod sniff;
 mod staging;
 mod sync;
+mod testing;
+mod trace;
 mod transform;
 mod warehouse;

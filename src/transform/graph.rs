@@ -99,7 +99,8 @@ impl<'m> Graph<'m> {
                 }
             }
             if let Some(other) = model.lookups.iter().find(|name| !node.models.contains(name)) {
-                fail!("{}: lookup: {other} is not among what it reads", model.path.display());
+                let text = format!("{}: lookup: {other} is not among what it reads", model.path.display());
+                faults.push(fault(Failure::new(text).into()));
             }
             nodes.insert(model.name.as_str(), node);
         }
