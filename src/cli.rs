@@ -2,6 +2,7 @@
 
 mod build;
 mod demo;
+mod diff;
 mod doctor;
 mod forget;
 mod ingest;
@@ -13,6 +14,7 @@ mod sample;
 mod show;
 mod sniff;
 mod sync;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -74,6 +76,8 @@ pub enum Verb {
     Rejects(rejects::Args),
     Build(build::Args),
     Show(show::Args),
+    Diff(diff::Args),
+    Watch(watch::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -95,6 +99,8 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Rejects(verb) => rejects::run(verb, global, &console),
         Verb::Build(verb) => build::run(verb, global, &console),
         Verb::Show(verb) => show::run(verb, global),
+        Verb::Diff(verb) => diff::run(verb, global, &console),
+        Verb::Watch(verb) => watch::run(verb, global, &console),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
