@@ -50,7 +50,7 @@ pub fn run(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, console: &Console
     events::end_on_signals()?;
     let mut events = Events::of(&config.root, console)?;
     let mut files = Files::read(&config.root);
-    let mut is_good = attempt(load, task, Instant::now(), console);
+    let mut is_good = attempt(load, task, Since { what: "start", at: Instant::now() }, console);
     console.say(&format!("watching {} files below {}; Ctrl-C ends it", files.len(), config.root.display()));
     loop {
         let saved = events.next()?;
@@ -65,12 +65,19 @@ pub fn run(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, console: &Console
             let text = format!("\nsaved   {}", changed.join(", "));
             console.finding("watch", &text, &serde_json::json!({ "saved": changed }));
         }
-        is_good = attempt(load, task, saved.at, console);
+        is_good = attempt(load, task, Since { what: "save", at: saved.at }, console);
     }
 }
 
+/// From when on a result is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Since {
+    what: &'static str,
+    at: Instant,
+}
+
 /// Rebuilds and says what differs; an error is said, too.
-fn attempt(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Instant, console: &Console) -> bool {
+fn attempt(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, console: &Console) -> bool {
     match rebuild(load, task, since, console) {
         Ok(()) => true,
         Err(error) => {
@@ -80,7 +87,7 @@ fn attempt(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Instant, c
     }
 }
 
-fn rebuild(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Instant, console: &Console) -> Result<()> {
+fn rebuild(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, console: &Console) -> Result<()> {
     let config = load()?;
     let project = Project::open(&config, console)?;
     let (outcome, error) = published::published(&project, task.models, &task.options, task.limit)?;
@@ -88,18 +95,18 @@ fn rebuild(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Instant, c
     if let Some(error) = error {
         return Err(error);
     }
-    let note = match (task.options.finish, outcome.models.is_empty()) {
-        (Finish::Publish, _) => "from save to result, published",
-        (Finish::Discard, true) => "from save to result",
-        (Finish::Discard, false) => "from save to result, not published",
+    let published = match (task.options.finish, outcome.models.is_empty()) {
+        (Finish::Publish, _) => ", published",
+        (Finish::Discard, true) => "",
+        (Finish::Discard, false) => ", not published",
     };
     let subject = format!("{} changed", counted(outcome.models.len() as u64, "model"));
     console.step(&Step {
         stage: "watch",
         subject: &subject,
         rows: None,
-        elapsed: since.elapsed(),
-        note: note.to_owned(),
+        elapsed: since.at.elapsed(),
+        note: format!("from {} to result{published}", since.what),
     });
     Ok(())
 }

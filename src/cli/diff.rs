@@ -5,7 +5,6 @@ use anyhow::Result;
 use super::Global;
 use crate::console::Console;
 use crate::diff::{Against, held, published, revision};
-use crate::fail;
 use crate::pipeline::Project;
 use crate::transform::build::{Finish, Options};
 
@@ -68,8 +67,8 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if let Some(error) = error {
         return Err(error);
     }
-    if args.fail_if_diff && !outcome.models.is_empty() {
-        fail!("{}: {}", outcome.summary(), outcome.names());
+    match args.fail_if_diff {
+        true => outcome.refuse(),
+        false => Ok(()),
     }
-    Ok(())
 }

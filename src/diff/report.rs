@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Against, Cells, ModelDiff, Outcome, State};
 use crate::console::{Console, Ink, counted, grouped};
+use crate::fail;
 use crate::render::Table;
 
 /// Text is broken, and columns of samples are left out, beyond this width.
@@ -40,25 +41,39 @@ impl Outcome {
 
     /// One line for all models.
     pub fn summary(&self) -> String {
-        let with = match &self.against {
-            Against::Published => "what is published".to_owned(),
-            Against::Postgres => "what PostgreSQL holds".to_owned(),
-            Against::Revision(revision) => format!("the models as of {revision}"),
-        };
-        let same = counted(self.same.len() as u64, "model");
-        match self.models.len() {
-            0 => format!("no differences: {same} compared with {with}"),
-            differ => {
-                let verb = if differ == 1 { "differs" } else { "differ" };
-                format!("{} {verb} from {with}, {} the same", counted(differ as u64, "model"), self.same.len())
+        match self.models.is_empty() {
+            true => {
+                let same = counted(self.same.len() as u64, "model");
+                format!("no differences: {same} compared with {}", self.other_side())
             }
+            false => format!("{}, {} the same", self.how_many_differ(), grouped(self.same.len() as u64)),
         }
     }
 
-    /// Names of the models that differ.
-    pub fn names(&self) -> String {
+    /// An error for those who want none to differ.
+    ///
+    /// # Errors
+    /// Some do.
+    pub fn refuse(&self) -> Result<()> {
+        if self.models.is_empty() {
+            return Ok(());
+        }
         let names: Vec<&str> = self.models.iter().map(|diff| diff.model.as_str()).collect();
-        names.join(", ")
+        fail!("{}: {}", self.how_many_differ(), names.join(", "))
+    }
+
+    /// `2 models differ from what is published`
+    fn how_many_differ(&self) -> String {
+        let verb = if self.models.len() == 1 { "differs" } else { "differ" };
+        format!("{} {verb} from {}", counted(self.models.len() as u64, "model"), self.other_side())
+    }
+
+    fn other_side(&self) -> String {
+        match &self.against {
+            Against::Published => "what is published".to_owned(),
+            Against::Postgres => "what PostgreSQL holds".to_owned(),
+            Against::Revision(revision) => format!("the models as of {revision}"),
+        }
     }
 
     /// One JSON document.

@@ -17,7 +17,7 @@ use crate::pipeline::Project;
 use crate::staging::Staging;
 use crate::transform::build::{Finish, Options};
 
-/// Where models stand. Checks are not taken from a revision: its numbers are compared, not judged.
+/// Where models stand. Checks have no part in this: numbers are compared, not judged.
 const MODELS: [&str; 3] = ["sql/staging", "sql/intermediate", "sql/marts"];
 
 /// Builds both and compares them.
@@ -39,7 +39,8 @@ pub fn revision(
         .map_err(|error| relabel(&error, &then.root, revision))
         .with_context(|| Failure::new(format!("the models as of {revision} cannot be built")))?;
     let now = Config { staging_file: then.staging_file.clone(), ..config.clone() };
-    let project = Project::open(&now, console)?;
+    let mut project = Project::open(&now, console)?;
+    project.models.checks.clear();
     let options = Options { finish: Finish::Discard, ..options.clone() };
     let (outcome, error) = published::published(&project, names, &options, limit)?;
     Ok((Outcome { against: Against::Revision(revision.to_owned()), ..outcome }, error))
