@@ -89,8 +89,11 @@ fn attempt(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, con
 
 fn rebuild(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, console: &Console) -> Result<()> {
     let config = load()?;
-    let project = Project::open(&config, console)?;
-    let (outcome, error) = published::published(&project, task.models, &task.options, task.limit)?;
+    let (outcome, error) = {
+        // Closed before anything is said: whoever reads that may use the staging file.
+        let project = Project::open(&config, console)?;
+        published::published(&project, task.models, &task.options, task.limit)?
+    };
     outcome.say(console)?;
     if let Some(error) = error {
         return Err(error);

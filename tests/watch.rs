@@ -88,11 +88,11 @@ fn project() -> Project {
 fn a_save_shows_rows_time_and_the_difference_to_what_is_published() {
     let project = project();
     let (watch, first) = Watch::start(&project, &[]);
-    assert!(first.contains("10 models up to date") && first.contains("no differences"), "{first}");
+    assert!(first.contains("models up to date") && first.contains("no differences"), "{first}");
     project.edit(FILE, "20.00", "25.50");
     let seen = watch.until("from save to result, not published");
     assert!(seen.contains("saved   sql/staging/stg_x.sql"), "{seen}");
-    assert!(seen.contains("build   stg_x                               2 rows"), "{seen}");
+    assert!(seen.lines().any(|line| line.starts_with("build   stg_x ") && line.contains(" 2 rows ")), "{seen}");
     assert!(seen.contains("revenue  30.00 → 35.50   +5.50") && seen.contains("revenue  20.00 → 25.50"), "{seen}");
 
     // Others may use the staging file between saves.
