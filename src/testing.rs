@@ -139,7 +139,7 @@ impl Plan {
             use_utc(conn)?;
             if !self.checks.is_empty() {
                 let is_wanted = |name: &str| self.has_all_checks || self.checks.iter().any(|wanted| wanted == name);
-                checks::run(conn, &self.models, is_wanted)?.into_iter().for_each(|case| report.add(case));
+                checks::run(&project, is_wanted)?.into_iter().for_each(|case| report.add(case));
             }
             for query in &self.queries {
                 report.add(Case::timed(Kind::Snapshot, &query.name, None, &query.file, || {

@@ -7,9 +7,10 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::case::{Case, Kind, Outcome};
-use crate::check;
 use crate::console::counted;
 use crate::model::{Models, Severity};
+use crate::pipeline::Project;
+use crate::transform::published;
 
 /// The names of all checks.
 pub fn names(models: &Models) -> Vec<String> {
@@ -19,9 +20,10 @@ pub fn names(models: &Models) -> Vec<String> {
 }
 
 /// Runs all checks; the results of those that `is_wanted` are returned. A check that cannot run stops the others.
-pub fn run(conn: &Connection, models: &Models, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Case>> {
+pub fn run(project: &Project<'_>, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Case>> {
+    let conn = project.staging.conn();
     let run_id = uuid::Uuid::now_v7().to_string();
-    let report = match check::run(conn, models, &run_id) {
+    let report = match published::check(conn, &project.models, &project.contracts, &run_id) {
         Ok(report) => report,
         Err(error) => return Ok(vec![Case::failed(Kind::Check, "all checks", &error)]),
     };

@@ -177,6 +177,11 @@ impl Keys {
         Ok(queries)
     }
 
+    /// The values that `by` has in these rows.
+    pub fn of_rows(conn: &Connection, table: String, by: &[String], rows: &str) -> Result<Self> {
+        Self::of(conn, table, by.len(), &select_keys(by, rows))
+    }
+
     fn of(conn: &Connection, table: String, width: usize, query: &str) -> Result<Self> {
         space::run(conn, format!("create or replace temp table {table} as {query}"))?;
         let columns = (0..width).map(|index| values(conn, &table, index)).collect::<Result<_>>()?;
