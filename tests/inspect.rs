@@ -172,3 +172,109 @@ fn compile_finds_every_error_at_once() {
         "{error}"
     );
 }
+
+/// All pages of the documentation, by name.
+fn pages(project: &Project, folder: &str) -> std::collections::BTreeMap<String, String> {
+    let mut pages = std::collections::BTreeMap::new();
+    for inner in ["", "models/"] {
+        for entry in std::fs::read_dir(project.path(folder).join(inner)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = format!("{inner}{}", path.file_name().unwrap().to_str().unwrap());
+                pages.insert(name, std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    pages
+}
+
+#[test]
+fn docs_work_before_and_after_the_first_build() {
+    let project = Project::shop();
+    let said = project.ok(&["docs"]).stdout;
+    assert_eq!(said, "wrote 8 pages; open data/docs/index.html\n");
+    let before = pages(&project, "data/docs");
+    assert!(before["index.html"].contains("Nothing is built yet") && before["index.html"].contains("not built"));
+    assert!(!project.path("data/staging.duckdb").exists());
+    assert!(std::fs::read_to_string(project.path(".gitignore")).unwrap().contains("/data/docs/\n"));
+
+    project.write(
+        "sql/postgres/migrations/V9__comments.sql",
+        "comment on column mart.fact_lines.revenue is 'What it''s worth';",
+    );
+    project.orders().write("data/raw/2.csv", "id,day,item,pieces,price\n").edit(
+        "data/contracts/orders.toml",
+        "[columns]",
+        "allow_empty = true\nmax_rejects = 1\n[columns]",
+    );
+    project.write("data/raw/3.csv", "id,day,item,pieces,price\nC,2024-01-01,ball,0,1\n");
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project.ok(&["docs"]);
+    let after = pages(&project, "data/docs");
+    let fact = &after["models/fact_lines.html"];
+    for expected in [
+        "What it's worth",
+        "<dd>2</dd>",
+        "up to date",
+        "money_is_there",
+        "fact_lines_key",
+        "passed",
+        "href=\"../models/stg_lines.html#amount\"",
+        "href=\"../models/agg_days.html#revenue\"",
+        "cast(amount as decimal(18, 4)) as revenue",
+        "decimal(18,4)",
+        "<code>mart.fact_lines</code>",
+    ] {
+        assert!(fact.contains(expected), "{expected}\n{fact}");
+    }
+    let sources = &after["sources.html"];
+    for expected in ["at least 1", "required", "data/raw/3.csv", "out_of_range", "with more than 1 rejects"] {
+        assert!(sources.contains(expected), "{expected}\n{sources}");
+    }
+    // Unchanged rows, unchanged bytes; a build that changes nothing is no reason either.
+    project.ok(&["build", "--full-refresh"]);
+    project.ok(&["docs", "--output", "again"]);
+    assert_eq!(pages(&project, "again"), after);
+    // The page of a model that is gone goes, other files stay.
+    project.write("again/models/notes.html", "mine");
+    std::fs::remove_file(project.path("sql/marts/agg_days.sql")).unwrap();
+    project.ok(&["docs", "--output", "again"]);
+    let names: Vec<String> = pages(&project, "again").into_keys().filter(|name| name.starts_with("models")).collect();
+    assert_eq!(
+        names,
+        ["dim_item", "fact_lines", "notes", "stg_lines", "stg_orders"].map(|name| format!("models/{name}.html"))
+    );
+}
+
+#[test]
+fn docs_escape_everything_and_every_link_leads_somewhere() {
+    let project = Project::shop();
+    let evil = "<script>alert(1)</script>";
+    project
+        .edit("sql/marts/dim_item.sql", "-- key: item", &format!("-- {evil} & \"more\".\n-- key: item\n-- tags: <b>"))
+        .edit("sql/marts/dim_item.sql", "count(*) as lines", &format!("count(*) as lines, 1 as \"{evil}\""))
+        .edit("sql/checks/money_is_there.sql", "select id", &format!("-- {evil}\nselect id"))
+        .edit("data/contracts/orders.toml", "item = { ", &format!("item = {{ header = \"{evil}\", "))
+        .write("sql/postgres/migrations/V1__c.sql", format!("comment on column mart.dim_item.lines is '{evil}';"));
+    project.ok(&["docs"]);
+    let pages = pages(&project, "data/docs");
+    for (name, page) in &pages {
+        assert!(!page.contains("<script") && !page.contains("<b>"), "{name}");
+        let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!elsewhere.contains("http:") && !elsewhere.contains("https:") && !elsewhere.contains("url("), "{name}");
+        for link in page.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let folder = if name.starts_with("models/") { "models/" } else { "" };
+            let target = match file.strip_prefix("../") {
+                Some(file) => file.to_owned(),
+                None => format!("{folder}{file}"),
+            };
+            let target = pages.get(&target).unwrap_or_else(|| panic!("{name}: {link} leads nowhere"));
+            assert!(anchor.is_empty() || target.contains(&format!("id=\"{anchor}\"")), "{name}: {link} leads nowhere");
+        }
+    }
+    let item = &pages["models/dim_item.html"];
+    assert_eq!(item.matches("&lt;script&gt;alert(1)&lt;/script&gt;").count(), 5, "{item}");
+    assert!(pages["sources.html"].contains("&lt;script&gt;") && pages["checks.html"].contains("&lt;script&gt;"));
+}

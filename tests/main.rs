@@ -13,6 +13,7 @@ mod ingest;
 mod inspect;
 mod killed;
 mod limits;
+mod lineage;
 mod marts;
 mod online_retail;
 mod reader;

@@ -39,7 +39,7 @@ pub(super) fn page(site: &Site<'_>) -> Markup {
                             tr {
                                 td.mono { a href=(page::href(&model.name, Place::Checks)) { (model.name) } }
                                 td.mono { (model.key.join(", ")) }
-                                td { (page::verdict(&site.inventory.key_verdict(&model.name))) }
+                                td.state { (page::verdict(&site.inventory.key_verdict(&model.name))) }
                             }
                         }
                     }

@@ -36,7 +36,7 @@ pub(super) fn page(site: &Site<'_>) -> Markup {
                                 td { (node.model.layer.name()) }
                                 td { (node.model.materialized.name()) }
                                 td.number { (site.rows(node.model).unwrap_or_default()) }
-                                td { (page::verdict(site.inventory.state(&node.model.name).name())) }
+                                td.state { (page::verdict(site.inventory.state(&node.model.name).name())) }
                             }
                         }
                     }

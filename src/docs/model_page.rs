@@ -130,7 +130,7 @@ fn checks(site: &Site<'_>, model: &Model) -> Markup {
                             td.mono { (model.name) "_key" }
                             td.text { "The key (" (model.key.join(", ")) ") is unique and never NULL." }
                             td { "error" }
-                            td { (page::verdict(&site.inventory.key_verdict(&model.name))) }
+                            td.state { (page::verdict(&site.inventory.key_verdict(&model.name))) }
                         }
                     }
                     @for check in own {
@@ -138,7 +138,7 @@ fn checks(site: &Site<'_>, model: &Model) -> Markup {
                             td.mono { a href={ "../checks.html#" (page::anchor(&check.name)) } { (check.name) } }
                             td.text { (page::first_sentence(&check.description)) }
                             td { (check.severity.name()) }
-                            td { (page::verdict(&site.inventory.verdict(check))) }
+                            td.state { (page::verdict(&site.inventory.verdict(check))) }
                         }
                     }
                 }

@@ -30,7 +30,7 @@ table{border-collapse:collapse;width:100%;font-size:.925rem}
 th,td{text-align:left;vertical-align:top;padding:.45rem .75rem;border-bottom:1px solid var(--line)}
 tr:last-child>td{border-bottom:0}th{background:var(--box);font-weight:600;white-space:nowrap}
 td.number,th.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.mono{white-space:nowrap}
-td.text{min-width:14rem}tr:target>td{background:var(--box)}
+td.text{min-width:14rem}td .mono{white-space:nowrap}td.state{white-space:nowrap}tr:target>td{background:var(--box)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.25rem;margin:1rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .tag{display:inline-block;border:1px solid var(--line);border-radius:99px;padding:0 .6rem;font-size:.8rem;color:var(--soft);margin-right:.35rem}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
@@ -165,7 +165,7 @@ pub fn origins(origins: &Origins, place: Place) -> Markup {
             @if index > 0 { ", " }
             @match &origin.column {
                 Some(column) => {
-                    a.mono href=(column_href(&origin.relation, column, place)) { (origin.relation) "." wbr; (column) }
+                    a.mono href=(column_href(&origin.relation, column, place)) { (origin.relation) "." (column) }
                 }
                 None => { "rows of " a.mono href=(href(&origin.relation, place)) { (origin.relation) } }
             }

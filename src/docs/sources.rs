@@ -8,6 +8,10 @@ use crate::ingest::contract::{Column, Contract};
 use crate::inventory::File;
 use page::Place;
 
+/// The columns that every source has beside those of its contract.
+const OWN_COLUMNS: [(&str, &str, &str); 2] =
+    [("_file", "varchar", "the file it was read from"), ("_line", "bigint", "the line where the record starts")];
+
 pub(super) fn page(site: &Site<'_>) -> Markup {
     page::frame(
         "Sources",
@@ -22,6 +26,7 @@ pub(super) fn page(site: &Site<'_>) -> Markup {
 
 fn source(site: &Site<'_>, contract: &Contract) -> Markup {
     let name = format!("raw.{}", contract.source);
+    let anchor = |column: &str| format!("{}.{}", page::anchor(&contract.source), page::anchor(column));
     let files = site.inventory.files.get(&contract.source).map(Vec::as_slice).unwrap_or_default();
     html! {
         h2 id=(page::anchor(&contract.source)) { (name) }
@@ -38,8 +43,16 @@ fn source(site: &Site<'_>, contract: &Contract) -> Markup {
             table {
                 thead { tr { th { "Column" } th { "In the file" } th { "Type" } th { "Rules" } } }
                 tbody {
+                    @for (name, kind, what) in OWN_COLUMNS {
+                        tr id=(anchor(name)) {
+                            td.mono { (name) }
+                            td.soft { "not in it" }
+                            td.mono { (kind) }
+                            td.text { (what) }
+                        }
+                    }
                     @for column in &contract.columns {
-                        tr id={ (page::anchor(&contract.source)) "." (page::anchor(&column.name)) } {
+                        tr id=(anchor(&column.name)) {
                             td.mono { (column.name) }
                             td { (names(column)) }
                             td.mono { (column.kind.sql()) }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// A box to be placed.
 #[derive(Debug, Clone)]
 pub struct Block {
-    /// Its width.
+    /// Its width, at least.
     pub width: f64,
     /// Its height.
     pub height: f64,
@@ -19,6 +19,8 @@ pub struct Block {
 pub struct Layout {
     /// Left upper corner of each block.
     pub corners: Vec<(f64, f64)>,
+    /// Width of each block: that of the widest in its layer.
+    pub widths: Vec<f64>,
     /// For each link (from, to): the points that it passes between its ends, from left to right.
     pub lanes: BTreeMap<(usize, usize), Vec<(f64, f64)>>,
     /// Width of the whole.
@@ -225,6 +227,7 @@ fn coordinates(
     };
     Layout {
         corners: layer_of.iter().zip(items).map(|(layer, item)| (left[*layer], item.top)).collect(),
+        widths: layer_of.iter().map(|layer| widths[*layer]).collect(),
         lanes: lanes.iter().map(|(link, lane)| (*link, points(lane))).collect(),
         width: (x - LAYER_GAP).max(0.0),
         height: items.iter().map(|item| item.top + item.height).fold(0.0, f64::max),

@@ -1,11 +1,12 @@
 //! A lineage as a drawing that needs nothing else: no script, no font, no style sheet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use maud::{Markup, PreEscaped, html};
 
 use super::layout::{Block, Layout, place};
 use super::{Kind, Lineage, Relation};
+use crate::console::counted;
 
 /// How to draw.
 #[derive(Clone, Copy)]
@@ -21,9 +22,10 @@ pub struct Options<'a> {
 const MARGIN: f64 = 16.0;
 const HEAD: f64 = 40.0;
 const ROW: f64 = 20.0;
-/// Of a letter in a column list and in a heading: wide enough for every common font.
-const LETTER: f64 = 7.3;
-const HEAD_LETTER: f64 = 8.2;
+const PAD: f64 = 12.0;
+/// Of a letter, and of one in small print: wide enough for every common monospaced font.
+const LETTER: f64 = 7.9;
+const SMALL_LETTER: f64 = 6.7;
 
 /// Plain colours, because not every viewer knows custom properties; a page's dark scheme holds on the screen only.
 const STYLE: &str = "
@@ -73,11 +75,12 @@ impl<'a> Drawing<'a> {
             .iter()
             .map(|relation| {
                 let columns = if options.columns { relation.columns.as_slice() } else { &[] };
-                let letters = columns.iter().map(|traced| traced.column.name.chars().count()).max().unwrap_or(0);
-                let width = (letters as f64 * LETTER).max(relation.name.chars().count() as f64 * HEAD_LETTER) + 24.0;
+                let names = columns.iter().map(|traced| traced.column.name.as_str()).chain([relation.name.as_str()]);
+                let widest = names.map(|name| name.chars().count()).max().unwrap_or(0) as f64 * LETTER;
+                let small = subtitle(relation, options.columns).chars().count() as f64 * SMALL_LETTER;
                 let rows = columns.len() as f64 * ROW;
                 Block {
-                    width: width.max(110.0),
+                    width: widest.max(small) + 2.0 * PAD,
                     height: if columns.is_empty() { HEAD } else { HEAD + rows + 8.0 },
                     reads: relation.reads.iter().filter_map(|read| index.get(read.as_str()).copied()).collect(),
                 }
@@ -94,38 +97,31 @@ impl<'a> Drawing<'a> {
 
     fn block(&self, index: usize) -> Markup {
         let relation = &self.lineage.relations[index];
-        let (block, (x, y)) = (&self.blocks[index], self.layout.corners[index]);
+        let (height, width, (x, y)) =
+            (self.blocks[index].height, self.layout.widths[index], self.layout.corners[index]);
         let is_focus = self.options.focus == Some(relation.name.as_str());
         let drawn = html! {
-            rect.body width=(number(block.width)) height=(number(block.height)) rx="7" {}
-            @if block.height > HEAD {
-                path class={ "head " (relation.kind.name()) } d=(head(block.width)) {}
+            rect.body width=(number(width)) height=(number(height)) rx="7" {}
+            @if height > HEAD {
+                path class={ "head " (relation.kind.name()) } d=(head(width)) {}
             } @else {
-                rect class=(relation.kind.name()) width=(number(block.width)) height=(number(block.height)) rx="7" {}
+                rect class=(relation.kind.name()) width=(number(width)) height=(number(height)) rx="7" {}
             }
-            text.name x="12" y="18" { (relation.name) }
-            text.soft x="12" y="33" { (self.subtitle(relation)) }
+            text.name x=(PAD) y="18" { (relation.name) }
+            text.soft x=(PAD) y="33" { (subtitle(relation, self.options.columns)) }
             @if self.options.columns {
                 @for (row, traced) in relation.columns.iter().enumerate() {
-                    text x="12" y=(number(HEAD + 16.0 + row as f64 * ROW)) { (traced.column.name) }
+                    text x=(PAD) y=(number(HEAD + 16.0 + row as f64 * ROW)) { (traced.column.name) }
                 }
             }
             @if is_focus {
-                rect.focus width=(number(block.width)) height=(number(block.height)) rx="7" {}
+                rect.focus width=(number(width)) height=(number(height)) rx="7" {}
             }
         };
         let place = format!("translate({} {})", number(x), number(y));
         match (self.options.href)(relation) {
             Some(href) => html! { a href=(href) transform=(place) { (drawn) } },
             None => html! { g transform=(place) { (drawn) } },
-        }
-    }
-
-    fn subtitle(&self, relation: &Relation) -> String {
-        match (relation.kind, self.options.columns) {
-            (Kind::Source, _) => "source".to_owned(),
-            (kind, true) => kind.name().to_owned(),
-            (kind, false) => format!("{}, {} columns", kind.name(), relation.columns.len()),
         }
     }
 
@@ -142,28 +138,31 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// Links between the columns of two relations; a dashed one between their heads where only rows matter.
+    /// Links between the columns of two relations. Where only rows matter, the link is dashed and starts at the head; so
+    /// is the one between two heads where no column is computed from the other relation.
     fn column_links(&self, from: usize, to: usize, lane: &[(f64, f64)]) -> Markup {
         let (source, target) = (&self.lineage.relations[from], &self.lineage.relations[to]);
         let row = |index: usize| HEAD + 11.5 + index as f64 * ROW;
-        let mut ends: BTreeSet<(usize, usize)> = BTreeSet::new();
+        let place = |name: &str| source.columns.iter().position(|traced| traced.column.name == name);
+        let mut links = Vec::new();
         for (below, traced) in target.columns.iter().enumerate() {
             for origin in traced.origins.from.iter().filter(|origin| origin.relation == source.name) {
-                let is_it = |known: &super::Traced| Some(&known.column.name) == origin.column.as_ref();
-                if let Some(above) = source.columns.iter().position(is_it) {
-                    ends.insert((above, below));
+                match origin.column.as_deref().map(place) {
+                    Some(Some(above)) => links.push(([row(above), row(below)], "column-link")),
+                    Some(None) => {}
+                    None => links.push(([HEAD / 2.0, row(below)], "rows-link")),
                 }
             }
         }
-        html! {
-            @if ends.is_empty() { (self.link(from, to, lane, [HEAD / 2.0, HEAD / 2.0], "rows-link")) }
-            @for (above, below) in ends { (self.link(from, to, lane, [row(above), row(below)], "column-link")) }
+        if links.is_empty() {
+            links.push(([HEAD / 2.0, HEAD / 2.0], "rows-link"));
         }
+        html! { @for (heights, class) in links { (self.link(from, to, lane, heights, class)) } }
     }
 
     fn link(&self, from: usize, to: usize, lane: &[(f64, f64)], heights: [f64; 2], class: &str) -> Markup {
         let ((from_x, from_y), (to_x, to_y)) = (self.layout.corners[from], self.layout.corners[to]);
-        let mut here = (from_x + self.blocks[from].width, from_y + heights[0]);
+        let mut here = (from_x + self.layout.widths[from], from_y + heights[0]);
         let mut path = format!("M{} {}", number(here.0), number(here.1));
         for (step, next) in lane.iter().chain([&(to_x, to_y + heights[1])]).enumerate() {
             // Every second piece is the lane itself, which is straight.
@@ -186,6 +185,14 @@ impl<'a> Drawing<'a> {
         }
         let class = if class.is_empty() { "link" } else { class };
         html! { path class=(class) d=(path) {} }
+    }
+}
+
+fn subtitle(relation: &Relation, columns: bool) -> String {
+    match (relation.kind, columns) {
+        (Kind::Source, _) => "source".to_owned(),
+        (kind, true) => kind.name().to_owned(),
+        (kind, false) => format!("{}, {}", kind.name(), counted(relation.columns.len() as u64, "column")),
     }
 }
 
