@@ -131,7 +131,7 @@ fn help_teaches() {
         ("ingest", "replaces its old rows"),
         ("forget", "people archive files"),
         ("rejects", "FILE.errors.csv"),
-        ("build", "in a scratch schema"),
+        ("build", "only the rows that are affected"),
         ("show", "Reads only"),
         ("test", "Nothing is built or pushed"),
         ("trace", "as it stands in its file"),

@@ -99,8 +99,8 @@ fn an_aggregate_is_followed_by_the_expressions_of_its_header() {
     let text = trace(&project, &["agg_shop", "month_id=202401"]);
     assert!(text.contains("agg_shop with month_id = 202401: 2 rows"), "{text}");
     // A dimension says nothing of its rows' origin.
-    let text = trace(&project, &["dim_region", "region_id=0"]);
-    assert!(text.contains("is known to say which rows of dim_region it makes"), "{text}");
+    let text = trace(&project, &["dim_product", "product_id=0"]);
+    assert!(text.contains("is known to say which rows of dim_product it makes"), "{text}");
 }
 
 #[test]

@@ -271,7 +271,7 @@ impl Build<'_> {
             }
             (Mode::Incremental(why), _) => match incremental::build(self.conn, &self.space, model, &seen)? {
                 Some(built) => (built, why),
-                None => (self.whole(node, published.as_ref())?, "its columns changed".to_owned()),
+                None => (self.whole(node, published.as_ref())?, "its columns changed, or rows repeat".to_owned()),
             },
             (Mode::Whole(why) | Mode::Not(why), _) => (self.whole(node, published.as_ref())?, why),
         };

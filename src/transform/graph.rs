@@ -64,10 +64,15 @@ impl<'m> Graph<'m> {
         parse: impl FnMut(&Path, &str) -> Result<Parsed>,
     ) -> Result<Self> {
         let (graph, faults) = Self::with_faults(models, sources, parse);
-        match faults.into_iter().next() {
-            Some(fault) => Err(fault.error),
-            None => Ok(graph),
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault.error);
         }
+        for node in &graph.nodes {
+            if let Some(other) = node.model.lookups.iter().find(|name| !node.models.contains(name)) {
+                fail!("{}: lookup: {other} is not among what it reads", node.model.path.display());
+            }
+        }
+        Ok(graph)
     }
 
     /// The same for models that may be at fault: all faults, and the order of the others. A model that reads one at fault
@@ -97,10 +102,6 @@ impl<'m> Graph<'m> {
                     Ok(Read::Source(name)) => node.sources.push(name),
                     Err(error) => faults.push(fault(error)),
                 }
-            }
-            if let Some(other) = model.lookups.iter().find(|name| !node.models.contains(name)) {
-                let text = format!("{}: lookup: {other} is not among what it reads", model.path.display());
-                faults.push(fault(Failure::new(text).into()));
             }
             nodes.insert(model.name.as_str(), node);
         }

@@ -15,8 +15,8 @@ use crate::fail;
 use crate::model::Model;
 use crate::staging::ident;
 
-/// Builds the affected rows of a model. `None`: its columns are no longer those of the published table, so it has to be
-/// built whole.
+/// Builds the affected rows of a model. `None`: its columns are no longer those of the published table, or rows repeat, so it
+/// has to be built whole.
 ///
 /// # Errors
 /// DuckDB's, with file and line; and a model that makes rows of values that were not asked for.
@@ -45,8 +45,10 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, inputs: &[Seen]) -
         format!("create or replace temp table {before} as {}", keys.restrict_with_rowid(&published, &by)),
     )?;
     let delta = delta::trim(conn, space, &model.name, &columns, &before, &after)?;
-    if delta == Delta::Same {
-        return Ok(Some(same));
+    match delta {
+        Delta::Same => return Ok(Some(same)),
+        Delta::Whole => return Ok(None),
+        Delta::Rows { .. } => {}
     }
     let (now, replaced, added) = (part(Part::Now), part(Part::Replaced), part(Part::Added));
     let (gone, come) = (space::count(conn, &replaced)?, space::count(conn, &added)?);

@@ -9,7 +9,7 @@ use super::delta::{self, Built, Delta};
 use super::parse;
 use super::space::{self, Part, Space};
 use crate::model::{Materialized, Model};
-use crate::staging::ident;
+use crate::staging::{ident, idents};
 
 /// Up to this many rows the delta against the published table is worth finding: models downstream then rebuild that only.
 const COMPARED_ROWS: u64 = 1_000_000;
@@ -46,6 +46,13 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, published: bool, i
     Ok(Built { delta, now, rows, scope: None })
 }
 
+/// Whether the key is there, unique and not null. If not, the check of the key says more.
+fn has_key(conn: &Connection, relation: &str, model: &Model) -> bool {
+    let keys = idents(&model.key, "");
+    let sql = format!("select count(*) = 0 from (select {keys} from {relation} group by {keys} having count(*) > 1)");
+    conn.query_row(&sql, [], |row| row.get(0)).unwrap_or(false)
+}
+
 fn compare(conn: &Connection, space: &Space, model: &Model, rows: u64) -> Result<Delta> {
     let (published, next) = (space.published(&model.name), space.next(&model.name));
     let columns = space::columns(conn, &next)?;
@@ -56,7 +63,7 @@ fn compare(conn: &Connection, space: &Space, model: &Model, rows: u64) -> Result
         return Ok(Delta::Same);
     }
     let is_small = rows.max(space::count(conn, &published)?) <= COMPARED_ROWS;
-    match is_small && !model.key.is_empty() {
+    match is_small && !model.key.is_empty() && has_key(conn, &next, model) {
         true => delta::trim(conn, space, &model.name, &columns, &published, &next),
         false => Ok(Delta::Whole),
     }
