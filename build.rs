@@ -3,6 +3,10 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    // These are embedded: what `init` writes.
+    for embedded in ["sql", "data/contracts", "data/sample"] {
+        println!("cargo:rerun-if-changed={embedded}");
+    }
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     if std::env::var_os("CARGO_FEATURE_BUNDLED").is_some() {
         return;

@@ -3,6 +3,7 @@
 mod build;
 mod compile;
 mod demo;
+mod diff;
 mod docs;
 mod doctor;
 mod forget;
@@ -18,6 +19,9 @@ mod select;
 mod show;
 mod sniff;
 mod sync;
+mod test;
+mod trace;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -83,6 +87,10 @@ pub enum Verb {
     Compile(compile::Args),
     Lineage(lineage::Args),
     Docs(docs::Args),
+    Test(test::Args),
+    Trace(trace::Args),
+    Diff(diff::Args),
+    Watch(watch::Args),
     Sync(sync::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -108,6 +116,10 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Compile(verb) => compile::run(verb, global),
         Verb::Lineage(verb) => lineage::run(verb, global),
         Verb::Docs(verb) => docs::run(verb, global, &console),
+        Verb::Test(verb) => test::run(verb, global, &console),
+        Verb::Trace(verb) => trace::run(verb, global),
+        Verb::Diff(verb) => diff::run(verb, global, &console),
+        Verb::Watch(verb) => watch::run(verb, global, &console),
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),

@@ -38,6 +38,20 @@ pub struct Console {
     format: LogFormat,
     color: bool,
     bars: bool,
+    quiet: bool,
+}
+
+/// Colours with a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ink {
+    /// What to look at first.
+    Bold,
+    /// More, or new.
+    Green,
+    /// Less, or gone.
+    Red,
+    /// Other than before, or worth a thought.
+    Yellow,
 }
 
 impl Console {
@@ -48,17 +62,30 @@ impl Console {
             format,
             color: format == LogFormat::Text && std::io::stdout().is_terminal() && !no_color,
             bars: format == LogFormat::Text && std::io::stderr().is_terminal(),
+            quiet: false,
         }
+    }
+
+    /// The same, without steps and messages; warnings are still given.
+    pub fn quiet(self) -> Self {
+        Self { quiet: true, ..self }
     }
 
     /// Reports a finished step.
     pub fn step(&self, step: &Step<'_>) {
+        if self.quiet {
+            return;
+        }
         let seconds = step.elapsed.as_secs_f64();
         match self.format {
             LogFormat::Text => {
-                let rows = step.rows.map_or_else(String::new, |rows| format!("{} rows", grouped(rows)));
+                // Where no rows are counted, a long subject has their place.
+                let subject = match step.rows {
+                    Some(rows) => format!("{:<26} {:>16}", step.subject, format!("{} rows", grouped(rows))),
+                    None => format!("{:<43}", step.subject),
+                };
                 let stage = self.paint("1;36", &format!("{:<7}", step.stage));
-                let line = format!("{stage} {:<26} {rows:>16} {seconds:>7.2} s  {}", step.subject, step.note);
+                let line = format!("{stage} {subject} {seconds:>7.2} s  {}", step.note);
                 println!("{}", line.trim_end());
             }
             LogFormat::Json => println!(
@@ -73,9 +100,20 @@ impl Console {
 
     /// Says something that is part of the answer.
     pub fn say(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
         match self.format {
             LogFormat::Text => println!("{text}"),
             LogFormat::Json => println!("{}", serde_json::json!({"level": "info", "message": text})),
+        }
+    }
+
+    /// Says something that is a text for people and an object for programs.
+    pub fn finding(&self, stage: &str, text: &str, value: &serde_json::Value) {
+        match self.format {
+            LogFormat::Text => println!("{text}"),
+            LogFormat::Json => println!("{}", serde_json::json!({"level": "info", "stage": stage, "finding": value})),
         }
     }
 
@@ -89,7 +127,7 @@ impl Console {
 
     /// A heading in a summary.
     pub fn heading(&self, text: &str) {
-        if self.format == LogFormat::Text {
+        if self.format == LogFormat::Text && !self.quiet {
             println!("\n{}", self.paint("1", text));
         }
     }
@@ -120,6 +158,17 @@ impl Console {
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(label.to_owned())
+    }
+
+    /// A text in colour, if there are colours.
+    pub fn ink(&self, ink: Ink, text: &str) -> String {
+        let code = match ink {
+            Ink::Bold => "1",
+            Ink::Green => "32",
+            Ink::Red => "31",
+            Ink::Yellow => "33",
+        };
+        self.paint(code, text)
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

@@ -7,7 +7,7 @@
 //! ([`decimal`], [`moment`]; [`fault`] is what can be wrong), [`batch`] makes typed batches, [`feed`] hands them to DuckDB.
 //! What is refused: [`spool`], [`rejects`], [`repairs`], [`replay`], [`unique`]. Files: [`expand`] finds them, [`catalog`] knows them,
 //! [`intake`] decides which need reading ([`report`] tells what was done), [`load`] does one in one transaction, [`source_table`] is where rows go,
-//! [`forget`] takes a file out again. [`sniff`] drafts a contract.
+//! [`forget`] takes a file out again, [`record_at`] finds a record again in its file. [`sniff`] drafts a contract.
 
 pub mod batch;
 pub mod catalog;
@@ -31,6 +31,7 @@ pub mod ndjson;
 pub mod opened;
 pub mod parquet;
 pub mod reader;
+pub mod record_at;
 pub mod rejects;
 pub mod repairs;
 pub mod replay;

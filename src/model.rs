@@ -332,6 +332,9 @@ fn by_columns(text: &str) -> Option<Vec<ByColumn>> {
             _ => parts.last_mut()?.push(c),
         }
     }
+    if depth > 0 || quote.is_some() {
+        return None;
+    }
     parts
         .iter()
         .map(|part| {

@@ -82,6 +82,11 @@ impl Table {
         self.rows.push(row);
     }
 
+    /// The columns' names, and whether they hold numbers.
+    pub fn columns(&self) -> &[(String, bool)] {
+        &self.columns
+    }
+
     /// The rows.
     pub fn rows(&self) -> &[Vec<Option<String>>] {
         &self.rows
@@ -164,6 +169,26 @@ fn zones_as_offsets(batch: RecordBatch) -> Result<RecordBatch> {
                 .map(|(name, column)| (name, column, true)),
         )?),
         false => Ok(batch),
+    }
+}
+
+/// A value for people who have to tell NULL, an empty text and spaces apart: `NULL`, `""`, `" a"`, everything else as it is.
+pub fn shown(value: Option<&str>) -> String {
+    let Some(text) = value else { return "NULL".to_owned() };
+    let is_plain = !matches!(text, "" | "NULL")
+        && text.trim() == text
+        && !text.starts_with('"')
+        && !text.chars().any(char::is_control);
+    match is_plain {
+        true => text.to_owned(),
+        false => {
+            let escaped = text.chars().flat_map(|c| match c {
+                '"' | '\\' => vec!['\\', c],
+                c if c.is_control() => c.escape_default().collect(),
+                c => vec![c],
+            });
+            format!("\"{}\"", escaped.collect::<String>())
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod incremental;
 pub mod parse;
 pub mod publish;
+pub mod published;
 pub mod select;
 pub mod space;
 pub mod usage;

@@ -118,6 +118,8 @@ fn help_teaches() {
         "compile",
         "lineage",
         "docs",
+        "test",
+        "trace",
         "sync",
         "sample",
         "psql",
@@ -139,6 +141,8 @@ fn help_teaches() {
         ("compile", "nothing needs to be ingested or built"),
         ("lineage", "choose rows and do not count"),
         ("docs", "Works before the first build, too"),
+        ("test", "Nothing is built or pushed"),
+        ("trace", "as it stands in its file"),
         ("sync", "also writes the ledger"),
         ("sample", "the same bytes on every machine"),
         ("psql", "Arguments after --"),
@@ -180,11 +184,11 @@ fn doctor_reports_a_sound_project_and_a_broken_one() {
     {
         assert!(report.contains(word), "{word}\n{report}");
     }
-    project.edit("sql/marts/dim_date.sql", "from stg_sales", "from stg_sale");
+    project.edit("sql/marts/dim_date.sql", "from int_daily_places", "from int_daily_place");
     let outcome = project.run(&["doctor"]);
     assert_eq!(outcome.code, Some(1));
     assert!(
-        outcome.stdout.contains("trouble  models") && outcome.stdout.contains("did you mean stg_sales?"),
+        outcome.stdout.contains("trouble  models") && outcome.stdout.contains("did you mean int_daily_places?"),
         "{}",
         outcome.stdout
     );

@@ -10,8 +10,9 @@ use crate::transform::build::Options;
 
 /// Build, check and publish the models that changed.
 ///
-/// Rebuilds the models whose SQL or input changed, in a scratch schema; runs all checks there; publishes everything
-/// in one transaction. If a model or a check fails, the last published models stay as they are.
+/// Rebuilds the models whose SQL or input changed: of an incremental model only the rows that are affected. A model that
+/// comes out with the same rows stops there: what reads it is not rebuilt. The checks of what changed run before anything is
+/// published, in one transaction. If a model or a check fails, the last published models stay as they are.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -19,16 +20,25 @@ pub struct Args {
     /// The day that RFM looks back from; by default the day after the last sale
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
-    /// Rebuild all models, also those that did not change
+    /// Rebuild all models from all rows, also those that did not change, and run all checks
     #[arg(long)]
     pub full_refresh: bool,
+    /// Say of each model why it is built, or why it is not
+    #[arg(long)]
+    pub why: bool,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let project = Project::open(&config, console)?;
-    let selected = args.select.of(&project)?;
-    project.build(&Options { selected, as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() })?;
+    let options = Options {
+        selected: args.select.of(&project)?,
+        as_of: args.as_of,
+        full_refresh: args.full_refresh,
+        why: args.why,
+        ..Options::default()
+    };
+    project.build(&options)?;
     Ok(())
 }

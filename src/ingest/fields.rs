@@ -73,6 +73,12 @@ pub fn cut_fixed(record: &str, places: &[(usize, usize)], into: &mut Vec<Span>) 
 }
 
 impl Span {
+    /// Whether the field stands in quotes, which tells an empty text from no value. Before the start of a field that does
+    /// not, there is a separator or nothing.
+    pub fn is_quoted(&self, record: &[u8], syntax: Syntax) -> bool {
+        self.start > 0 && record.get(self.start - 1).copied() == syntax.quote && syntax.quote.is_some()
+    }
+
     /// The value as it stands between the quotes, escapes included: for messages, where it may be cut anywhere.
     pub fn bytes<'r>(&self, record: &'r [u8], syntax: Syntax) -> Cow<'r, [u8]> {
         let inside = &record[self.start..self.end];
@@ -138,6 +144,14 @@ mod tests {
         assert_eq!(fields(&escaped, r#""a\"b,\\",c\"#), ["a\"b,\\", "c\\"]);
         let bare = Dialect { quote: None, ..Dialect::default() };
         assert_eq!(fields(&bare, "\"a,b\""), ["\"a", "b\""]);
+    }
+
+    #[test]
+    fn an_empty_text_in_quotes_is_told_from_no_value() {
+        let (record, syntax, mut into) = (b"\"\",,\"a\",b,\"\"", Dialect::default().syntax(b'\n'), Vec::new());
+        cut(record, syntax, &mut into);
+        let quoted: Vec<bool> = into.iter().map(|span| span.is_quoted(record, syntax)).collect();
+        assert_eq!(quoted, [true, false, true, false, true]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::schema::{PushTable, ROW_HASH};
 use crate::staging::{Staging, ident, idents};
 
 /// Number of rows, sum and exclusive or of their hashes: equal digests mean equal rows.
-type Digest = (i64, String, i64);
+pub type Digest = (i64, String, i64);
 
 /// Makes the mirror of a table that has none yet: empty.
 pub fn prepare(conn: &Connection, table: &PushTable) -> Result<()> {
@@ -140,7 +140,8 @@ fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: 
     Ok(count)
 }
 
-fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
+/// Digests of what PostgreSQL holds, by month.
+pub fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
         "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor(_hash)
          from (select *, {hash} as _hash from {target}) as held group by 1",
@@ -152,7 +153,8 @@ fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<
     Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect())
 }
 
-fn mart_digests(conn: &Connection, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
+/// Digests of what the mart holds, by month.
+pub fn mart_digests(conn: &Connection, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
         "select ({part})::integer, count(*), sum(_hash::hugeint)::varchar, bit_xor(_hash)
          from (select *, {hash} as _hash from {mart}) group by 1",

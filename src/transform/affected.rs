@@ -156,10 +156,13 @@ impl Keys {
             if self.count > 0 {
                 // At once, as the next input that is looked up uses the same table.
                 let found = format!("temp.main.__carriers_{number}_{}", input.name);
-                conn.execute_batch(&format!(
-                    "create or replace temp table {found} as {}",
-                    select_keys(by, &format!("({})", self.restrict(&carrier.now, &key)))
-                ))?;
+                space::run(
+                    conn,
+                    format!(
+                        "create or replace temp table {found} as {}",
+                        select_keys(by, &format!("({})", self.restrict(&carrier.now, &key)))
+                    ),
+                )?;
                 queries.push(format!("select * from {found}"));
             }
         }
@@ -174,8 +177,13 @@ impl Keys {
         Ok(queries)
     }
 
+    /// The values that `by` has in these rows.
+    pub fn of_rows(conn: &Connection, table: String, by: &[String], rows: &str) -> Result<Self> {
+        Self::of(conn, table, by.len(), &select_keys(by, rows))
+    }
+
     fn of(conn: &Connection, table: String, width: usize, query: &str) -> Result<Self> {
-        conn.execute_batch(&format!("create or replace temp table {table} as {query}"))?;
+        space::run(conn, format!("create or replace temp table {table} as {query}"))?;
         let columns = (0..width).map(|index| values(conn, &table, index)).collect::<Result<_>>()?;
         Ok(Self { count: space::count(conn, &table)?, table, columns })
     }

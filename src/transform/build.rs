@@ -85,6 +85,23 @@ pub struct Current {
     pub built: Option<Published>,
 }
 
+impl Current {
+    /// What is published and not built, but not checked either.
+    pub fn published(content: String, now: String, load: Option<i64>) -> Self {
+        Self {
+            before: Some(content.clone()),
+            content,
+            delta: Delta::Same,
+            now,
+            rows: 0,
+            scope: None,
+            is_redefined: true,
+            load,
+            built: None,
+        }
+    }
+}
+
 /// Everything that a build knows, by name; sources are `raw.<source>`.
 pub type Known = BTreeMap<String, Current>;
 

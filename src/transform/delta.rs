@@ -69,18 +69,18 @@ pub fn trim(
 ) -> Result<Delta> {
     let part = |part| space.part(model, part);
     let (replaced, removed, added) = (part(Part::Replaced), part(Part::Removed), part(Part::Added));
-    conn.execute_batch(&format!(
+    space::run(
+        conn,
+        format!(
         "create or replace temp table {replaced_name} as select b.* from {before} as b anti join {after} as a on {on};
          create or replace temp table {added_name} as select a.* from {after} as a anti join {before} as b on {on}",
         replaced_name = replaced,
         added_name = added,
         on = alike(columns, "a", "b"),
-    ))?;
+    ),
+    )?;
     let names: Vec<String> = columns.iter().map(|(name, _)| ident(name)).collect();
-    conn.execute_batch(&format!(
-        "create or replace temp view {removed} as select {} from {replaced}",
-        names.join(", ")
-    ))?;
+    space::run(conn, format!("create or replace temp view {removed} as select {} from {replaced}", names.join(", ")))?;
     match space::count(conn, &replaced)? + space::count(conn, &added)? {
         0 => Ok(Delta::Same),
         _ => Ok(Delta::Rows { removed, added }),

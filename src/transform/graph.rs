@@ -98,6 +98,10 @@ impl<'m> Graph<'m> {
                     Err(error) => faults.push(fault(error)),
                 }
             }
+            if let Some(other) = model.lookups.iter().find(|name| !node.models.contains(name)) {
+                let text = format!("{}: lookup: {other} is not among what it reads", model.path.display());
+                faults.push(fault(Failure::new(text).into()));
+            }
             nodes.insert(model.name.as_str(), node);
         }
         let mut ordered: Vec<Node<'m>> = Vec::with_capacity(nodes.len());

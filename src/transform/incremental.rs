@@ -40,10 +40,10 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, inputs: &[Seen]) -
     let by: Vec<String> = model.by.iter().map(|column| ident(&column.name)).collect();
     refuse_strangers(conn, model, &keys, &after, &by)?;
     let before = part(Part::Before);
-    conn.execute_batch(&format!(
-        "create or replace temp table {before} as {}",
-        keys.restrict_with_rowid(&published, &by)
-    ))?;
+    space::run(
+        conn,
+        format!("create or replace temp table {before} as {}", keys.restrict_with_rowid(&published, &by)),
+    )?;
     let delta = delta::trim(conn, space, &model.name, &columns, &before, &after)?;
     if delta == Delta::Same {
         return Ok(Some(same));
@@ -54,7 +54,7 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, inputs: &[Seen]) -
         0 => format!("select * from {published}"),
         _ => format!("select p.* from {published} as p anti join {replaced} as r on p.rowid = r._rowid"),
     };
-    conn.execute_batch(&format!("create or replace temp view {now} as {stay} union all select * from {added}"))?;
+    space::run(conn, format!("create or replace temp view {now} as {stay} union all select * from {added}"))?;
     let scope = Scope {
         by: model.by.iter().map(|column| column.name.clone()).collect(),
         keys: keys.table.clone(),
@@ -87,7 +87,7 @@ pub fn run_restricted(
         }
     }
     // The file starts behind the prefix on the first line, so DuckDB's line numbers are the file's.
-    conn.execute_batch(&format!("create or replace temp table {into} as {sql}"))?;
+    space::run(conn, format!("create or replace temp table {into} as {sql}"))?;
     for input in inputs.iter().filter(|input| input.by.is_some()) {
         match input.name.strip_prefix("raw.") {
             Some(source) => space.restore_source(conn, source).map_err(foreseen)?,
@@ -101,8 +101,8 @@ pub fn run_restricted(
 pub fn show(conn: &Connection, space: &Space, input: &Seen) -> Result<(), duckdb::Error> {
     let shadow = space.shadow(&input.name);
     match input.now == space.published(&input.name) {
-        true => conn.execute_batch(&format!("drop view if exists {shadow}")),
-        false => conn.execute_batch(&format!("create or replace temp view {shadow} as select * from {}", input.now)),
+        true => space::run(conn, format!("drop view if exists {shadow}")),
+        false => space::run(conn, format!("create or replace temp view {shadow} as select * from {}", input.now)),
     }
 }
 

@@ -6,7 +6,7 @@ use duckdb::{Connection, OptionalExt};
 use super::build::Known;
 use super::content;
 use super::delta::Delta;
-use super::space::{Part, Space};
+use super::space::{self, Part, Space};
 use crate::model::{Materialized, Model, Models};
 use crate::staging::{ident, idents, literal};
 
@@ -24,7 +24,7 @@ pub fn all(conn: &Connection, space: &Space, models: &Models, known: &Known, gon
             (_, Materialized::View) => {
                 drop_published(conn, space, name)?;
                 // In the schema's own words: inside it, names mean published models.
-                conn.execute_batch(&format!("create view {} as {}", space.published(name), model.sql))?;
+                space::run(conn, format!("create view {} as {}", space.published(name), model.sql))?;
             }
             (Delta::Rows { .. }, _) if current.scope.is_some() => replace(conn, space, model, known)?,
             _ => swap(conn, space, model, known)?,
@@ -38,12 +38,15 @@ pub fn all(conn: &Connection, space: &Space, models: &Models, known: &Known, gon
 fn replace(conn: &Connection, space: &Space, model: &Model, known: &Known) -> Result<()> {
     note_unpushed(conn, space, model, known)?;
     let published = space.published(&model.name);
-    Ok(conn.execute_batch(&format!(
-        "delete from {published} where rowid in (select _rowid from {});
+    Ok(space::run(
+        conn,
+        format!(
+            "delete from {published} where rowid in (select _rowid from {});
          insert into {published} select * from {}",
-        space.part(&model.name, Part::Replaced),
-        space.part(&model.name, Part::Added)
-    ))?)
+            space.part(&model.name, Part::Replaced),
+            space.part(&model.name, Part::Added)
+        ),
+    )?)
 }
 
 /// Puts a whole build into the place of the published table.
@@ -51,8 +54,8 @@ fn swap(conn: &Connection, space: &Space, model: &Model, known: &Known) -> Resul
     note_unpushed(conn, space, model, known)?;
     drop_published(conn, space, &model.name)?;
     // A name that a temporary view has cannot be given to a table of the default schema.
-    conn.execute_batch(&format!("drop view if exists {}", space.shadow(&model.name)))?;
-    Ok(conn.execute_batch(&format!("alter table {} rename to {}", space.next(&model.name), ident(&model.name)))?)
+    space::run(conn, format!("drop view if exists {}", space.shadow(&model.name)))?;
+    Ok(space::run(conn, format!("alter table {} rename to {}", space.next(&model.name), ident(&model.name)))?)
 }
 
 /// Keeps the keys of a mart's changed rows until they are pushed, so that a sync need not compare all rows. They count
@@ -69,9 +72,9 @@ fn note_unpushed(conn: &Connection, space: &Space, model: &Model, known: &Known)
     let changed = format!("select {keys} from {removed} union select {keys} from {added}");
     let table = format!("{}.{}", space.schema("unpushed"), ident(name));
     match (since, pushed) {
-        (Some(_), _) => conn.execute_batch(&format!("insert into {table} {changed}"))?,
+        (Some(_), _) => space::run(conn, format!("insert into {table} {changed}"))?,
         (None, Some(pushed)) if current.before.as_ref() == Some(&pushed) => {
-            conn.execute_batch(&format!("create or replace table {table} as {changed}"))?;
+            space::run(conn, format!("create or replace table {table} as {changed}"))?;
             conn.execute("insert into sync.unpushed values (?, ?)", [name, pushed.as_str()])?;
         }
         (None, _) => {}
@@ -81,7 +84,7 @@ fn note_unpushed(conn: &Connection, space: &Space, model: &Model, known: &Known)
 
 /// Forgets which rows of a mart changed since the last push.
 pub fn forget_unpushed(conn: &Connection, space: &Space, name: &str) -> Result<()> {
-    conn.execute_batch(&format!("drop table if exists {}.{}", space.schema("unpushed"), ident(name)))?;
+    space::run(conn, format!("drop table if exists {}.{}", space.schema("unpushed"), ident(name)))?;
     conn.execute("delete from sync.unpushed where table_name = ?", [name])?;
     Ok(())
 }
@@ -99,7 +102,7 @@ fn drop_published(conn: &Connection, space: &Space, name: &str) -> Result<()> {
             |row| row.get(0),
         )?;
         if exists {
-            conn.execute_batch(&format!("drop {kind} {}", space.published(name)))?;
+            space::run(conn, format!("drop {kind} {}", space.published(name)))?;
         }
     }
     Ok(())
@@ -108,7 +111,7 @@ fn drop_published(conn: &Connection, space: &Space, name: &str) -> Result<()> {
 /// Keeps a build that failed its checks in the schema `scratch`, to be looked at. The next build drops it.
 pub fn keep_for_a_look(conn: &Connection, space: &Space, models: &Models, known: &Known) -> Result<()> {
     let schema = space.schema("scratch");
-    conn.execute_batch(&format!("create schema {schema}"))?;
+    space::run(conn, format!("create schema {schema}"))?;
     for (name, current) in known {
         let (Some(_), Some(model)) = (&current.built, models.models.get(name)) else { continue };
         let place = format!("{schema}.{}", ident(name));
@@ -135,7 +138,7 @@ pub fn keep_for_a_look(conn: &Connection, space: &Space, models: &Models, known:
             }
             _ => format!("create view {place} as select * from {}", space.next(name)),
         };
-        conn.execute_batch(&statement)?;
+        space::run(conn, &statement)?;
     }
     Ok(())
 }

@@ -99,24 +99,24 @@ impl Space {
 
     /// Lets models see other rows of a source than all: within the transaction only, as it is restored before the end.
     pub fn show_source(&self, conn: &Connection, source: &str, relation: &str) -> Result<()> {
-        Ok(conn.execute_batch(&format!(
-            "create or replace view {}.raw.{source} as select * from {relation}",
-            self.catalog
-        ))?)
+        Ok(run(conn, format!("create or replace view {}.raw.{source} as select * from {relation}", self.catalog))?)
     }
 
     /// Lets models see all rows of a source.
     pub fn restore_source(&self, conn: &Connection, source: &str) -> Result<()> {
-        Ok(conn.execute_batch(&format!(
-            "create or replace view {}.raw.{source} as select * exclude (_load) from loaded.{source}",
-            self.catalog
-        ))?)
+        Ok(run(
+            conn,
+            format!(
+                "create or replace view {}.raw.{source} as select * exclude (_load) from loaded.{source}",
+                self.catalog
+            ),
+        )?)
     }
 
     /// Drops what an earlier build left behind.
     pub fn clear(&self, conn: &Connection) -> Result<()> {
         self.clear_temporary(conn)?;
-        conn.execute_batch(&format!("drop schema if exists {} cascade", self.schema("scratch")))?;
+        run(conn, format!("drop schema if exists {} cascade", self.schema("scratch")))?;
         let mut statement = conn.prepare(&format!(
             "select table_name from duckdb_tables()
              where database_name = current_database() and schema_name = 'main' and ends_with(table_name, {})",
@@ -124,7 +124,7 @@ impl Space {
         ))?;
         let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         for name in names {
-            conn.execute_batch(&format!("drop table {}", self.published(&name)))?;
+            run(conn, format!("drop table {}", self.published(&name)))?;
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Space {
             let mut statement = conn.prepare(sql)?;
             let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             for name in names {
-                conn.execute_batch(&format!("drop {kind} if exists temp.main.{}", ident(&name)))?;
+                run(conn, format!("drop {kind} if exists temp.main.{}", ident(&name)))?;
             }
         }
         Ok(())
@@ -164,4 +164,12 @@ pub fn columns(conn: &Connection, relation: &str) -> Result<Vec<(String, String)
 /// How many rows a relation has.
 pub fn count(conn: &Connection, relation: &str) -> Result<u64> {
     Ok(conn.query_row(&format!("select count(*) from {relation}"), [], |row| row.get(0))?)
+}
+
+/// Runs statements of the engine. `RUST_LOG=salesmart=debug` shows each with its time.
+pub fn run(conn: &Connection, sql: impl AsRef<str>) -> Result<(), duckdb::Error> {
+    let started = std::time::Instant::now();
+    let result = conn.execute_batch(sql.as_ref());
+    tracing::debug!("{:.3} s: {}", started.elapsed().as_secs_f64(), sql.as_ref());
+    result
 }

@@ -14,19 +14,22 @@ const PROBE: &str = "temp.main.__probe";
 /// The columns of `input` that `sql` uses, in the input's order. All of them where the plan does not tell.
 pub fn columns(conn: &Connection, space: &Space, sql: &str, input: &Seen) -> Result<Vec<String>> {
     let all: Vec<String> = space::columns(conn, &input.now)?.into_iter().map(|(name, _)| name).collect();
-    conn.execute_batch(&format!(
-        "create or replace temp table {PROBE} as select * from {} limit 0;
+    space::run(
+        conn,
+        format!(
+            "create or replace temp table {PROBE} as select * from {} limit 0;
          create or replace temp view {} as select * from {PROBE};
          set disabled_optimizers = 'statistics_propagation,empty_result_pullup'",
-        input.now,
-        space.shadow(&input.name)
-    ))?;
+            input.now,
+            space.shadow(&input.name)
+        ),
+    )?;
     // What an empty table's statistics would rule out must stay in the plan.
     let plan: Result<String, duckdb::Error> =
         conn.query_row(&format!("explain (format json) {sql}"), [], |row| row.get(1));
-    conn.execute_batch("reset disabled_optimizers")?;
+    space::run(conn, "reset disabled_optimizers")?;
     incremental::show(conn, space, input)?;
-    conn.execute_batch(&format!("drop table {PROBE}"))?;
+    space::run(conn, format!("drop table {PROBE}"))?;
     let plan: Value = serde_json::from_str(&plan?)?;
     let mut used = Vec::new();
     let mut scans = 0;

@@ -21,7 +21,7 @@ const SORTED_ROWS: u64 = 500_000;
 pub fn build(conn: &Connection, space: &Space, model: &Model, published: bool, input_rows: u64) -> Result<Built> {
     let now = space.part(&model.name, Part::Now);
     if model.materialized == Materialized::View {
-        conn.execute_batch(&format!("create or replace temp view {now} as {}", model.sql))
+        space::run(conn, format!("create or replace temp view {now} as {}", model.sql))
             .map_err(|error| parse::explain(&model.path, &error))?;
         return Ok(Built { delta: Delta::Whole, now, rows: 0, scope: None });
     }
@@ -35,12 +35,12 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, published: bool, i
         }
         None => statement.push_str(&model.sql),
     }
-    conn.execute_batch(&statement).map_err(|error| parse::explain(&model.path, &error))?;
-    conn.execute_batch(&format!("create or replace temp view {now} as select * from {next}"))?;
+    space::run(conn, &statement).map_err(|error| parse::explain(&model.path, &error))?;
+    space::run(conn, format!("create or replace temp view {now} as select * from {next}"))?;
     let rows = space::count(conn, &next)?;
     let delta = if published { compare(conn, space, model, rows)? } else { Delta::Whole };
     if delta == Delta::Same {
-        conn.execute_batch(&format!("drop view {now}; drop table {next}"))?;
+        space::run(conn, format!("drop view {now}; drop table {next}"))?;
         return Ok(Built { delta, now: space.published(&model.name), rows, scope: None });
     }
     Ok(Built { delta, now, rows, scope: None })

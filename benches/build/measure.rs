@@ -1,0 +1,76 @@
+//! Time and memory of a process.
+
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// What one run took.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Run {
+    /// From start to exit.
+    pub seconds: f64,
+    /// Seconds of all cores together, where the system tells.
+    pub cpu: Option<f64>,
+    /// Most memory it held, in bytes, where the system tells.
+    pub peak: Option<u64>,
+}
+
+/// Runs a command to its end; returns what it wrote to standard output, too.
+///
+/// # Errors
+/// With what the command wrote, if it fails.
+pub fn run(command: &mut Command) -> Result<(Run, String)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let cpu_before = cpu_of_children();
+    let started = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+    let pid = child.id();
+    let (stop, stopped) = mpsc::channel();
+    let (output, seconds, peak) = thread::scope(|scope| {
+        let watch = scope.spawn(move || watch(pid, &stopped));
+        let output = child.wait_with_output();
+        let seconds = started.elapsed().as_secs_f64();
+        drop(stop);
+        (output, seconds, watch.join().unwrap_or_default())
+    });
+    let output = output.with_context(|| format!("cannot wait for {command:?}"))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{command:?} ended with {}:\n{}", output.status, String::from_utf8_lossy(&said).trim_end());
+    }
+    let cpu = cpu_before.and_then(|before| Some(cpu_of_children()? - before));
+    Ok((Run { seconds, cpu, peak }, String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+/// Seconds that all children took which have ended; only one runs at a time.
+fn cpu_of_children() -> Option<f64> {
+    // To every program Linux counts in hundredths of a second, whatever its own clock is.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Behind the name, which may hold blanks, cutime and cstime are the fourteenth and fifteenth field.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks: Vec<f64> = fields.split(' ').skip(13).take(2).filter_map(|field| field.parse().ok()).collect();
+    Some(ticks.iter().sum::<f64>() / TICKS)
+}
+
+/// Reads the high-water mark until the process has ended. It never falls, so no peak between two looks is missed.
+fn watch(pid: u32, stopped: &Receiver<()>) -> Option<u64> {
+    let mut peak = None;
+    loop {
+        peak = peak.max(high_water(pid));
+        if stopped.recv_timeout(Duration::from_millis(10)) != Err(RecvTimeoutError::Timeout) {
+            return peak;
+        }
+    }
+}
+
+fn high_water(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    Some(kilobytes * 1024)
+}

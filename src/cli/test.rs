@@ -1,0 +1,87 @@
+//! `salesmart test`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::Global;
+use crate::console::Console;
+use crate::testing::case::Kind;
+use crate::testing::snapshot::Mode;
+use crate::testing::{Options, Plan, junit};
+
+/// Test the project: unit tests of models, checks, reviewed results of queries.
+///
+/// Unit tests (sql/marts/NAME.test.toml) give rows to a model and say what it makes of them; they need no data. Checks
+/// (sql/checks) and snapshots (the results of sql/queries/*.sql and tests/*.sql, reviewed in tests/snapshots) are about the
+/// models as they are built. Nothing is built or pushed. docs/testing.md has examples.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Names of models, tests, checks or queries; * and ? stand for any characters
+    pub names: Vec<String>,
+    /// Write the results of queries that are new or have changed, and show what changed
+    #[arg(long)]
+    pub update: bool,
+    /// Also compare every built model with a full rebuild
+    #[arg(long)]
+    pub incremental: bool,
+    /// Only tests of this kind
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub only: Option<Only>,
+    /// Also write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// List the tests and run none
+    #[arg(long)]
+    pub list: bool,
+    /// With --incremental: the day that RFM looked back from when the models were built, if one was given
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "incremental")]
+    pub as_of: Option<chrono::NaiveDate>,
+}
+
+/// The kinds of tests that can be asked for alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Only {
+    /// Checks of the built models
+    Checks,
+    /// Unit tests of models
+    Units,
+    /// Reviewed results of queries
+    Snapshots,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    let config = global.config()?;
+    let options = Options {
+        kinds: args.kinds(),
+        names: args.names.clone(),
+        mode: if args.update { Mode::Update } else { Mode::Compare },
+        as_of: args.as_of,
+    };
+    let plan = Plan::new(&config, &options)?;
+    if args.list {
+        plan.titles().iter().for_each(|(kind, title)| console.say(&format!("{:<7} {title}", kind.word())));
+        return Ok(());
+    }
+    let report = plan.run(&config, &options, console)?;
+    if let Some(path) = &args.junit {
+        junit::write(path, &report.cases)?;
+    }
+    report.settle()
+}
+
+impl Args {
+    fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = match self.only {
+            None => vec![Kind::Unit, Kind::Check, Kind::Snapshot],
+            Some(Only::Units) => vec![Kind::Unit],
+            Some(Only::Checks) => vec![Kind::Check],
+            Some(Only::Snapshots) => vec![Kind::Snapshot],
+        };
+        if self.incremental {
+            kinds.push(Kind::Rebuild);
+        }
+        kinds
+    }
+}

@@ -1,0 +1,70 @@
+//! The published models, looked at without building anything: their checks, and the proof that a model may be incremental.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use duckdb::Connection;
+
+use super::affected::{Keys, Seen};
+use super::build::{Current, Known};
+use super::content;
+use super::delta::Delta;
+use super::graph::Node;
+use super::incremental;
+use super::parse;
+use super::space::{Part, Space};
+use crate::check;
+use crate::ingest::contract::Contract;
+use crate::model::Models;
+use crate::staging::ident;
+
+/// Runs all checks on all rows of the published models, and keeps the results.
+pub fn check(
+    conn: &Connection,
+    models: &Models,
+    contracts: &BTreeMap<String, Contract>,
+    run_id: &str,
+) -> Result<check::Report> {
+    let space = Space::new(conn)?;
+    let mut known = Known::new();
+    for source in contracts.keys() {
+        let content = content::of_source(conn, source)?;
+        let load = Some(content::last_load(conn, source)?);
+        known.insert(format!("raw.{source}"), Current::published(content, space.source(source), load));
+    }
+    for (name, model) in content::published(conn)? {
+        let mut current = Current::published(model.content.clone(), space.published(&name), None);
+        current.built = Some(model);
+        known.insert(name, current);
+    }
+    let keys = models.models.values().map(|model| (model.name.clone(), model.key.clone())).collect();
+    let engine = conn.version()?;
+    let context = check::Context { conn, space: &space, known: &known, keys: &keys, engine: &engine, is_full: true };
+    check::run(&context, models, run_id)
+}
+
+/// Two relations that are equal if the model's rows depend on input rows with the same `by` values only: the published
+/// rows of about half of all values, and what the select makes of the input rows that have these values.
+///
+/// Within a transaction that is rolled back.
+pub fn half(conn: &Connection, node: &Node<'_>) -> Result<(String, String)> {
+    let space = Space::new(conn)?;
+    let model = node.model;
+    let mut inputs = Vec::new();
+    for name in node.inputs() {
+        let now = match name.strip_prefix("raw.") {
+            Some(source) => space.source(source),
+            None => space.published(&name),
+        };
+        let mut seen = Seen { name, now, delta: Delta::Same, scope: None, key: Vec::new(), by: None };
+        seen.bind(conn, &model.by)?;
+        inputs.push(seen);
+    }
+    let by: Vec<String> = model.by.iter().map(|column| ident(&column.name)).collect();
+    let published = space.published(&model.name);
+    let (keys, after) = (space.part(&model.name, Part::Keys), space.part(&model.name, Part::After));
+    let keys = Keys::of_rows(conn, keys, &by, &format!("{published} where hash({}) % 2 = 0", by.join(", ")))?;
+    incremental::run_restricted(conn, &space, &inputs, &keys, &model.sql, &after)
+        .map_err(|error| parse::explain(&model.path, &error))?;
+    Ok((format!("({})", keys.restrict(&published, &by)), after))
+}

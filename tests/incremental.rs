@@ -1,0 +1,316 @@
+//! Incremental builds: after any sequence of changes the tables are those of a full rebuild; what cannot be incremental is refused.
+
+use std::path::Path;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::harness::{Project, SALES_HEADER, sale};
+
+/// The models of the staging file with all their rows.
+fn tables(file: &Path) -> Vec<(String, Vec<String>)> {
+    let conn = duckdb::Connection::open_with_flags(
+        file,
+        duckdb::Config::default().access_mode(duckdb::AccessMode::ReadOnly).unwrap(),
+    )
+    .unwrap();
+    let names = |sql: &str| -> Vec<String> {
+        let mut statement = conn.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let models = names("select name from meta.models order by 1");
+    models
+        .into_iter()
+        .map(|name| {
+            let rows = names(&format!("select t::varchar from main.{name} as t order by 1"));
+            (name, rows)
+        })
+        .collect()
+}
+
+/// Builds a copy of the project's staging file whole and compares.
+#[track_caller]
+fn assert_equals_full_rebuild(project: &Project, what: &str) {
+    let copy = project.path("copy");
+    let _ = std::fs::remove_dir_all(&copy);
+    std::fs::create_dir_all(&copy).unwrap();
+    let copied = std::process::Command::new("cp")
+        .args(["-r", "--parents", "data/contracts", "sql", "copy"])
+        .current_dir(project.path(""))
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::write(copy.join("salesmart.toml"), "").unwrap();
+    std::fs::copy(project.path("data/staging.duckdb"), copy.join("data/staging.duckdb")).unwrap();
+    project.ok(&["build", "--full-refresh", "--project", copy.to_str().unwrap()]);
+    let (found, expected) = (tables(&project.path("data/staging.duckdb")), tables(&copy.join("data/staging.duckdb")));
+    assert_eq!(found.len(), expected.len());
+    for ((name, found), (_, expected)) in found.iter().zip(&expected) {
+        assert_eq!(found, expected, "{name} after {what}");
+    }
+}
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0.next_u64() % n
+    }
+
+    fn pick<'t>(&mut self, from: &[&'t str]) -> &'t str {
+        from[self.below(from.len() as u64) as usize]
+    }
+
+    /// A record out of so few values that corrections, moves, shared orders and ties are frequent.
+    fn record(&mut self) -> String {
+        let transaction = self.below(60);
+        let order = self.below(20);
+        let (month, day, hour) = (1 + self.below(4), 1 + self.below(3), self.below(3));
+        let customer = self.pick(&["C1", "C2", "C3", "C4", ""]);
+        let name = self.pick(&["Ann", "Anna", "Bob", ""]);
+        let product = self.pick(&["P1", "P2", "P3", "P4"]);
+        let product_name = self.pick(&["Ball", "Balls", "Lamp", ""]);
+        let category = self.pick(&["Toys", "Toys", "Home", ""]);
+        let place = self.pick(&["North,Kiel,Kiel 1", "South,Ulm,", ",,", "South,Ulm,Ulm 1"]);
+        let quantity = self.pick(&["1", "2", "-1"]);
+        let revenue = self.pick(&["10.00", "7.50", "", "-3.25"]);
+        let cost = self.pick(&["4.00", "", "6.125"]);
+        format!(
+            "T{transaction},O{order},2024-{month:02}-{day:02} {hour:02}:00:00,{customer},{name},{product},{product_name},{category},{place},{quantity},5.00,{revenue},{cost}"
+        )
+    }
+
+    fn records(&mut self, most: u64) -> String {
+        let count = 1 + self.below(most);
+        let lines: Vec<String> = (0..count).map(|_| self.record()).collect();
+        format!("{SALES_HEADER}\n{}\n", lines.join("\n"))
+    }
+}
+
+/// One change of the files; says what it was.
+fn change(project: &Project, dice: &mut Dice, files: &mut Vec<String>) -> String {
+    let kind = if files.is_empty() { 0 } else { dice.below(7) };
+    match kind {
+        0..=2 => {
+            let name = format!("data/raw/sales_{:03}.csv", dice.below(500));
+            project.write(&name, dice.records(12));
+            files.retain(|file| *file != name);
+            files.push(name.clone());
+            format!("{name} came")
+        }
+        3 => {
+            let name = files[dice.below(files.len() as u64) as usize].clone();
+            project.write(&name, dice.records(6));
+            format!("{name} has other records")
+        }
+        4 => {
+            // A single record of an earlier file is corrected or moves.
+            let name = files[dice.below(files.len() as u64) as usize].clone();
+            let text = std::fs::read_to_string(project.path(&name)).unwrap();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let index = 1 + dice.below(lines.len() as u64 - 1) as usize;
+            let key = lines[index].split(',').next().unwrap().to_owned();
+            let (_, rest) = dice.record().split_once(',').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+            lines[index] = format!("{key},{rest}");
+            project.write(&name, format!("{}\n", lines.join("\n")));
+            format!("line {} of {name} is another", index + 1)
+        }
+        5 => {
+            let name = files.swap_remove(dice.below(files.len() as u64) as usize);
+            std::fs::remove_file(project.path(&name)).unwrap();
+            // One that came and went between two runs was never loaded.
+            project.run(&["forget", &name]);
+            format!("{name} was withdrawn")
+        }
+        _ => {
+            // A copy under a greater name: its rows are those of the copy from now on, and win against more.
+            let name = files[dice.below(files.len() as u64) as usize].clone();
+            let copy = format!("data/raw/sales_{:03}.csv", 500 + dice.below(400));
+            std::fs::copy(project.path(&name), project.path(&copy)).unwrap();
+            files.push(copy.clone());
+            format!("{copy} came, a copy of {name}")
+        }
+    }
+}
+
+#[test]
+fn any_sequence_of_changes_ends_in_the_tables_of_a_full_rebuild() {
+    let cases: u64 = std::env::var("SALESMART_PROPERTY_CASES").map_or(3, |cases| cases.parse().unwrap());
+    let mut incremental = 0;
+    for seed in 0..cases {
+        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let project = Project::embedded();
+        project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"100%\"");
+        let mut files = Vec::new();
+        project.write("data/raw/sales_000.csv", dice.records(80));
+        let mut history = vec!["a history".to_owned()];
+        for _ in 0..8 {
+            project.ok(&["ingest"]);
+            let report = project.ok(&["build", "--why"]).stdout;
+            incremental += report.matches("rows out").count();
+            assert_equals_full_rebuild(&project, &format!("{} (seed {seed})\n{report}", history.join(", ")));
+            for _ in 0..=dice.below(2) {
+                history.push(change(&project, &mut dice, &mut files));
+            }
+        }
+    }
+    // Else this test would compare full rebuilds with each other.
+    assert!(incremental > 20, "only {incremental} models were built incrementally");
+}
+
+fn project() -> Project {
+    let project = Project::embedded();
+    project.sales(
+        "sales_1.csv",
+        &[
+            sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10"),
+            sale("T2", "O2", "2024-02-01 10:00:00", "C2", "P2", "20"),
+        ],
+    );
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project
+}
+
+fn add_a_day(project: &Project) {
+    project.sales("sales_2.csv", &[sale("T3", "O3", "2024-02-02 10:00:00", "C1", "P1", "30")]);
+    project.ok(&["ingest"]);
+}
+
+#[test]
+fn a_new_sale_touches_its_own_rows_only() {
+    let project = project();
+    add_a_day(&project);
+    let report = project.ok(&["build", "--why"]).stdout;
+    let line = |name: &str| {
+        let found = report.lines().find(|line| line.split_whitespace().nth(1) == Some(name));
+        found.unwrap_or_else(|| panic!("{name} is not in\n{report}"))
+    };
+    assert!(line("stg_sales").contains("0 rows out, 1 in; because raw.sales changed"), "{report}");
+    assert!(line("fact_sales").contains("0 rows out, 1 in; because stg_sales changed"), "{report}");
+    assert!(line("agg_daily_sales").contains("0 rows out, 1 in"), "{report}");
+    assert!(line("agg_monthly_product").contains("0 rows out, 1 in"), "{report}");
+    assert!(line("dim_customer").contains("2 rows out, 2 in"), "{report}");
+    assert!(line("dim_region").contains("the same rows as before"), "{report}");
+    assert!(project.ok(&["build", "--why"]).stdout.contains("dim_region                 is up to date"));
+}
+
+#[test]
+fn a_renamed_product_moves_its_days_to_another_category() {
+    let project = project();
+    project.sales("sales_2.csv", &["T3,O3,2024-03-01 10:00:00,C1,,P1,,Games,South,Ulm,Ulm 1,1,30,30,1".to_owned()]);
+    project.ok(&["ingest"]);
+    let report = project.ok(&["build"]).stdout;
+    assert!(report.contains("agg_daily_sales") && report.contains("1 rows out, 2 in"), "{report}");
+    assert_eq!(
+        project.staged("select date_id, category, revenue from agg_daily_sales order by 1, 2"),
+        ["20240101,Games,10.0000", "20240201,Toys,20.0000", "20240301,Games,30.0000"]
+    );
+}
+
+#[test]
+fn what_cannot_be_incremental_is_refused_with_the_reason() {
+    let cases = [
+        // The sum runs over all days, so a row of one day depends on rows of others.
+        (
+            "-- materialized: incremental\n-- key: sale_id\n-- by: sale_id\nselect sale_id + 1 as sale_id from fact_sales",
+            "made a row with (sale_id) = ",
+        ),
+        (
+            "-- materialized: incremental\n-- key: nothing\nselect sale_id as nothing from fact_sales",
+            "none of its inputs has the columns it is incremental by (nothing)",
+        ),
+        (
+            "-- materialized: incremental\n-- key: day\n-- by: date_id as day\n-- lookup: dim_region\nselect date_id as day from fact_sales group by all",
+            "x.sql: lookup: dim_region is not among what it reads",
+        ),
+        (
+            "-- materialized: incremental\n-- key: other\n-- by: date_id\nselect date_id, 1 as other from fact_sales",
+            "checks failed: int_x_key",
+        ),
+        (
+            "-- materialized: incremental\n-- key: date_id, lines\n-- by: date_id\nselect date_id, nullif(count(*), 1) as lines from fact_sales group by all",
+            "checks failed: int_x_key",
+        ),
+    ];
+    for (sql, expected) in cases {
+        let project = project();
+        project.write("sql/intermediate/int_x.sql", sql);
+        let first = project.run(&["build"]);
+        add_a_day(&project);
+        let error = match first.code {
+            Some(0) => project.fails(&["build"]),
+            _ => first.stderr,
+        };
+        assert!(error.contains(expected), "{sql}\n{error}");
+    }
+}
+
+#[test]
+fn headers_that_make_no_sense_are_errors_with_their_line() {
+    let cases = [
+        ("-- by: a\nselect 1 as a", "int_x.sql:1: `by:` says how a model is incremental"),
+        ("-- materialized: incremental\nselect 1 as a", "int_x.sql:1: an incremental model needs a key"),
+        (
+            "-- materialized: incremental\n-- key: a\n-- by: (a as b\nselect 1 as a",
+            "int_x.sql:3: by is a list of columns",
+        ),
+        ("select * from raw.sales", "only models in sql/staging read raw.*"),
+    ];
+    for (sql, expected) in cases {
+        let project = project();
+        project.write("sql/intermediate/int_x.sql", sql);
+        let error = project.fails(&["build"]);
+        assert!(error.contains(expected), "{sql}\n{error}");
+    }
+}
+
+#[test]
+fn a_build_killed_after_any_model_leaves_the_published_ones_whole() {
+    let project = project();
+    let before = tables(&project.path("data/staging.duckdb"));
+    add_a_day(&project);
+    for model in ["stg_sales", "fact_sales", "dim_customer", "agg_daily_sales"] {
+        project.killed_at(&format!("build.built.{model}"), &["build"]);
+        project.staged("select 1");
+        assert_eq!(tables(&project.path("data/staging.duckdb")), before, "killed after {model}");
+    }
+    project.killed_at("build.before_publish", &["build"]);
+    assert_eq!(tables(&project.path("data/staging.duckdb")), before);
+    project.ok(&["build"]);
+    assert_eq!(project.staged("select count(*) from fact_sales"), ["3"]);
+    assert_equals_full_rebuild(&project, "kills");
+}
+
+#[test]
+fn a_failed_check_of_an_incremental_build_publishes_nothing_and_can_be_looked_at() {
+    let project = project();
+    project.write(
+        "sql/checks/no_february.sql",
+        "-- Nothing more may be sold in February.\n-- by: transaction_id\nselect transaction_id, revenue from fact_sales where date_id > 20240201",
+    );
+    project.ok(&["build"]);
+    add_a_day(&project);
+    let error = project.fails(&["build"]);
+    assert!(error.contains("checks failed: no_february") && error.contains("T3"), "{error}");
+    assert_eq!(project.staged("select count(*) from fact_sales"), ["2"]);
+    assert_eq!(project.staged("select transaction_id from scratch.fact_sales order by 1"), ["T1", "T2", "T3"]);
+    std::fs::remove_file(project.path("sql/checks/no_february.sql")).unwrap();
+    project.ok(&["build"]);
+    assert_equals_full_rebuild(&project, "a failed check");
+}
+
+#[test]
+fn checks_look_at_what_changed_and_at_all_where_rows_were_let_pass() {
+    let project = project();
+    let check = "-- severity: warn\n-- tolerance: 2\n-- by: transaction_id\nselect transaction_id from fact_sales where revenue > 15";
+    project.write("sql/checks/dear.sql", check);
+    project.ok(&["build"]);
+    assert_eq!(project.staged("select offending from meta.checked where check_name = 'dear'"), ["1"]);
+    // One more is let pass, the next one is one too many: those of earlier days count.
+    add_a_day(&project);
+    assert!(!project.ok(&["build"]).stderr.contains("check dear"));
+    project.sales("sales_3.csv", &[sale("T4", "O4", "2024-02-03 10:00:00", "C1", "P1", "40")]);
+    project.ok(&["ingest"]);
+    let warning = project.ok(&["build"]).stderr;
+    assert!(warning.contains("check dear") && warning.contains("3 offending rows"), "{warning}");
+}
