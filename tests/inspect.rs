@@ -65,6 +65,8 @@ fn show_reads_names_files_and_standard_input() {
     project.orders().ok(&["ingest"]);
     let error = project.fails(&["show", "fact_lines"]);
     assert!(error.contains("fact_lines is not built yet; run `salesmart build`"), "{error}");
+    let error = project.fails(&["show", "select count(*) from fact_lines"]);
+    assert!(error.contains("fact_lines is not built yet; run `salesmart build`"), "{error}");
     project.ok(&["build"]);
     let csv = ["--format", "csv"];
     let show = |what: &str| project.ok(&[&["show", what], &csv[..]].concat()).stdout;

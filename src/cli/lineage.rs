@@ -1,5 +1,6 @@
 //! `salesmart lineage`
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -84,7 +85,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         Format::Json => serde_json::to_string_pretty(&part.json())? + "\n",
     };
     match &args.output {
-        None => print!("{text}"),
+        None => std::io::stdout().write_all(text.as_bytes())?,
         Some(file) => {
             if let Err(error) = std::fs::write(file, text) {
                 fail!("cannot write {}: {error}", file.display());

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::model::Models;
 use crate::render::{Format, Table};
 use crate::staging::Staging;
+use crate::transform::parse;
 use crate::{fail, toml_file};
 
 /// Show the rows of a model, a table or a query.
@@ -49,7 +50,12 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let limited = format!("select * from ({query}\n) as result limit {}", args.limit);
     let table = Table::query(staging.conn(), &limited).map_err(|error| {
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
-        Failure::new(format!("{place}{error}"))
+        match unbuilt(staging.conn(), &config, query) {
+            Some(model) => {
+                Failure::new(format!("{place}{model} is not built yet; run `salesmart build`, then look again"))
+            }
+            None => Failure::new(format!("{place}{error}")),
+        }
     })?;
     table.write(args.format, &mut std::io::stdout().lock())
 }
@@ -76,12 +82,7 @@ fn read_file(config: &Config, file: &str) -> Result<String> {
 /// A model that is not built yet, or a name that is mistyped, deserves more than the engine's message.
 fn require_relation(conn: &Connection, config: &Config, name: &str) -> Result<()> {
     let (schema, table) = name.rsplit_once('.').unwrap_or(("main", name));
-    let mut statement = conn.prepare(
-        "select schema_name, table_name from duckdb_tables() where not internal
-         union all select schema_name, view_name from duckdb_views() where not internal order by all",
-    )?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-    let there: Vec<(String, String)> = rows.collect::<Result<_, _>>()?;
+    let there = relations(conn)?;
     let is_it = |known: &(String, String)| known.0.eq_ignore_ascii_case(schema) && known.1.eq_ignore_ascii_case(table);
     if there.iter().any(is_it) || !["main", "raw", "ingest", "meta", "scratch"].contains(&schema) {
         return Ok(());
@@ -104,4 +105,24 @@ fn require_relation(conn: &Connection, config: &Config, name: &str) -> Result<()
     let advice = nearest
         .map_or_else(|| "`salesmart ls` lists the models".to_owned(), |nearest| format!("did you mean {nearest}?"));
     fail!("there is no model or table {name}; {advice}")
+}
+
+/// Schema and name of every table and view.
+fn relations(conn: &Connection) -> Result<Vec<(String, String)>> {
+    let mut statement = conn.prepare(
+        "select schema_name, table_name from duckdb_tables() where not internal
+         union all select schema_name, view_name from duckdb_views() where not internal order by all",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A model that a query reads and that is not built. Only looked for after an error: none is a reason for another.
+fn unbuilt(conn: &Connection, config: &Config, query: &str) -> Option<String> {
+    let models = Models::load(config).ok()?;
+    let there = relations(conn).ok()?;
+    let reads = parse::references(conn, Path::new("query"), query).ok()?;
+    let is_built = |name: &str| there.iter().any(|(schema, table)| schema == "main" && table == name);
+    let mut names = reads.into_iter().filter(|read| read.schema.is_none()).map(|read| read.name.to_ascii_lowercase());
+    names.find(|name| models.models.contains_key(name) && !is_built(name))
 }

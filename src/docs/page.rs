@@ -21,7 +21,7 @@ header nav a[aria-current]{color:var(--ink);text-decoration:underline;text-under
 main{padding-bottom:4rem}
 a{color:var(--accent)}a:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 h1{font-size:1.6rem;line-height:1.25;margin:1.25rem 0 .5rem;overflow-wrap:anywhere}
-h2{font-size:1.15rem;margin:2.25rem 0 .6rem}h3{font-size:1rem;margin:1.5rem 0 .4rem}
+h2{font-size:1.15rem;margin:2.25rem 0 .6rem}h2.mono{font-size:1.05rem}h3{font-size:1rem;margin:1.5rem 0 .4rem}
 p{margin:.5rem 0;max-width:46rem}.soft{color:var(--soft)}
 code,pre,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:.875em}
 pre{background:var(--box);border:1px solid var(--line);border-radius:8px;padding:1rem;overflow-x:auto;line-height:1.5;tab-size:4}
@@ -99,7 +99,7 @@ pub fn lineage(title: &str, part: &Lineage, options: svg::Options<'_>) -> Markup
                                 @for traced in &relation.columns {
                                     tr {
                                         td.mono { (traced.column.name) }
-                                        td.mono { (traced.column.kind) }
+                                        td.mono { (traced.column.kind.to_lowercase()) }
                                         td.text { (traced.origins.to_string()) }
                                     }
                                 }
