@@ -11,6 +11,9 @@ use crate::staging::ident;
 /// The temporary table of differing rows. No model has this name, as theirs hold no `__`.
 pub(super) const FOUND: &str = "temp.main.diff__rows";
 
+/// The expression for a column of one side.
+type Value = fn(&Pair) -> String;
+
 /// Two states of a model.
 #[derive(Debug, Clone, Copy)]
 pub struct Sides<'a> {
@@ -101,7 +104,45 @@ fn unfit(conn: &Connection, sides: &Sides<'_>, columns: &Columns, before: &str, 
             )));
         }
     }
-    Ok(None)
+    match repeated_outside(conn, sides, columns, before, after)? {
+        Some((bad, when)) => {
+            Ok(Some(format!("the key ({list}) repeats {when} ({}), so whole rows are compared", counted(bad, "value"))))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Where only rows that differ were handed over: how many of their keys are also those of rows that stay as they are.
+fn repeated_outside(
+    conn: &Connection,
+    sides: &Sides<'_>,
+    columns: &Columns,
+    before: &str,
+    after: &str,
+) -> Result<Option<(u64, &'static str)>> {
+    let (of_before, of_after): (Value, Value) = (Pair::before_value, Pair::after_value);
+    let (whole, of_whole, handed_over, this, of_this, that, when) = match sides.whole {
+        Whole::Before(whole) => (whole, of_before, sides.before, after, of_after, before, "after"),
+        Whole::After(whole) => (whole, of_after, sides.after, before, of_before, after, "before"),
+    };
+    if handed_over.is_none_or(|relation| relation == whole) {
+        return Ok(None);
+    }
+    let (keys, _) = split(columns, sides.key);
+    let select = |relation: &str, value: Value| {
+        let keys: Vec<String> =
+            keys.iter().enumerate().map(|(index, pair)| format!("{} as k{index}", value(pair))).collect();
+        format!("(select {} from {relation})", keys.join(", "))
+    };
+    let names = numbered("", 'k', keys.len()).join(", ");
+    let sql = format!(
+        "select count(*) from (from {} as t anti join {} as o using ({names})) as t semi join {} as w using ({names})",
+        select(this, of_this),
+        select(that, of_whole),
+        select(whole, of_whole),
+    );
+    let bad: u64 = conn.query_row(&sql, [], |row| row.get(0))?;
+    Ok((bad > 0).then_some((bad, when)))
 }
 
 /// The pairs of the key, and those of the other columns.
