@@ -178,7 +178,10 @@ fn files(conn: &Connection) -> Result<BTreeMap<String, Vec<File>>> {
     Ok(files)
 }
 
-fn rejects(conn: &Connection) -> Result<BTreeMap<String, Vec<(Option<String>, String, u64)>>> {
+/// Column, code and how many.
+type RejectCount = (Option<String>, String, u64);
+
+fn rejects(conn: &Connection) -> Result<BTreeMap<String, Vec<RejectCount>>> {
     let sql = "select source, column_name, code, count(*) from main.rejects
                group by all order by source, count(*) desc, column_name nulls first, code";
     let mut statement = conn.prepare(sql)?;

@@ -88,10 +88,10 @@ impl Events {
             }
         }
         // A folder that was replaced is another one.
-        if saved.paths.iter().any(|path| folders(&self.root).contains(path)) {
-            if let Err(error) = add(self.watcher.as_mut(), &self.root) {
-                tracing::debug!("cannot watch {}: {error}", self.root.display());
-            }
+        if saved.paths.iter().any(|path| folders(&self.root).contains(path))
+            && let Err(error) = add(self.watcher.as_mut(), &self.root)
+        {
+            tracing::debug!("cannot watch {}: {error}", self.root.display());
         }
         Ok(saved)
     }
