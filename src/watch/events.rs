@@ -71,7 +71,7 @@ impl Events {
     }
 
     /// Waits for the next save to begin and to be over.
-    pub fn next(&mut self) -> Result<Saved> {
+    pub fn next_save(&mut self) -> Result<Saved> {
         let mut saved = loop {
             let Ok((at, event)) = self.received.recv() else {
                 fail!("watching has ended, because the system no longer tells of changes; start it again")
@@ -88,10 +88,10 @@ impl Events {
             }
         }
         // A folder that was replaced is another one.
-        if saved.paths.iter().any(|path| folders(&self.root).contains(path)) {
-            if let Err(error) = add(self.watcher.as_mut(), &self.root) {
-                tracing::debug!("cannot watch {}: {error}", self.root.display());
-            }
+        if saved.paths.iter().any(|path| folders(&self.root).contains(path))
+            && let Err(error) = add(self.watcher.as_mut(), &self.root)
+        {
+            tracing::debug!("cannot watch {}: {error}", self.root.display());
         }
         Ok(saved)
     }
