@@ -53,7 +53,7 @@ pub fn run(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, console: &Console
     let mut is_good = attempt(load, task, Since { what: "start", at: Instant::now() }, console);
     console.say(&format!("watching {} files below {}; Ctrl-C ends it", files.len(), config.root.display()));
     loop {
-        let saved = events.next()?;
+        let saved = events.next_save()?;
         let now = Files::read(&config.root);
         let changed = now.changed_since(&files);
         // A save that changes nothing is worth another try only if the last one failed.

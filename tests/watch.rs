@@ -74,6 +74,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -71,7 +71,7 @@ impl Events {
     }
 
     /// Waits for the next save to begin and to be over.
-    pub fn next(&mut self) -> Result<Saved> {
+    pub fn next_save(&mut self) -> Result<Saved> {
         let mut saved = loop {
             let Ok((at, event)) = self.received.recv() else {
                 fail!("watching has ended, because the system no longer tells of changes; start it again")
