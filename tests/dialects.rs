@@ -61,7 +61,7 @@ fn real(name: &str) -> Option<(Project, Value)> {
 
     let project = Project::new();
     std::fs::remove_file(project.path("data/contracts/sales.toml")).unwrap();
-    for layer in ["staging", "marts", "checks"] {
+    for layer in ["staging", "intermediate", "marts", "checks"] {
         std::fs::remove_dir_all(project.path("sql").join(layer)).unwrap();
     }
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dialects");

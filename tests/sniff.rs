@@ -8,7 +8,7 @@ use crate::harness::{Outcome, Project, real_data};
 fn bare() -> Project {
     let project = Project::new();
     std::fs::remove_file(project.path("data/contracts/sales.toml")).unwrap();
-    for layer in ["staging", "marts", "checks"] {
+    for layer in ["staging", "intermediate", "marts", "checks"] {
         std::fs::remove_dir_all(project.path("sql").join(layer)).unwrap();
     }
     project
