@@ -16,8 +16,9 @@ use crate::model::{Check, Model, Models, Severity};
 use crate::render::Table;
 use crate::staging::{ident, idents};
 use crate::transform::affected::{Keys, Reader, Seen};
-use crate::transform::build::{Current, Known};
 use crate::transform::delta::Delta;
+use crate::transform::known::{Current, Known};
+use crate::transform::parsed::Parser;
 use crate::transform::space::{self, Part, Space};
 use crate::transform::{incremental, parse};
 
@@ -27,8 +28,10 @@ const SAMPLE: u64 = 10;
 /// What all checks found.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Every check, passed or not.
+    /// Every check that ran, passed or not.
     pub results: Vec<Finding>,
+    /// Checks that could not run, as they read a model that was left out of the build.
+    pub skipped: Vec<String>,
 }
 
 /// What one check found.
@@ -54,6 +57,8 @@ pub struct Finding {
 pub struct Context<'a> {
     /// The staging file.
     pub conn: &'a Connection,
+    /// Knows the checks that did not change.
+    pub parser: &'a Parser<'a>,
     /// Names in it.
     pub space: &'a Space,
     /// The models and sources of this build.
@@ -95,7 +100,10 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
         keep(context.conn, run_id, &mut report, finding, found.elapsed)?;
     }
     for check in &models.checks {
-        let state = State::of(context, check)?;
+        let Some(state) = State::of(context, check, models)? else {
+            report.skipped.push(check.name.clone());
+            continue;
+        };
         let last = State::last(context.conn, &check.name)?;
         if !context.is_full && last.as_ref().is_some_and(|(last, _)| *last == state) {
             continue;
@@ -165,8 +173,9 @@ pub struct State {
 }
 
 impl State {
-    fn of(context: &Context<'_>, check: &Check) -> Result<Self> {
-        let parsed = parse::parse(context.conn, &check.path, &check.sql)?;
+    /// `None` if the check reads a model that was left out of this build: one that is not built, or older than what it reads.
+    fn of(context: &Context<'_>, check: &Check, models: &Models) -> Result<Option<Self>> {
+        let parsed = context.parser.parse(&check.path, &check.sql)?;
         let mut by: Vec<String> = check.by.iter().map(|column| format!("{column:?}")).collect();
         by.extend(check.lookups.iter().cloned());
         by.push(check.severity.name().to_owned());
@@ -180,9 +189,11 @@ impl State {
                 Some(schema) => format!("{schema}.{}", reference.name).to_ascii_lowercase(),
             };
             match context.known.get(&name) {
+                Some(current) if current.is_stale => return Ok(None),
                 Some(current) => {
                     inputs.insert(name, current.content.clone());
                 }
+                None if models.models.contains_key(&name) => return Ok(None),
                 // A table of bookkeeping, such as ingest.files: it may change with any source.
                 None => inputs.extend(
                     context
@@ -193,7 +204,7 @@ impl State {
                 ),
             }
         }
-        Ok(Self { definition, inputs })
+        Ok(Some(Self { definition, inputs }))
     }
 
     /// The state in which a check last passed, and how many rows it let pass.
@@ -305,8 +316,19 @@ fn keep(conn: &Connection, run_id: &str, report: &mut Report, finding: Finding, 
 }
 
 impl Report {
-    /// Writes down on what the checks passed: until that changes they need not run again.
-    pub fn remember(&self, conn: &Connection) -> Result<()> {
+    /// Writes down on what the checks passed: until that changes they need not run again. And which of them have not looked
+    /// at what is published now.
+    pub fn remember(&self, conn: &Connection, models: &Models) -> Result<()> {
+        for name in &self.skipped {
+            conn.execute("insert or ignore into meta.unchecked values (?)", [name])?;
+        }
+        let names: Vec<&str> = models.checks.iter().map(|check| check.name.as_str()).collect();
+        let mut statement = conn.prepare("select check_name from meta.unchecked")?;
+        let unchecked: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let is_done = |name: &String| !self.skipped.contains(name) || !names.contains(&name.as_str());
+        for name in unchecked.iter().filter(|name| is_done(name)) {
+            conn.execute("delete from meta.unchecked where check_name = ?", [name])?;
+        }
         for finding in self.results.iter().filter(|finding| finding.passed) {
             if let Some(state) = &finding.state {
                 conn.execute(
@@ -320,6 +342,9 @@ impl Report {
 
     /// Prints one line for all, and the rows of those that did not pass.
     pub fn say(&self, elapsed: Duration, console: &Console) {
+        if self.results.is_empty() && self.skipped.is_empty() {
+            return;
+        }
         let failed: Vec<&Finding> = self.results.iter().filter(|finding| !finding.passed).collect();
         let warned = failed.iter().filter(|finding| finding.severity == Severity::Warn).count();
         let errors = failed.len() - warned;
@@ -329,6 +354,10 @@ impl Report {
             (0, warned) => format!("passed, {warned} with warnings"),
             (errors, warned) => format!("{errors} failed, {warned} with warnings"),
         };
+        let note = match self.skipped.len() {
+            0 => note,
+            skipped => format!("{note}; {skipped} skipped, as they read models that were left out"),
+        };
         let subject = format!("{} checks", self.results.len());
         console.step(&Step { stage: "check", subject: &subject, rows: None, elapsed, note });
         for finding in failed {
@@ -336,19 +365,22 @@ impl Report {
         }
     }
 
-    /// An error if a check of severity `error` did not pass.
-    pub fn refuse(&self) -> Result<()> {
+    /// An error if a check of severity `error` did not pass. `is_kept`: whether the schema `scratch` shows the build.
+    pub fn refuse(&self, is_kept: bool) -> Result<()> {
         let names: Vec<&str> = self
             .results
             .iter()
             .filter(|finding| !finding.passed && finding.severity == Severity::Error)
             .map(|finding| finding.name.as_str())
             .collect();
+        let look = match is_kept {
+            true => "; the rows of the failed build can be looked at with `salesmart show scratch.MODEL`",
+            false => "",
+        };
         match names.is_empty() {
             true => Ok(()),
             false => Err(Failure::new(format!(
-                "checks failed: {}; nothing was published, the last good marts stay; the rows of the failed build can be \
-                 looked at with `salesmart show scratch.MODEL`",
+                "checks failed: {}; nothing was published, the last good marts stay{look}",
                 names.join(", ")
             ))
             .into()),

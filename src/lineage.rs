@@ -17,7 +17,8 @@ use duckdb::Connection;
 
 use crate::ingest::contract::Contract;
 use crate::model::{Layer, Model, Models};
-use crate::transform::compile::{Column, Compiled};
+use crate::relation::Column;
+use crate::transform::compile::Compiled;
 use crate::transform::parse;
 use crate::{fail, toml_file};
 use origin::{Origin, Origins};

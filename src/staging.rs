@@ -11,7 +11,7 @@ use crate::fail;
 use crate::failure::Failure;
 
 /// Layout version of the tables below. A file of another version is refused, not guessed at.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 
 /// The schemas and bookkeeping tables.
 pub const LAYOUT_SQL: &str = "
@@ -51,6 +51,7 @@ create table if not exists meta.checked (
 create table if not exists meta.check_results (
     run_id varchar not null, check_name varchar not null, severity varchar not null,
     offending bigint not null, sample varchar not null, seconds double not null);
+create table if not exists meta.unchecked (check_name varchar primary key);
 create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
 create table if not exists sync.pushed (table_name varchar primary key, content varchar not null);
@@ -119,7 +120,9 @@ impl Staging {
             .with("autoinstall_known_extensions", "false")?
             .with("autoload_known_extensions", "false")?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
-        Ok(Self { conn, path })
+        let staging = Self { conn, path };
+        staging.is_laid_out()?;
+        Ok(staging)
     }
 
     /// Another connection to the same file, for another thread.
@@ -160,7 +163,11 @@ impl Staging {
         result
     }
 
-    fn lay_out(&self) -> Result<()> {
+    /// Whether the bookkeeping tables are there.
+    ///
+    /// # Errors
+    /// They are those of another version of the program.
+    fn is_laid_out(&self) -> Result<bool> {
         let has_layout: bool = self.conn.query_row(
             "select count(*) > 0 from duckdb_tables() where schema_name = 'meta' and table_name = 'layout'",
             [],
@@ -177,6 +184,12 @@ impl Staging {
                     DISPOSABLE
                 );
             }
+        }
+        Ok(has_layout)
+    }
+
+    fn lay_out(&self) -> Result<()> {
+        if self.is_laid_out()? {
             return Ok(());
         }
         self.transaction(|conn| {

@@ -19,10 +19,10 @@ use crate::config::Config;
 use crate::ingest::contract::Contract;
 use crate::ingest::contract_file;
 use crate::model::{Model, Models};
-use crate::relation::{self, Typed};
+use crate::relation::{self, Column};
 use crate::render::Table;
 use crate::staging::{Staging, ident, literal};
-use crate::transform::graph::{Graph, Node};
+use crate::transform::graph::Graph;
 use crate::{fail, toml_file};
 
 /// Rows of one model or source.
@@ -101,7 +101,7 @@ pub fn run(config: &Config, wanted: &Wanted<'_>) -> Result<Level> {
         origins: Origins::new(config, conn),
         limit: wanted.limit,
     };
-    let columns = match relation::columns_of(conn, &in_sql(&model.name)) {
+    let columns = match relation::columns(conn, &in_sql(&model.name)) {
         Ok(columns) => columns,
         Err(_) => fail!("{} is not built yet; run `salesmart build`", model.name),
     };
@@ -123,9 +123,9 @@ pub fn run(config: &Config, wanted: &Wanted<'_>) -> Result<Level> {
 fn asked<'c>(
     conn: &Connection,
     model: &Model,
-    columns: &'c [Typed],
+    columns: &'c [Column],
     key: &[String],
-) -> Result<Vec<(&'c Typed, String)>> {
+) -> Result<Vec<(&'c Column, String)>> {
     let split = |text: &String| text.split_once('=').map(|(name, value)| (name.trim().to_owned(), value.to_owned()));
     let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let pairs: Option<Vec<(String, String)>> =
@@ -160,7 +160,7 @@ fn asked<'c>(
     Ok(asked)
 }
 
-impl Typed {
+impl Column {
     /// An SQL condition: the column has this value.
     fn equals(&self, value: &str) -> String {
         format!("{} = cast({} as {})", ident(&self.name), literal(value), self.kind)
@@ -190,7 +190,7 @@ impl Trace<'_> {
         let mut level = self.level(&model.name, condition, &shown, found)?;
         let Some(node) = self.graph.nodes.iter().find(|node| node.model.name == model.name) else { return Ok(level) };
         if level.total > 0 {
-            for input in inputs(node) {
+            for input in node.inputs() {
                 level.inputs.push(self.input(model, &input, &shown, followed)?);
             }
         }
@@ -235,11 +235,6 @@ impl Trace<'_> {
         let rows = Table::query(self.conn, &format!("from {shown}"))?;
         Ok(Level { name: name.to_owned(), found, rows, total, origins: Vec::new(), inputs: Vec::new() })
     }
-}
-
-/// The models and sources that a model reads.
-fn inputs(node: &Node<'_>) -> Vec<String> {
-    node.models.iter().cloned().chain(node.sources.iter().map(|source| format!("raw.{source}"))).collect()
 }
 
 /// A model or source as SQL names it.

@@ -7,14 +7,18 @@
 //! [`select`] chooses among the models, and [`compile`] checks them without running them.
 
 pub mod affected;
+pub mod blank;
 pub mod build;
 pub mod change;
 pub mod compile;
 pub mod content;
+pub mod decision;
 pub mod delta;
 pub mod graph;
 pub mod incremental;
+pub mod known;
 pub mod parse;
+pub mod parsed;
 pub mod publish;
 pub mod published;
 pub mod select;

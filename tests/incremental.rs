@@ -314,3 +314,62 @@ fn checks_look_at_what_changed_and_at_all_where_rows_were_let_pass() {
     let warning = project.ok(&["build"]).stderr;
     assert!(warning.contains("check dear") && warning.contains("3 offending rows"), "{warning}");
 }
+
+#[test]
+fn a_build_of_some_models_skips_checks_it_cannot_answer_and_is_not_pushed() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    project.ok(&["ingest"]);
+    let report = project.ok(&["build", "+agg_monthly_product"]).stdout;
+    assert!(report.contains("all passed; 4 skipped, as they read models that were left out"), "{report}");
+    assert!(project.fails(&["sync"]).contains("nothing was pushed"));
+    project.ok(&["run"]);
+    // One more day reaches the facts and not the daily aggregate, which then no longer agrees with them.
+    add_a_day(&project);
+    let report = project.ok(&["build", "+fact_sales"]).stdout;
+    assert!(report.contains("skipped, as they read models that were left out"), "{report}");
+    assert_eq!(project.staged("select count(*) from fact_sales"), ["2"]);
+    let error = project.fails(&["sync"]);
+    assert!(error.contains("skipped the checks daily_sales_agree_with_facts, "), "{error}");
+    assert!(error.contains("nothing was pushed; run `salesmart build` without a selection first"), "{error}");
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["1"]);
+    project.ok(&["build"]);
+    assert_equals_full_rebuild(&project, "a build of some models");
+    project.ok(&["sync"]);
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["2"]);
+    assert!(project.ok(&["sync"]).stdout.contains("no row written"));
+}
+
+#[test]
+fn rows_that_are_there_twice_are_found_by_the_check_of_the_key() {
+    let project = project();
+    // Whole: one row becomes two equal ones. Incremental: the new sale comes out twice.
+    for header in ["-- key: sale_id", "-- materialized: incremental\n-- key: sale_id"] {
+        project.write("sql/intermediate/int_x.sql", format!("{header}\nselect sale_id from fact_sales"));
+        project.ok(&["build"]);
+        project.write(
+            "sql/intermediate/int_x.sql",
+            format!(
+                "{header}\nselect sale_id from fact_sales union all select sale_id from fact_sales where revenue < 15"
+            ),
+        );
+        let error = project.fails(&["build"]);
+        assert!(error.contains("checks failed: int_x_key") && error.contains("1 offending row"), "{error}");
+    }
+    project.write(
+        "sql/intermediate/int_x.sql",
+        "-- materialized: incremental\n-- key: sale_id\nselect sale_id from fact_sales union all select sale_id from fact_sales where revenue = 30",
+    );
+    project.ok(&["build"]);
+    add_a_day(&project);
+    assert!(project.fails(&["build"]).contains("checks failed: int_x_key"));
+}
+
+#[test]
+fn a_check_that_fails_in_a_build_that_is_not_kept_promises_nothing_to_look_at() {
+    let project = project();
+    project.write("sql/checks/never.sql", "-- Nothing may be sold.\nselect sale_id from fact_sales");
+    assert!(project.fails(&["build"]).contains("can be looked at with `salesmart show scratch.MODEL`"));
+    let error = project.fails(&["diff"]);
+    assert!(error.contains("checks failed: never") && !error.contains("scratch"), "{error}");
+}

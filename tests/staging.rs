@@ -41,8 +41,11 @@ fn a_foreign_duckdb_file_of_another_layout_is_refused() {
     let conn = duckdb::Connection::open(project.path("data/staging.duckdb")).unwrap();
     conn.execute_batch("create schema meta; create table meta.layout as select 99 as version").unwrap();
     drop(conn);
-    let error = project.fails(&["run"]);
-    assert!(error.contains("has layout 99, this program needs 3"), "{error}");
+    for verb in ["run", "ls", "docs", "show"] {
+        let args: &[&str] = if verb == "show" { &["show", "fact_sales"] } else { &[verb] };
+        let error = project.fails(args);
+        assert!(error.contains("has layout 99, this program needs 4"), "{verb}: {error}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod dbt;
 mod generated;
 mod inputs;
 mod mart;
+#[path = "../measure.rs"]
 mod measure;
 mod rebuilt;
 mod report;

@@ -4,6 +4,7 @@
 //! rounds alternate who goes first: what warms up or throttles the machine hits both.
 
 mod generate;
+#[path = "../measure.rs"]
 mod measure;
 mod report;
 mod sides;

@@ -70,7 +70,7 @@ impl Sides {
                 command
             }
         };
-        measure::run(&mut command)
+        Ok(measure::run(&mut command)?.0)
     }
 
     /// Compares what both hold after a round.

@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::model::Models;
 use crate::pipeline::Project;
 use crate::transform::graph::Graph;
+use crate::transform::parsed::Parser;
 use crate::transform::select;
 
 /// Which models.
@@ -34,7 +35,7 @@ impl SelectArgs {
             return Ok(None);
         }
         let sources = project.contracts.keys().map(String::as_str).collect();
-        let graph = Graph::new(project.staging.conn(), &project.models, &sources)?;
+        let graph = Parser::new(project.staging.conn())?.graph(&project.models, &sources)?;
         self.resolve(&graph, &project.models, &project.config.root)
     }
 }

@@ -4,42 +4,15 @@ use anyhow::Result;
 use duckdb::Connection;
 use serde::Serialize;
 
+use crate::relation::{self, Column, named};
 use crate::staging::ident;
 
-/// A column of a relation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Column {
-    /// Name.
-    pub name: String,
-    /// DuckDB's name of its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-}
-
-impl Column {
-    /// The digits behind the point, if the type holds exact numbers.
-    pub fn scale(&self) -> Option<u8> {
-        match self.kind.strip_prefix("DECIMAL(") {
-            Some(rest) => rest.strip_suffix(')')?.split_once(',')?.1.trim().parse().ok(),
-            None => {
-                let name = self.kind.strip_prefix('U').unwrap_or(&self.kind);
-                ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"].contains(&name).then_some(0)
-            }
-        }
-    }
-
-    /// Whether the type is a decimal.
-    pub fn is_decimal(&self) -> bool {
-        self.kind.starts_with("DECIMAL(")
-    }
-
-    /// The value as text in which equal values of different types are equal: without trailing zeros.
-    fn plain(&self) -> String {
-        let text = format!("{}::varchar", ident(&self.name));
-        match self.scale() {
-            Some(scale) if scale > 0 => format!("rtrim(rtrim({text}, '0'), '.')"),
-            _ => text,
-        }
+/// The value as text in which equal values of different types are equal: without trailing zeros.
+fn plain(column: &Column) -> String {
+    let text = format!("{}::varchar", ident(&column.name));
+    match column.scale() {
+        Some(scale) if scale > 0 => format!("rtrim(rtrim({text}, '0'), '.')"),
+        _ => text,
     }
 }
 
@@ -66,7 +39,7 @@ impl Pair {
     /// Values of one type are compared as they are; those of two as text, because a cast may fail on some row.
     fn value(column: &Column, is_retyped: bool) -> String {
         match is_retyped {
-            true => column.plain(),
+            true => plain(column),
             false => ident(&column.name),
         }
     }
@@ -121,7 +94,7 @@ pub struct Columns {
 impl Columns {
     /// Reads and pairs the columns.
     pub fn of(conn: &Connection, before: &str, after: &str) -> Result<Self> {
-        let (before, after) = (describe(conn, before)?, describe(conn, after)?);
+        let (before, after) = (relation::columns(conn, before)?, relation::columns(conn, after)?);
         let mut common = Vec::new();
         let mut changes = ColumnChanges::default();
         for column in &after {
@@ -139,15 +112,4 @@ impl Columns {
         changes.removed = before.iter().filter(|column| named(&after, &column.name).is_none()).cloned().collect();
         Ok(Self { before, after, common, changes })
     }
-}
-
-/// The column of this name; DuckDB does not tell upper from lower case.
-pub fn named<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
-    columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
-}
-
-fn describe(conn: &Connection, relation: &str) -> Result<Vec<Column>> {
-    let mut statement = conn.prepare(&format!("describe select * from {relation}"))?;
-    let columns = statement.query_map([], |row| Ok(Column { name: row.get(0)?, kind: row.get(1)? }))?;
-    Ok(columns.collect::<Result<_, _>>()?)
 }

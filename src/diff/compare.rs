@@ -3,9 +3,10 @@
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::columns::{Column, Columns, Pair, named};
+use super::columns::{Columns, Pair};
 use super::{Findings, ModelDiff, Rows, State, keyed, totals, whole_rows};
 use crate::console::counted;
+use crate::relation::{Column, named};
 use crate::staging::ident;
 
 /// The temporary table of differing rows. No model has this name, as theirs hold no `__`.

@@ -10,7 +10,6 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::compare::{Sides, Whole, compare};
-use super::published::place;
 use super::{Against, ModelDiff, Outcome, State};
 use crate::config::Config;
 use crate::console::Console;
@@ -19,6 +18,7 @@ use crate::model::Models;
 use crate::staging::{Staging, ident, idents};
 use crate::sync::mirror;
 use crate::sync::schema::{Column, PushTable, ROW_HASH};
+use crate::transform::space::Space;
 use crate::warehouse::Warehouse;
 
 /// Rows are asked for by so many keys at a time.
@@ -96,7 +96,7 @@ fn compare_table(conn: &Connection, client: &mut Client, table: &PushTable, limi
     ))?;
     let wanted = format!("select {keys} from {HELD_KEYS} as h anti join {in_parts} as o on {is_same}");
     fetch_rows(conn, client, table, &wanted)?;
-    let mart = place(conn, &table.name)?;
+    let mart = Space::new(conn)?.published(&table.name);
     let sides = Sides {
         model: &table.name,
         key: &table.logical_key,

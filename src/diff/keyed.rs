@@ -3,9 +3,10 @@
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::columns::{Column, Columns, Pair};
+use super::columns::{Columns, Pair};
 use super::compare::{FOUND, numbered, split, texts};
 use super::{CellCount, Cells, ChangedCell, ChangedRow, Findings, Samples};
+use crate::relation::Column;
 use crate::render::Table;
 
 /// Compares two relations whose keys are unique and not null.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use duckdb::Connection;
 
 use super::compare::{Sides, Whole, compare};
 use super::{Against, ModelDiff, Outcome, State};
@@ -11,8 +10,9 @@ use crate::config::Config;
 use crate::fail;
 use crate::model::Materialized;
 use crate::pipeline::Project;
-use crate::staging::ident;
 use crate::transform::build::Options;
+use crate::transform::content::{self, Published};
+use crate::transform::space::Space;
 
 /// Builds what is stale and compares it with what is published; what becomes of the build stands in `options`.
 ///
@@ -25,7 +25,7 @@ pub fn published(
     limit: u64,
 ) -> Result<(Outcome, Option<anyhow::Error>)> {
     let conn = project.staging.conn();
-    let before = published_models(conn)?;
+    let (before, space) = (content::published(conn)?, Space::new(conn)?);
     let wanted = wanted(project, &before, names)?;
     let mut outcome = Outcome {
         against: Against::Published,
@@ -36,15 +36,15 @@ pub fn published(
     };
     // Looked at first: publishing drops them.
     let mut removed = Vec::new();
-    for (name, kind) in before.iter().filter(|(name, _)| !project.models.models.contains_key(*name)) {
+    for (name, model) in before.iter().filter(|(name, _)| !project.models.models.contains_key(*name)) {
         if !wanted.contains(name.as_str()) {
             continue;
         }
-        if kind == Materialized::View.name() {
+        if model.kind == Materialized::View.name() {
             outcome.views.push(name.clone());
             continue;
         }
-        let relation = place(conn, name)?;
+        let relation = space.published(name);
         let sides =
             Sides { model: name, key: &[], before: Some(&relation), after: None, whole: Whole::Before(&relation) };
         removed.push(compare(conn, &sides, limit)?);
@@ -55,7 +55,7 @@ pub fn published(
         if !wanted.contains(model.name.as_str()) {
             return Ok(());
         }
-        let relation = place(conn, &model.name)?;
+        let relation = space.published(&model.name);
         let whole = match change.before {
             Some(_) => Whole::Before(&relation),
             None => Whole::After(change.after),
@@ -92,7 +92,7 @@ pub fn published(
 /// The models to compare: those named, which must be known, or all.
 fn wanted<'n>(
     project: &'n Project<'_>,
-    published: &'n BTreeMap<String, String>,
+    published: &'n BTreeMap<String, Published>,
     names: &'n [String],
 ) -> Result<BTreeSet<&'n str>> {
     if names.is_empty() {
@@ -104,19 +104,6 @@ fn wanted<'n>(
         }
     }
     Ok(names.iter().map(String::as_str).collect())
-}
-
-/// Name and kind of each published model.
-fn published_models(conn: &Connection) -> Result<BTreeMap<String, String>> {
-    let mut statement = conn.prepare("select name, kind from meta.models")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// A published model, named so that no temporary table of a build can stand in for it.
-pub(super) fn place(conn: &Connection, name: &str) -> Result<String> {
-    let catalog: String = conn.query_row("select current_database()", [], |row| row.get(0))?;
-    Ok(format!("{}.main.{}", ident(&catalog), ident(name)))
 }
 
 /// Refuses a project in which there is nothing to compare with yet.

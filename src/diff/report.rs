@@ -159,7 +159,7 @@ impl ModelDiff {
     }
 
     fn columns_to(&self, text: &mut String) {
-        let column = |column: &super::columns::Column| format!("{} {}", column.name, column.kind);
+        let column = |column: &crate::relation::Column| format!("{} {}", column.name, column.kind);
         let changes = [
             ("added", self.columns.added.iter().map(column).collect::<Vec<_>>()),
             ("removed", self.columns.removed.iter().map(column).collect()),

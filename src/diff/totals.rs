@@ -4,8 +4,9 @@ use anyhow::Result;
 use duckdb::Connection;
 use serde::Serialize;
 
-use super::columns::{Column, Columns, named};
+use super::columns::Columns;
 use super::compare::Whole;
+use crate::relation::{Column, named};
 use crate::render::Table;
 use crate::staging::ident;
 

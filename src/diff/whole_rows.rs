@@ -3,10 +3,11 @@
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::columns::{Column, Columns};
+use super::columns::Columns;
 use super::compare::{FOUND, numbered};
 use super::keyed::cells_of;
 use super::{Cells, Findings, Samples};
+use crate::relation::Column;
 use crate::render::Table;
 use crate::staging::ident;
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::decimal::{Decimal, NumberStyle};
 use super::dialect::Dialect;
 use crate::hash;
+use crate::staging::ident;
 
 /// A checked contract.
 #[derive(Debug, Clone, Serialize)]
@@ -258,6 +259,11 @@ impl Column {
 }
 
 impl Contract {
+    /// Name and type of every column, as a table declares them behind others: `, "a" VARCHAR, "b" DATE`.
+    pub fn column_definitions(&self) -> String {
+        self.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect()
+    }
+
     /// Hash of what the contract means for a file's rows. Comments, the glob and the reject limit do not
     /// count: changing them does not change a row that was accepted.
     pub fn hash(&self) -> Result<String> {

@@ -11,7 +11,7 @@ use duckdb::Connection;
 use super::catalog::SourceFile;
 use super::contract::Contract;
 use crate::fail;
-use crate::staging::{Staging, ident, literal};
+use crate::staging::{Staging, literal};
 
 /// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
 ///
@@ -67,8 +67,7 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
 /// Makes the tables of a source, empty, and its view. Those that are there stay.
 pub fn make(conn: &Connection, contract: &Contract) -> Result<()> {
     let source = contract.source.as_str();
-    let columns: String =
-        contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
+    let columns = contract.column_definitions();
     for schema in ["loaded", "removed"] {
         conn.execute_batch(&format!(
             "create table if not exists {schema}.{source} (_load bigint not null, _file varchar not null, _line bigint not null{columns})"

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use duckdb::Connection;
 use postgres::Client;
 
 use super::apply::{self, Change};
@@ -12,9 +13,9 @@ use super::mirror;
 use super::schema::{PushTable, SCHEMA};
 use crate::config::Config;
 use crate::console::{Console, Step, grouped};
-use crate::failpoint;
 use crate::model::Models;
 use crate::staging::Staging;
+use crate::{fail, failpoint};
 
 /// May a sync delete more than the policy allows?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub fn run(
 ) -> Result<Report> {
     let started = Instant::now();
     let conn = staging.conn();
+    refuse_unchecked(conn)?;
     ledger::lock(client, console)?;
     let tables = PushTable::all(conn, models)?;
     let mut fits = true;
@@ -124,6 +126,20 @@ pub fn run(
     }
     say(&report, started, console);
     Ok(report)
+}
+
+/// After a build that left models out, some checks have not looked at the marts: then they may not agree with each other.
+fn refuse_unchecked(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare("select check_name from meta.unchecked order by 1")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match names.is_empty() {
+        true => Ok(()),
+        false => fail!(
+            "a build that left models out skipped the checks {}, so the marts may not agree with each other; nothing was pushed; run \
+             `salesmart build` without a selection first",
+            names.join(", ")
+        ),
+    }
 }
 
 /// A table whose mart is gone keeps its rows; whoever removed the mart should know.

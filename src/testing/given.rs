@@ -4,9 +4,9 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::rows::{Cell, Rows};
-use crate::ingest::contract::{Column, ColumnType};
+use crate::ingest::contract::{self, ColumnType};
 use crate::ingest::exact::{Caster, Value};
-use crate::relation::Typed;
+use crate::relation::Column;
 use crate::staging::literal;
 use crate::toml_file;
 
@@ -14,7 +14,7 @@ use crate::toml_file;
 ///
 /// # Errors
 /// Says so in words, with the nearest name.
-pub fn column<'c>(columns: &'c [Typed], name: &str, of: &str) -> Result<&'c Typed, String> {
+pub fn column<'c>(columns: &'c [Column], name: &str, of: &str) -> Result<&'c Column, String> {
     if let Some(found) = columns.iter().find(|column| column.name == name) {
         return Ok(found);
     }
@@ -37,7 +37,7 @@ pub fn insert(
     conn: &Connection,
     table: &str,
     name: &str,
-    columns: &[Typed],
+    columns: &[Column],
     rows: &Rows,
     fill_in: impl Fn(&str, usize) -> String,
 ) -> Result<Result<(), String>> {
@@ -81,7 +81,7 @@ fn value(conn: &Connection, cell: &Cell, kind: &str) -> Result<Result<String, St
         return Ok(Ok(cast()));
     }
     if let Some(declared) = declared {
-        let caster = Caster::new(&Column::plain(&cell.column, declared));
+        let caster = Caster::new(&contract::Column::plain(&cell.column, declared));
         match caster.field(text) {
             Ok(Value::Null) => return Ok(Err(format!("\"{text}\" is no {kind}; leave the column out for NULL"))),
             Ok(Value::Boolean(truth)) => return Ok(Ok(truth.to_string())),

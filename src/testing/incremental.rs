@@ -16,7 +16,8 @@ use crate::render::Table;
 use crate::staging::ident;
 use crate::transform::build::{Finish, Options};
 use crate::transform::change::Change;
-use crate::transform::{content, published};
+use crate::transform::parsed::Parser;
+use crate::transform::published;
 
 /// Runs every proof for the chosen models; `as_of` is the day with which the published models were built.
 pub fn prove(project: &Project<'_>, chosen: &[&Model], as_of: Option<chrono::NaiveDate>) -> Result<Vec<Case>> {
@@ -29,7 +30,7 @@ pub fn prove(project: &Project<'_>, chosen: &[&Model], as_of: Option<chrono::Nai
 /// must come out, whatever the other input rows are.
 fn rows_of_some_values_alone(project: &Project<'_>, chosen: &[&Model]) -> Result<Vec<Case>> {
     let sources = project.contracts.keys().map(String::as_str).collect();
-    let graph = content::graph(project.staging.conn(), &project.models, &sources)?;
+    let graph = Parser::new(project.staging.conn())?.graph(&project.models, &sources)?;
     let mut cases = Vec::new();
     for node in &graph.nodes {
         let model = node.model;
@@ -108,8 +109,8 @@ fn equal_to_a_full_rebuild(
 fn differences(conn: &Connection, change: &Change<'_>) -> Result<Option<String>> {
     let Change { model, before, after } = change;
     let Some(before) = before else { return Ok(Some("it is not published".to_owned())) };
-    let (published, rebuilt) = (relation::columns_of(conn, before)?, relation::columns_of(conn, after)?);
-    let described = |columns: &[relation::Typed]| {
+    let (published, rebuilt) = (relation::columns(conn, before)?, relation::columns(conn, after)?);
+    let described = |columns: &[relation::Column]| {
         columns.iter().map(|column| format!("{} {}", column.name, column.kind)).collect::<Vec<_>>().join(", ")
     };
     if described(&published) != described(&rebuilt) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use duckdb::Connection;
 
 use super::case::Outcome;
@@ -12,12 +12,12 @@ use super::rows::Rows;
 use super::unit_file::{Given, UnitTest};
 use crate::ingest::contract::Contract;
 use crate::model::{Model, Models};
-use crate::relation::{self, Typed};
+use crate::relation::{self, Column};
 use crate::render::Table;
-use crate::staging::{FUNCTIONS_SQL, ident};
+use crate::staging::ident;
 use crate::toml_file;
 use crate::transform::graph::{Graph, Node};
-use crate::transform::parse;
+use crate::transform::{blank, parse};
 
 /// Empty tables of all sources and models, in which tests put their rows.
 pub struct Bench<'m> {
@@ -36,21 +36,7 @@ impl<'m> Bench<'m> {
     /// # Errors
     /// Syntax errors, unknown names and cycles in any model.
     pub fn new(models: &'m Models, contracts: &BTreeMap<String, Contract>) -> Result<Self> {
-        let options = duckdb::Config::default()
-            .with("autoinstall_known_extensions", "false")?
-            .with("autoload_known_extensions", "false")?;
-        let conn = Connection::open_in_memory_with_flags(options).context("cannot start DuckDB")?;
-        conn.execute_batch(FUNCTIONS_SQL)?;
-        conn.execute_batch("create schema raw")?;
-        for contract in contracts.values() {
-            let columns =
-                contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql()));
-            let columns: String = columns.collect();
-            conn.execute_batch(&format!(
-                "create table raw.{} (_file varchar, _line bigint{columns})",
-                contract.source
-            ))?;
-        }
+        let conn = blank::open(contracts)?;
         let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
         let graph = Graph::new(&conn, models, &sources)?;
         let mut broken: BTreeMap<&str, String> = BTreeMap::new();
@@ -103,7 +89,7 @@ impl<'m> Bench<'m> {
         let mut filled: BTreeSet<&str> = test.given.iter().map(|given| given.input.as_str()).collect();
         for between in self.graph.nodes.iter().filter(|node| above.contains(&node.model.name)) {
             let name = between.model.name.as_str();
-            if !filled.contains(name) && reads(between).iter().any(|input| filled.contains(input.as_str())) {
+            if !filled.contains(name) && between.inputs().any(|input| filled.contains(input.as_str())) {
                 if let Err(problem) = self.build(between.model) {
                     return Ok(Err(problem));
                 }
@@ -118,10 +104,10 @@ impl<'m> Bench<'m> {
 
     /// The names of everything that a model reads, directly or not.
     fn above(&self, node: &Node<'_>) -> BTreeSet<String> {
-        let mut above: BTreeSet<String> = reads(node).into_iter().collect();
+        let mut above: BTreeSet<String> = node.inputs().collect();
         for node in self.graph.nodes.iter().rev() {
             if above.contains(&node.model.name) {
-                above.extend(reads(node));
+                above.extend(node.inputs());
             }
         }
         above
@@ -146,7 +132,7 @@ impl<'m> Bench<'m> {
             Some(source) => (format!("raw.{}", ident(source)), true),
             None => (format!("main.{}", ident(input)), false),
         };
-        let columns = relation::columns_of(&self.conn, &table)?;
+        let columns = relation::columns(&self.conn, &table)?;
         let fill_in = |column: &str, number: usize| match column {
             // Where a record stood matters to versions only; in a test the later row is the later version.
             "_file" if is_source => "'given'".to_owned(),
@@ -165,12 +151,12 @@ impl<'m> Bench<'m> {
 
     fn compare(&self, test: &UnitTest, model: &Model) -> Ran<Option<String>> {
         let table = format!("main.{}", ident(&model.name));
-        let columns = relation::columns_of(&self.conn, &table)?;
+        let columns = relation::columns(&self.conn, &table)?;
         let names = test.columns.as_ref().unwrap_or(&test.expect.columns);
         if names.is_empty() {
             return self.expect_nothing(&table);
         }
-        let mut compared: Vec<Typed> = Vec::new();
+        let mut compared: Vec<Column> = Vec::new();
         for name in names {
             match given::column(&columns, name, &model.name) {
                 Ok(column) => compared.push(column.clone()),
@@ -207,11 +193,6 @@ impl<'m> Bench<'m> {
         let comparison = Comparison { columns: got.columns(), key: Vec::new(), ordered: false };
         Ok(Ok(comparison.differences(&[], got.rows())))
     }
-}
-
-/// The names of what a model reads, as tests write them.
-fn reads(node: &Node<'_>) -> Vec<String> {
-    node.models.iter().cloned().chain(node.sources.iter().map(|source| format!("raw.{source}"))).collect()
 }
 
 /// Where an expected column is named first.

@@ -5,7 +5,7 @@ use duckdb::Connection;
 
 use super::in_sql;
 use crate::model::Model;
-use crate::relation::{self, Typed};
+use crate::relation::{self, Column};
 use crate::staging::{ident, literal};
 
 /// The columns by which rows belong together.
@@ -23,7 +23,7 @@ pub struct Link {
 #[derive(Debug)]
 pub struct Linked {
     /// The column of the model.
-    pub column: Typed,
+    pub column: Column,
     /// The same over the input's columns, in SQL.
     pub in_input: String,
 }
@@ -32,8 +32,8 @@ impl Link {
     /// What links a model with an input: the columns `by` which the model is kept, as far as the input has them; else the
     /// input's own key, if the model carries it. The inner error says why there is no link.
     pub fn find(conn: &Connection, model: &Model, name: &str, input: Option<&Model>) -> Result<Result<Self, String>> {
-        let own = relation::columns_of(conn, &in_sql(&model.name))?;
-        let Ok(theirs) = relation::columns_of(conn, &in_sql(name)) else {
+        let own = relation::columns(conn, &in_sql(&model.name))?;
+        let Ok(theirs) = relation::columns(conn, &in_sql(name)) else {
             return Ok(Err(format!("{name} is not there; run `salesmart build`")));
         };
         let (mut columns, mut unknown) = (Vec::new(), Vec::new());

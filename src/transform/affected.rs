@@ -10,6 +10,7 @@ use super::space::{self, Space};
 use super::usage;
 use crate::fail;
 use crate::model::ByColumn;
+use crate::relation;
 use crate::staging::{ident, idents, literal};
 
 /// An input, as one of its readers sees it.
@@ -35,11 +36,10 @@ impl Seen {
     /// # Errors
     /// None; an expression that cannot be bound here is an input without the column.
     pub fn bind(&mut self, conn: &Connection, by: &[ByColumn]) -> Result<()> {
-        let columns = space::columns(conn, &self.now)?;
-        let has = |name: &str| columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let columns = relation::columns(conn, &self.now)?;
         let mut bound = Vec::new();
         for column in by {
-            bound.push(match (&column.expression, has(&column.name)) {
+            bound.push(match (&column.expression, relation::named(&columns, &column.name).is_some()) {
                 (_, true) => ident(&column.name),
                 (Some(expression), false)
                     if conn.prepare(&format!("select {expression} from {} limit 0", self.now)).is_ok() =>
@@ -55,8 +55,8 @@ impl Seen {
 
     /// Whether it has all these columns.
     fn has_all(&self, conn: &Connection, names: &[String]) -> Result<bool> {
-        let columns = space::columns(conn, &self.now)?;
-        Ok(names.iter().all(|name| columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))))
+        let columns = relation::columns(conn, &self.now)?;
+        Ok(names.iter().all(|name| relation::named(&columns, name).is_some()))
     }
 }
 

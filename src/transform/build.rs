@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use duckdb::Connection;
 
-use super::affected::Seen;
 use super::change::{Change, Observer};
 use super::content::{self, Published};
-use super::delta::{Built, Delta, Scope};
+use super::decision::Mode;
+use super::delta::{Built, Delta};
 use super::graph::{Graph, Node};
+use super::known::{Current, Known};
+use super::parsed::Parser;
 use super::space::{self, Space};
 use super::{incremental, publish, whole};
 use crate::check;
@@ -22,7 +24,7 @@ use crate::console::{Console, Step, grouped};
 use crate::ingest::contract::Contract;
 use crate::model::{Materialized, Models};
 use crate::staging::Staging;
-use crate::{fail, failpoint, hash};
+use crate::{fail, failpoint};
 
 /// What becomes of a build that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,49 +64,6 @@ pub struct Report {
     pub check_time: Duration,
 }
 
-/// A model or a source, as this build sees it.
-#[derive(Debug)]
-pub struct Current {
-    /// Stands for its rows now.
-    pub content: String,
-    /// Stood for its rows when the build began; `None` if it was not published.
-    pub before: Option<String>,
-    /// How it differs from then.
-    pub delta: Delta,
-    /// All its rows now.
-    pub now: String,
-    /// How many they are; 0 of views and sources.
-    pub rows: u64,
-    /// Complete sets of its rows.
-    pub scope: Option<Scope>,
-    /// Whether it is what its file says for the first time.
-    pub is_redefined: bool,
-    /// Of a source: the last load.
-    pub load: Option<i64>,
-    /// What is to be written down about a model that was built.
-    pub built: Option<Published>,
-}
-
-impl Current {
-    /// What is published and not built, but not checked either.
-    pub fn published(content: String, now: String, load: Option<i64>) -> Self {
-        Self {
-            before: Some(content.clone()),
-            content,
-            delta: Delta::Same,
-            now,
-            rows: 0,
-            scope: None,
-            is_redefined: true,
-            load,
-            built: None,
-        }
-    }
-}
-
-/// Everything that a build knows, by name; sources are `raw.<source>`.
-pub type Known = BTreeMap<String, Current>;
-
 /// Builds, checks and publishes.
 ///
 /// # Errors
@@ -123,7 +82,8 @@ pub fn run(
     set_as_of(conn, options)?;
     refuse_incomplete(conn)?;
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
-    let graph = content::graph(conn, models, &sources)?;
+    let parser = Parser::new(conn)?;
+    let graph = parser.graph(models, &sources)?;
     let mut build = Build {
         conn,
         space: Space::new(conn)?,
@@ -141,17 +101,18 @@ pub fn run(
         build.space.clear(conn)?;
         build.published = content::published(conn)?;
         build.all(&graph, observer)?;
-        let refused = build.check(models, run_id)?;
+        let refused = build.check(models, &parser, run_id)?;
         match (&refused, options.finish) {
             (Some(_), Finish::Publish) => publish::keep_for_a_look(conn, &build.space, models, &build.known)?,
             (None, Finish::Publish) => {
+                parser.store()?;
                 failpoint::hit("build.before_publish");
                 let gone = build.gone(models);
                 publish::all(conn, &build.space, models, &build.known, &gone)?;
                 for source in contracts.keys() {
                     content::forget_removed(conn, source)?;
                 }
-                build.report.checks.remember(conn)?;
+                build.report.checks.remember(conn, models)?;
             }
             (_, Finish::Discard) => {}
         }
@@ -192,46 +153,26 @@ fn set_as_of(conn: &Connection, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// How a model is to be built.
-enum Mode {
-    /// Not at all, and why.
-    Not(String),
-    /// From all rows, and why.
-    Whole(String),
-    /// From the rows that changed, and where.
-    Incremental(String),
-}
-
-struct Build<'a> {
-    conn: &'a Connection,
-    space: Space,
-    contracts: &'a BTreeMap<String, Contract>,
-    options: &'a Options,
-    console: &'a Console,
-    published: BTreeMap<String, Published>,
-    known: Known,
+/// A build on its way.
+pub(super) struct Build<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) space: Space,
+    pub(super) contracts: &'a BTreeMap<String, Contract>,
+    pub(super) options: &'a Options,
+    pub(super) console: &'a Console,
+    pub(super) published: BTreeMap<String, Published>,
+    pub(super) known: Known,
     /// The key of each model.
-    keys: BTreeMap<String, Vec<String>>,
-    engine: String,
-    report: Report,
+    pub(super) keys: BTreeMap<String, Vec<String>>,
+    pub(super) engine: String,
+    pub(super) report: Report,
 }
 
 impl Build<'_> {
     /// Builds what is stale, in order.
     fn all(&mut self, graph: &Graph<'_>, observer: &mut Observer<'_>) -> Result<()> {
         for source in self.contracts.keys() {
-            let content = content::of_source(self.conn, source)?;
-            let current = Current {
-                before: Some(content.clone()),
-                content,
-                delta: Delta::Same,
-                now: self.space.source(source),
-                rows: 0,
-                scope: None,
-                is_redefined: false,
-                load: Some(content::last_load(self.conn, source)?),
-                built: None,
-            };
+            let current = Current::source(self.conn, &self.space, source)?;
             self.known.insert(format!("raw.{source}"), current);
         }
         for node in &graph.nodes {
@@ -253,7 +194,7 @@ impl Build<'_> {
         let is_selected = self.options.selected.as_ref().is_none_or(|selected| selected.contains(name));
         if !is_selected {
             if let Some(published) = published {
-                self.known.insert(name.to_owned(), self.unchanged(name, published));
+                self.known.insert(name.to_owned(), self.left_out(node, &published)?);
             }
             return Ok(());
         }
@@ -266,7 +207,7 @@ impl Build<'_> {
                 if self.options.why {
                     self.console.say(&format!("{:<7} {name:<26} is up to date: {why}", "build"));
                 }
-                self.known.insert(name.to_owned(), self.unchanged(name, published));
+                self.known.insert(name.to_owned(), self.unchanged(name, &published));
                 return Ok(());
             }
             (Mode::Incremental(why), _) => match incremental::build(self.conn, &self.space, model, &seen)? {
@@ -318,6 +259,7 @@ impl Build<'_> {
         let current = Current {
             content: now.content.clone(),
             is_redefined: published.as_ref().is_none_or(|published| published.definition != now.definition),
+            is_stale: false,
             before: published.map(|published| published.content),
             delta: built.delta,
             now: built.now,
@@ -331,18 +273,18 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn unchanged(&self, name: &str, published: Published) -> Current {
-        Current {
-            before: Some(published.content.clone()),
-            content: published.content,
-            delta: Delta::Same,
-            now: self.space.published(name),
-            rows: published.rows,
-            scope: None,
-            is_redefined: false,
-            load: None,
-            built: None,
+    fn unchanged(&self, name: &str, published: &Published) -> Current {
+        Current::unchanged(published.content.clone(), self.space.published(name), published.rows)
+    }
+
+    /// A model that was left out: as it is published, which may be older than what it reads.
+    fn left_out(&self, node: &Node<'_>, published: &Published) -> Result<Current> {
+        let mut is_stale = published.definition != content::definition(node, self.contracts)?;
+        for name in node.inputs() {
+            let seen = published.inputs.get(&name).map(|(content, _)| content);
+            is_stale |= self.known.get(&name).is_none_or(|input| input.is_stale || Some(&input.content) != seen);
         }
+        Ok(Current { is_stale, ..self.unchanged(&node.model.name, published) })
     }
 
     fn whole(&self, node: &Node<'_>, published: Option<&Published>) -> Result<Built> {
@@ -358,133 +300,12 @@ impl Build<'_> {
         whole::build(self.conn, &self.space, node.model, was_table, input_rows)
     }
 
-    /// What would be written down about the model if it were built now.
-    fn describe(&self, node: &Node<'_>) -> Result<Published> {
-        let model = node.model;
-        let mut inputs = BTreeMap::new();
-        for name in node.inputs() {
-            let Some(known) = self.known.get(&name) else {
-                fail!(
-                    "{} reads {name}, which is not built yet and not selected; select it as well (+{}), or build all",
-                    model.path.display(),
-                    model.name
-                );
-            };
-            inputs.insert(name, (known.content.clone(), known.load));
-        }
-        let as_of = match (self.options.as_of, model.sql.to_ascii_lowercase().contains("as_of")) {
-            (Some(day), true) => day.to_string(),
-            _ => String::new(),
-        };
-        let definition = content::definition(node, self.contracts)?;
-        let mut parts = vec![definition.as_str(), self.engine.as_str(), as_of.as_str()];
-        parts.extend(inputs.iter().flat_map(|(name, (content, _))| [name.as_str(), content.as_str()]));
-        Ok(Published {
-            kind: model.materialized.name().to_owned(),
-            content: hash::of_parts(parts),
-            definition,
-            engine: self.engine.clone(),
-            as_of,
-            rows: 0,
-            inputs,
-        })
-    }
-
-    /// The inputs, with the delta since the model saw them last.
-    fn inputs(&self, node: &Node<'_>, published: Option<&Published>) -> Result<Vec<Seen>> {
-        let mut seen = Vec::new();
-        for name in node.inputs() {
-            let Some(known) = self.known.get(&name) else { continue };
-            let last = published.and_then(|published| published.inputs.get(&name));
-            let delta = match last {
-                Some((content, _)) if *content == known.content => Delta::Same,
-                Some((content, _)) if known.load.is_none() && known.before.as_ref() == Some(content) => {
-                    known.delta.clone()
-                }
-                Some((_, Some(load))) => match name.strip_prefix("raw.") {
-                    Some(source) => Delta::Rows {
-                        removed: self.space.source_removed(source, *load),
-                        added: self.space.source_added(source, *load),
-                    },
-                    None => Delta::Whole,
-                },
-                _ => Delta::Whole,
-            };
-            let key = self.keys.get(&name).cloned().unwrap_or_default();
-            seen.push(Seen { name, now: known.now.clone(), delta, scope: known.scope.clone(), key, by: None });
-        }
-        Ok(seen)
-    }
-
-    fn decide(
-        &self,
-        node: &Node<'_>,
-        now: &Published,
-        published: Option<&Published>,
-        inputs: &mut [Seen],
-    ) -> Result<Mode> {
-        let model = node.model;
-        let Some(published) = published else { return Ok(Mode::Whole("it is new".to_owned())) };
-        if self.options.full_refresh {
-            return Ok(Mode::Whole("--full-refresh".to_owned()));
-        }
-        if published.definition != now.definition || published.kind != now.kind {
-            let what = if node.sources.is_empty() { "its file" } else { "its file or a contract" };
-            return Ok(Mode::Whole(format!("{what} changed")));
-        }
-        if published.engine != now.engine {
-            return Ok(Mode::Whole(format!("DuckDB changed from {} to {}", published.engine, now.engine)));
-        }
-        if published.as_of != now.as_of {
-            return Ok(Mode::Whole("the as-of day changed".to_owned()));
-        }
-        let changed: Vec<String> =
-            inputs.iter().filter(|input| input.delta != Delta::Same).map(|input| input.name.clone()).collect();
-        if changed.is_empty() {
-            let rebuilt: Vec<&str> =
-                node.models.iter().filter(|name| self.report.built.contains(name)).map(String::as_str).collect();
-            return Ok(Mode::Not(match rebuilt.is_empty() {
-                true => "nothing that it reads changed".to_owned(),
-                false => format!("{} was built anew with the same rows", rebuilt.join(", ")),
-            }));
-        }
-        let why = format!("{} changed", changed.join(", "));
-        if model.materialized != Materialized::Incremental {
-            return Ok(Mode::Whole(why));
-        }
-        for input in inputs.iter_mut() {
-            input.bind(self.conn, &model.by)?;
-        }
-        if inputs.iter().all(|input| input.by.is_none()) {
-            let names: Vec<&str> = model.by.iter().map(|column| column.name.as_str()).collect();
-            fail!(
-                "{}: none of its inputs has the columns it is incremental by ({}); say where they come from, as in \
-                 `by: date_id // 100 as month_id`",
-                model.path.display(),
-                names.join(", ")
-            );
-        }
-        for input in inputs.iter().filter(|input| input.delta != Delta::Same) {
-            let Delta::Rows { removed, added } = &input.delta else {
-                return Ok(Mode::Whole(format!("{} was built whole", input.name)));
-            };
-            if input.by.is_none() && !model.lookups.contains(&input.name) {
-                return Ok(Mode::Whole(format!("{} changed, which does not have the columns of `by`", input.name)));
-            }
-            // A table of which most is new is sooner built whole.
-            let changed = space::count(self.conn, removed)? + space::count(self.conn, added)?;
-            if changed > LARGE_DELTA && changed > space::count(self.conn, &input.now)? / 2 {
-                return Ok(Mode::Whole(format!("most of {} changed", input.name)));
-            }
-        }
-        Ok(Mode::Incremental(why))
-    }
-
     /// Runs the checks; returns the error if one did not pass.
-    fn check(&mut self, models: &Models, run_id: &str) -> Result<Option<anyhow::Error>> {
+    fn check(&mut self, models: &Models, parser: &Parser<'_>, run_id: &str) -> Result<Option<anyhow::Error>> {
         let started = Instant::now();
         let context = check::Context {
             conn: self.conn,
+            parser,
             space: &self.space,
             known: &self.known,
             keys: &self.keys,
@@ -493,10 +314,8 @@ impl Build<'_> {
         };
         self.report.checks = check::run(&context, models, run_id)?;
         self.report.check_time = started.elapsed();
-        if !self.report.checks.results.is_empty() {
-            self.report.checks.say(self.report.check_time, self.console);
-        }
-        Ok(self.report.checks.refuse().err())
+        self.report.checks.say(self.report.check_time, self.console);
+        Ok(self.report.checks.refuse(self.options.finish == Finish::Publish).err())
     }
 
     /// Published models whose files are gone.
@@ -507,9 +326,6 @@ impl Build<'_> {
         }
     }
 }
-
-/// A delta of more rows than this may be too large for an incremental build.
-const LARGE_DELTA: u64 = 100_000;
 
 /// How many rows left and came, and why.
 fn describe(conn: &Connection, built: &Built, why: String) -> Result<String> {

@@ -6,21 +6,13 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::graph::{Graph, Node};
-use super::parse;
+use super::{blank, parse};
 use crate::failure::Failure;
 use crate::ingest::contract::Contract;
 use crate::model::{Check, Materialized, Model, Models};
-use crate::staging::{FUNCTIONS_SQL, LAYOUT_SQL, ident, literal};
+use crate::relation::{self, Column};
+use crate::staging::ident;
 use crate::toml_file;
-
-/// A column of a model or source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Name.
-    pub name: String,
-    /// DuckDB's name of the type.
-    pub kind: String,
-}
 
 /// The models of a project with their columns, and everything that is wrong with them.
 #[derive(Debug)]
@@ -49,10 +41,10 @@ impl Compiled<'_> {
 /// # Errors
 /// Only what has nothing to do with the models; their faults are part of the result.
 pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -> Result<Compiled<'m>> {
-    let conn = in_memory()?;
+    let conn = blank::open(contracts)?;
     let mut columns = BTreeMap::new();
-    for contract in contracts.values() {
-        columns.insert(format!("raw.{}", contract.source), make_source(&conn, contract)?);
+    for source in contracts.keys() {
+        columns.insert(format!("raw.{source}"), relation::columns(&conn, &format!("raw.{}", ident(source)))?);
     }
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
     let (graph, found) = Graph::with_faults(models, &sources, |path, sql| parse::parse(&conn, path, sql));
@@ -100,26 +92,6 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
     Ok(Compiled { graph, columns, faults, blocked, check_faults })
 }
 
-/// A database in memory with the functions and bookkeeping tables that models and checks may use.
-fn in_memory() -> Result<Connection> {
-    let options = duckdb::Config::default()
-        .with("autoinstall_known_extensions", "false")?
-        .with("autoload_known_extensions", "false")?;
-    let conn = Connection::open_in_memory_with_flags(options)?;
-    conn.execute_batch(LAYOUT_SQL)?;
-    conn.execute_batch(FUNCTIONS_SQL)?;
-    Ok(conn)
-}
-
-/// The empty table of a source.
-fn make_source(conn: &Connection, contract: &Contract) -> Result<Vec<Column>> {
-    let columns: String =
-        contract.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect();
-    let table = format!("raw.{}", ident(&contract.source));
-    conn.execute_batch(&format!("create table {table} (_file varchar not null, _line bigint not null{columns})"))?;
-    Ok(columns_of(conn, "raw", &contract.source)?)
-}
-
 /// Makes the model as an empty table, or as a view.
 fn bind(conn: &Connection, model: &Model) -> Result<Vec<Column>, duckdb::Error> {
     let (name, sql) = (ident(&model.name), &model.sql);
@@ -128,17 +100,7 @@ fn bind(conn: &Connection, model: &Model) -> Result<Vec<Column>, duckdb::Error> 
         Materialized::View => format!("create view main.{name} as {sql}"),
         Materialized::Table | Materialized::Incremental => format!("create table main.{name} as {sql}\nwith no data"),
     })?;
-    columns_of(conn, "main", &model.name)
-}
-
-fn columns_of(conn: &Connection, schema: &str, table: &str) -> Result<Vec<Column>, duckdb::Error> {
-    let mut statement = conn.prepare(&format!(
-        "select column_name, data_type from duckdb_columns() where schema_name = {} and table_name = {} order by column_index",
-        literal(schema),
-        literal(table)
-    ))?;
-    let rows = statement.query_map([], |row| Ok(Column { name: row.get(0)?, kind: row.get(1)? }))?;
-    rows.collect()
+    relation::columns(conn, &format!("main.{name}"))
 }
 
 /// What a header says about columns and inputs that are not there.

@@ -1,16 +1,13 @@
 //! What the published models are made of: by this the next build knows what it need not do.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use duckdb::{Connection, params};
 
-use super::graph::{Graph, Node};
-use super::parse::{self, Parsed};
+use super::graph::Node;
 use crate::hash;
 use crate::ingest::contract::Contract;
-use crate::model::Models;
 
 /// A published model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,43 +128,4 @@ pub fn forget_removed(conn: &Connection, source: &str) -> Result<()> {
         [name],
     )?;
     Ok(())
-}
-
-/// The models in order. What the parser said of a file is kept, so that only changed files are parsed.
-pub fn graph<'m>(conn: &Connection, models: &'m Models, sources: &BTreeSet<&str>) -> Result<Graph<'m>> {
-    let mut known: HashMap<String, String> = {
-        let mut statement = conn.prepare("select sql_hash, parsed from meta.parsed")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    let engine = conn.version()?;
-    let mut new: Vec<(String, String)> = Vec::new();
-    let mut used = BTreeSet::new();
-    let mut look_up = |path: &Path, sql: &str| -> Result<Parsed> {
-        let hash = hash::of_parts([engine.as_str(), sql]);
-        if let Some(parsed) = known.get(&hash).and_then(|parsed| serde_json::from_str(parsed).ok()) {
-            used.insert(hash);
-            return Ok(parsed);
-        }
-        let parsed = parse::parse(conn, path, sql)?;
-        let text = serde_json::to_string(&parsed)?;
-        known.insert(hash.clone(), text.clone());
-        new.push((hash, text));
-        Ok(parsed)
-    };
-    let graph = Graph::with(models, sources, &mut look_up)?;
-    if !new.is_empty() {
-        conn.execute_batch("begin transaction")?;
-        // Whatever no file says any more goes, once something has to be written anyway.
-        let mut statement = conn.prepare("select sql_hash from meta.parsed")?;
-        let old: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for hash in old.iter().filter(|hash| !used.contains(*hash)) {
-            conn.execute("delete from meta.parsed where sql_hash = ?", [hash])?;
-        }
-        for (hash, text) in new {
-            conn.execute("insert or replace into meta.parsed values (?, ?)", [hash, text])?;
-        }
-        conn.execute_batch("commit")?;
-    }
-    Ok(graph)
 }

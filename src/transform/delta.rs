@@ -4,6 +4,7 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::space::{self, Part, Space};
+use crate::relation::Column;
 use crate::staging::ident;
 
 /// How a relation differs from what a reader saw last.
@@ -47,10 +48,10 @@ pub struct Scope {
 }
 
 /// Joins two aliases on all columns, so that NULL equals NULL.
-fn alike(columns: &[(String, String)], one: &str, other: &str) -> String {
+fn alike(columns: &[Column], one: &str, other: &str) -> String {
     let parts: Vec<String> = columns
         .iter()
-        .map(|(name, _)| format!("{one}.{name} is not distinct from {other}.{name}", name = ident(name)))
+        .map(|column| format!("{one}.{name} is not distinct from {other}.{name}", name = ident(&column.name)))
         .collect();
     parts.join(" and ")
 }
@@ -63,7 +64,7 @@ pub fn trim(
     conn: &Connection,
     space: &Space,
     model: &str,
-    columns: &[(String, String)],
+    columns: &[Column],
     before: &str,
     after: &str,
 ) -> Result<Delta> {
@@ -79,7 +80,7 @@ pub fn trim(
         on = alike(columns, "a", "b"),
     ),
     )?;
-    let names: Vec<String> = columns.iter().map(|(name, _)| ident(name)).collect();
+    let names: Vec<String> = columns.iter().map(|column| ident(&column.name)).collect();
     space::run(conn, format!("create or replace temp view {removed} as select {} from {replaced}", names.join(", ")))?;
     let (gone, come) = (space::count(conn, &replaced)?, space::count(conn, &added)?);
     // As many rows stay on either side, unless one of them is there twice: then the sets above do not tell it all.
@@ -95,8 +96,8 @@ pub fn trim(
 /// Number of rows and two digests of them, whatever their order.
 ///
 /// DuckDB's `hash()` is not stable between its versions, so this is good within one process only.
-pub fn digest(conn: &Connection, relation: &str, columns: &[(String, String)]) -> Result<(u64, String, u64)> {
-    let names: Vec<String> = columns.iter().map(|(name, _)| ident(name)).collect();
+pub fn digest(conn: &Connection, relation: &str, columns: &[Column]) -> Result<(u64, String, u64)> {
+    let names: Vec<String> = columns.iter().map(|column| ident(&column.name)).collect();
     let hash = format!("hash({})", names.join(", "));
     let sql = format!(
         "select count(*), coalesce(sum({hash}::hugeint), 0)::varchar, coalesce(bit_xor({hash}), 0) from {relation}"

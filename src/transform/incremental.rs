@@ -13,6 +13,7 @@ use super::parse;
 use super::space::{self, Part, Space};
 use crate::fail;
 use crate::model::Model;
+use crate::relation;
 use crate::staging::ident;
 
 /// Builds the affected rows of a model. `None`: its columns are no longer those of the published table, or rows repeat, so it
@@ -33,8 +34,8 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, inputs: &[Seen]) -
     let after = part(Part::After);
     run_restricted(conn, space, inputs, &keys, &model.sql, &after)
         .map_err(|error| parse::explain(&model.path, &error))?;
-    let columns = space::columns(conn, &published)?;
-    if space::columns(conn, &after)? != columns {
+    let columns = relation::columns(conn, &published)?;
+    if relation::columns(conn, &after)? != columns {
         return Ok(None);
     }
     let by: Vec<String> = model.by.iter().map(|column| ident(&column.name)).collect();

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use duckdb::{Connection, OptionalExt};
 
-use super::build::Known;
 use super::content;
 use super::delta::Delta;
+use super::known::Known;
 use super::space::{self, Part, Space};
 use crate::model::{Materialized, Model, Models};
 use crate::staging::{ident, idents, literal};

@@ -6,12 +6,13 @@ use anyhow::Result;
 use duckdb::Connection;
 
 use super::affected::{Keys, Seen};
-use super::build::{Current, Known};
 use super::content;
 use super::delta::Delta;
 use super::graph::Node;
 use super::incremental;
+use super::known::{Current, Known};
 use super::parse;
+use super::parsed::Parser;
 use super::space::{Part, Space};
 use crate::check;
 use crate::ingest::contract::Contract;
@@ -28,18 +29,25 @@ pub fn check(
     let space = Space::new(conn)?;
     let mut known = Known::new();
     for source in contracts.keys() {
-        let content = content::of_source(conn, source)?;
-        let load = Some(content::last_load(conn, source)?);
-        known.insert(format!("raw.{source}"), Current::published(content, space.source(source), load));
+        known.insert(format!("raw.{source}"), Current::source(conn, &space, source)?);
     }
     for (name, model) in content::published(conn)? {
-        let mut current = Current::published(model.content.clone(), space.published(&name), None);
-        current.built = Some(model);
-        known.insert(name, current);
+        let current = Current::unchanged(model.content.clone(), space.published(&name), model.rows);
+        // All of it is looked at, as if it had just been made.
+        known.insert(name, Current { is_redefined: true, built: Some(model), ..current });
     }
+    let parser = Parser::new(conn)?;
     let keys = models.models.values().map(|model| (model.name.clone(), model.key.clone())).collect();
     let engine = conn.version()?;
-    let context = check::Context { conn, space: &space, known: &known, keys: &keys, engine: &engine, is_full: true };
+    let context = check::Context {
+        conn,
+        parser: &parser,
+        space: &space,
+        known: &known,
+        keys: &keys,
+        engine: &engine,
+        is_full: true,
+    };
     check::run(&context, models, run_id)
 }
 

@@ -155,12 +155,6 @@ impl Space {
     }
 }
 
-/// Names and types of a relation's columns.
-pub fn columns(conn: &Connection, relation: &str) -> Result<Vec<(String, String)>, duckdb::Error> {
-    let mut statement = conn.prepare(&format!("describe select * from {relation}"))?;
-    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
 /// How many rows a relation has.
 pub fn count(conn: &Connection, relation: &str) -> Result<u64> {
     Ok(conn.query_row(&format!("select count(*) from {relation}"), [], |row| row.get(0))?)

@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::affected::Seen;
 use super::incremental;
 use super::space::{self, Space};
+use crate::relation;
 
 /// An empty table with the input's columns takes its place while the plan is made.
 const PROBE: &str = "temp.main.__probe";
 
 /// The columns of `input` that `sql` uses, in the input's order. All of them where the plan does not tell.
 pub fn columns(conn: &Connection, space: &Space, sql: &str, input: &Seen) -> Result<Vec<String>> {
-    let all: Vec<String> = space::columns(conn, &input.now)?.into_iter().map(|(name, _)| name).collect();
+    let all: Vec<String> = relation::columns(conn, &input.now)?.into_iter().map(|column| column.name).collect();
     space::run(
         conn,
         format!(

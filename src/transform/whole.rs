@@ -9,6 +9,7 @@ use super::delta::{self, Built, Delta};
 use super::parse;
 use super::space::{self, Part, Space};
 use crate::model::{Materialized, Model};
+use crate::relation;
 use crate::staging::{ident, idents};
 
 /// Up to this many rows the delta against the published table is worth finding: models downstream then rebuild that only.
@@ -55,8 +56,8 @@ fn has_key(conn: &Connection, relation: &str, model: &Model) -> bool {
 
 fn compare(conn: &Connection, space: &Space, model: &Model, rows: u64) -> Result<Delta> {
     let (published, next) = (space.published(&model.name), space.next(&model.name));
-    let columns = space::columns(conn, &next)?;
-    if space::columns(conn, &published)? != columns {
+    let columns = relation::columns(conn, &next)?;
+    if relation::columns(conn, &published)? != columns {
         return Ok(Delta::Whole);
     }
     if delta::digest(conn, &published, &columns)? == delta::digest(conn, &next, &columns)? {
