@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::stdout;
+
 /// How steps and errors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
@@ -86,14 +88,14 @@ impl Console {
                 };
                 let stage = self.paint("1;36", &format!("{:<7}", step.stage));
                 let line = format!("{stage} {subject} {seconds:>7.2} s  {}", step.note);
-                println!("{}", line.trim_end());
+                stdout::say(line.trim_end());
             }
-            LogFormat::Json => println!(
-                "{}",
-                serde_json::json!({
+            LogFormat::Json => stdout::say(
+                &serde_json::json!({
                     "level": "info", "stage": step.stage, "subject": step.subject,
                     "rows": step.rows, "seconds": seconds, "note": step.note,
                 })
+                .to_string(),
             ),
         }
     }
@@ -104,16 +106,18 @@ impl Console {
             return;
         }
         match self.format {
-            LogFormat::Text => println!("{text}"),
-            LogFormat::Json => println!("{}", serde_json::json!({"level": "info", "message": text})),
+            LogFormat::Text => stdout::say(text),
+            LogFormat::Json => stdout::say(&serde_json::json!({"level": "info", "message": text}).to_string()),
         }
     }
 
     /// Says something that is a text for people and an object for programs.
     pub fn finding(&self, stage: &str, text: &str, value: &serde_json::Value) {
         match self.format {
-            LogFormat::Text => println!("{text}"),
-            LogFormat::Json => println!("{}", serde_json::json!({"level": "info", "stage": stage, "finding": value})),
+            LogFormat::Text => stdout::say(text),
+            LogFormat::Json => {
+                stdout::say(&serde_json::json!({"level": "info", "stage": stage, "finding": value}).to_string())
+            }
         }
     }
 
@@ -128,7 +132,7 @@ impl Console {
     /// A heading in a summary.
     pub fn heading(&self, text: &str) {
         if self.format == LogFormat::Text && !self.quiet {
-            println!("\n{}", self.paint("1", text));
+            stdout::say(&format!("\n{}", self.paint("1", text)));
         }
     }
 

@@ -22,6 +22,7 @@ pub mod relation;
 pub mod render;
 pub mod sample;
 pub mod staging;
+pub mod stdout;
 pub mod summary;
 pub mod sync;
 pub mod testing;

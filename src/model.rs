@@ -218,8 +218,11 @@ impl Models {
             Some(model) => Ok(model),
             None => {
                 let nearest = toml_file::nearest(name, self.models.keys().map(String::as_str));
-                let advice = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
-                fail!("there is no model {name}{advice}")
+                let advice = nearest.map_or_else(
+                    || "`salesmart ls` lists the models".to_owned(),
+                    |nearest| format!("did you mean {nearest}?"),
+                );
+                fail!("there is no model {name}; {advice}")
             }
         }
     }

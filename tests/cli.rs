@@ -193,3 +193,24 @@ fn doctor_reports_a_sound_project_and_a_broken_one() {
         outcome.stdout
     );
 }
+
+#[test]
+fn a_reader_that_leaves_ends_an_answer_and_stops_no_work() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "1")]);
+    let into_a_closed_pipe = |args: &[&str]| {
+        let mut command = project.command(args);
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        (output.status, String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said) = into_a_closed_pipe(&["run"]);
+    assert!(status.success(), "{status} {said}");
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["1"]);
+    for args in [&["show", "dim_date", "--limit", "1000"][..], &["ls"], &["compile"], &["lineage"]] {
+        let (status, said) = into_a_closed_pipe(args);
+        assert_eq!((std::os::unix::process::ExitStatusExt::signal(&status), said.as_str()), (Some(13), ""), "{args:?}");
+    }
+}

@@ -10,6 +10,7 @@ use crate::console::counted;
 use crate::fail;
 use crate::ingest::contract_file;
 use crate::model::{Model, Models};
+use crate::stdout::Answer;
 use crate::transform::compile::{Compiled, compile};
 
 /// Check the models without running them.
@@ -48,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let ordered = compiled.graph.nodes.iter().map(|node| node.model);
     let others = models.models.values().filter(|model| compiled.graph.get(&model.name).is_none());
     let chosen: Vec<&Model> = ordered.chain(others).filter(|model| is_selected(&model.name)).collect();
-    let mut out = std::io::stdout().lock();
+    let mut out = Answer::new();
     let mut errors: Vec<String> = Vec::new();
     for model in &chosen {
         let wrong = errors_of(&compiled, model);
@@ -76,7 +77,9 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             None => format!(" and {}", counted(models.checks.len() as u64, "check")),
             Some(_) => String::new(),
         };
-        writeln!(out, "{}{checks} are fine", counted(chosen.len() as u64, "model"))?;
+        let is_one = chosen.len() == 1 && checks.is_empty();
+        let are = if is_one { "is" } else { "are" };
+        writeln!(out, "{}{checks} {are} fine", counted(chosen.len() as u64, "model"))?;
     }
     Ok(())
 }

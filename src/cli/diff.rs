@@ -1,11 +1,14 @@
 //! `salesmart diff`
 
+use std::io::Write;
+
 use anyhow::Result;
 
 use super::Global;
 use crate::console::Console;
 use crate::diff::{Against, held, published, revision};
 use crate::pipeline::Project;
+use crate::stdout::Answer;
 use crate::transform::build::{Finish, Options};
 
 /// Show what the models in the working tree change: rows, cells, columns, money.
@@ -62,7 +65,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     };
     match args.format {
         Format::Text => outcome.say(console)?,
-        Format::Json => println!("{}", outcome.json()?),
+        Format::Json => writeln!(Answer::new(), "{}", outcome.json()?)?,
     }
     if let Some(error) = error {
         return Err(error);

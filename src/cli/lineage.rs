@@ -12,6 +12,7 @@ use crate::fail;
 use crate::ingest::contract_file;
 use crate::lineage::{Direction, Focus, Lineage, svg, tree};
 use crate::model::Models;
+use crate::stdout::Answer;
 use crate::transform::compile::compile;
 
 /// Show which models and columns a model or column is computed from, and what is computed from it.
@@ -85,7 +86,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         Format::Json => serde_json::to_string_pretty(&part.json())? + "\n",
     };
     match &args.output {
-        None => std::io::stdout().write_all(text.as_bytes())?,
+        None => Answer::new().write_all(text.as_bytes())?,
         Some(file) => {
             if let Err(error) = std::fs::write(file, text) {
                 fail!("cannot write {}: {error}", file.display());

@@ -9,6 +9,7 @@ use crate::ingest::contract_file;
 use crate::inventory::Inventory;
 use crate::model::Models;
 use crate::render::{Format, Table};
+use crate::stdout::Answer;
 use crate::transform::graph::{Graph, Node};
 use crate::transform::parse;
 
@@ -67,7 +68,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             }
         }
     }
-    table.write(args.format, &mut std::io::stdout().lock())
+    table.write(args.format, &mut Answer::new())
 }
 
 fn model_row(node: &Node<'_>, inventory: &Inventory) -> Vec<Option<String>> {

@@ -13,6 +13,7 @@ use crate::ingest::{contract_file, replay};
 use crate::pipeline::Project;
 use crate::render::Format;
 use crate::staging::Staging;
+use crate::stdout::Answer;
 use crate::{fail, toml_file};
 
 /// List what was refused, with line, column and reason; export it, and take repairs in.
@@ -109,7 +110,7 @@ impl Which {
 fn list(args: &Args, config: &Config, console: &Console) -> Result<()> {
     let filter = args.which.filter(args.limit)?;
     let staging = Staging::open_read_only(config)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = Answer::new();
     if args.summary {
         return rejects::summary(&staging, &filter)?.write(args.format, &mut out);
     }
@@ -158,7 +159,7 @@ fn export(
         (None, several) => fail!("several sources have rejects: {}; choose one with --source", several.join(", ")),
     };
     let exported = match output {
-        None => replay::export(config, &staging, chosen, &filter, &mut std::io::stdout().lock())?,
+        None => replay::export(config, &staging, chosen, &filter, &mut Answer::new())?,
         Some(path) => {
             let mut file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
             let exported = replay::export(config, &staging, chosen, &filter, &mut file)?;

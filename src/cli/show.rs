@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::model::Models;
 use crate::render::{Format, Table};
 use crate::staging::Staging;
+use crate::stdout::Answer;
 use crate::transform::parse;
 use crate::{fail, toml_file};
 
@@ -57,7 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             None => Failure::new(format!("{place}{error}")),
         }
     })?;
-    table.write(args.format, &mut std::io::stdout().lock())
+    table.write(args.format, &mut Answer::new())
 }
 
 fn read_standard_input() -> Result<String> {

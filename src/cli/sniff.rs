@@ -9,6 +9,7 @@ use super::Global;
 use crate::console::{Console, counted, grouped};
 use crate::fail;
 use crate::ingest::sniff::{self, draft};
+use crate::stdout::Answer;
 
 /// Draft a contract and a staging model from files, for you to review.
 ///
@@ -66,7 +67,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
             }
         }
         None => {
-            let mut out = std::io::stdout().lock();
+            let mut out = Answer::new();
             writeln!(out, "# {contract}\n{}\n-- {model}\n{}", sniffed.contract, sniffed.model)?;
         }
     }

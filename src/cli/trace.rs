@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::Global;
+use crate::stdout::Answer;
 use crate::trace::{self, Wanted, print};
 
 /// Follow a row of a model back to file and line, with the raw record.
@@ -39,7 +40,7 @@ pub enum Format {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let level = trace::run(&global.config()?, &Wanted { model: &args.model, key: &args.key, limit: args.limit })?;
-    let mut out = std::io::stdout().lock();
+    let mut out = Answer::new();
     match args.format {
         Format::Text => write!(out, "{}", print::text(&level)?)?,
         Format::Json => writeln!(out, "{}", print::json(&level))?,

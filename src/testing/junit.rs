@@ -4,16 +4,20 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+
+use crate::failure::Failure;
 
 use super::case::{Case, Kind, Outcome};
 
 /// Writes the results to a file; its folder is made if it is not there.
 pub fn write(path: &Path, cases: &[Case]) -> Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
     }
-    std::fs::write(path, xml(cases)?).with_context(|| format!("cannot write {}", path.display()))
+    let xml = xml(cases)?;
+    std::fs::write(path, xml).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())).into())
 }
 
 fn xml(cases: &[Case]) -> Result<String> {
