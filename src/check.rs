@@ -63,8 +63,6 @@ pub struct Context<'a> {
     pub space: &'a Space,
     /// The models and sources of this build.
     pub known: &'a Known,
-    /// The key of each model.
-    pub keys: &'a BTreeMap<String, Vec<String>>,
     /// Version of DuckDB.
     pub engine: &'a str,
     /// Whether checks run that already passed on the same rows.
@@ -108,7 +106,7 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
         if !context.is_full && last.as_ref().is_some_and(|(last, _)| *last == state) {
             continue;
         }
-        let found = match changed_rows(context, check, &state, last.as_ref())? {
+        let found = match changed_rows(context, check, models, &state, last.as_ref())? {
             Some(inputs) => among_changed(context, check, &inputs)?,
             None => offending(context.conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?,
         };
@@ -228,6 +226,7 @@ impl State {
 fn changed_rows(
     context: &Context<'_>,
     check: &Check,
+    models: &Models,
     state: &State,
     last: Option<&(State, u64)>,
 ) -> Result<Option<Vec<Seen>>> {
@@ -243,14 +242,7 @@ fn changed_rows(
         if delta == Delta::Whole || !is_seen {
             return Ok(None);
         }
-        let mut seen = Seen {
-            name: name.clone(),
-            now: current.now.clone(),
-            delta,
-            scope: current.scope.clone(),
-            key: context.keys.get(name).cloned().unwrap_or_default(),
-            by: None,
-        };
+        let mut seen = Seen::new(models, name.clone(), current.now.clone(), delta, current.scope.clone());
         seen.bind(context.conn, &check.by)?;
         if seen.by.is_none() && seen.delta != Delta::Same && !check.lookups.contains(name) {
             return Ok(None);

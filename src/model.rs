@@ -105,6 +105,11 @@ impl Model {
         self.partition.iter().chain(others).cloned().collect()
     }
 
+    /// The column by which the rows are sorted when they are many and built whole.
+    pub fn sorted_by(&self) -> Option<&String> {
+        self.cluster.as_ref().or(self.partition.as_ref())
+    }
+
     /// Whether the model's rows are pushed to the warehouse.
     pub fn is_pushed(&self) -> bool {
         self.layer == Layer::Mart

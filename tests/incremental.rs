@@ -373,3 +373,31 @@ fn a_check_that_fails_in_a_build_that_is_not_kept_promises_nothing_to_look_at() 
     let error = project.fails(&["diff"]);
     assert!(error.contains("checks failed: never") && !error.contains("scratch"), "{error}");
 }
+
+#[test]
+fn a_mart_whose_key_changes_between_two_syncs_is_compared_as_a_whole() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    project.write(
+        "sql/marts/agg_orders.sql",
+        "-- materialized: incremental\n-- key: order_id\n-- by: order_id\nselect order_id, order_id || '!' as other_id, sum(revenue)::decimal(18,4) as revenue from fact_sales group by order_id",
+    );
+    let table = "create table mart.agg_orders (order_id text not null, other_id text not null, revenue numeric(18,4), row_hash bigint not null, primary key (order_id));";
+    project.write("sql/postgres/migrations/V4__orders.sql", table);
+    project.ok(&["run"]);
+    add_a_day(&project);
+    project.ok(&["build"]);
+    assert_eq!(project.staged("select count(*) from unpushed.agg_orders"), ["1"]);
+    project.edit("sql/marts/agg_orders.sql", "-- key: order_id", "-- key: other_id");
+    project.edit("sql/marts/agg_orders.sql", "as revenue", "+ 1 as revenue");
+    project.write(
+        "sql/postgres/migrations/V5__orders.sql",
+        "alter table mart.agg_orders drop constraint agg_orders_pkey; alter table mart.agg_orders alter revenue type numeric(18,4); alter table mart.agg_orders add primary key (other_id);",
+    );
+    project.edit("sql/marts/agg_orders.sql", "sum(revenue)::decimal(18,4) + 1", "(sum(revenue) + 1)::decimal(18,4)");
+    project.ok(&["run"]);
+    assert_eq!(
+        project.pushed("select other_id, revenue from mart.agg_orders order by 1"),
+        ["O1!,11.0000", "O3!,31.0000"]
+    );
+}

@@ -40,7 +40,7 @@ fn rows_of_some_values_alone(project: &Project<'_>, chosen: &[&Model]) -> Result
         }
         let started = Instant::now();
         let found = project.staging.rehearsal(|conn| {
-            let (published, alone) = published::half(conn, node)?;
+            let (published, alone) = published::half(conn, &project.models, node)?;
             differences(conn, &Change { model, before: Some(&published), after: &alone })
         });
         cases.push(Case {

@@ -9,7 +9,7 @@ use super::delta::{Delta, Scope};
 use super::space::{self, Space};
 use super::usage;
 use crate::fail;
-use crate::model::ByColumn;
+use crate::model::{ByColumn, Models};
 use crate::relation;
 use crate::staging::{ident, idents, literal};
 
@@ -26,11 +26,21 @@ pub struct Seen {
     pub scope: Option<Scope>,
     /// The columns that make its rows unique, if it is a model that says so.
     pub key: Vec<String>,
+    /// The column by which its rows are sorted when it is built whole.
+    pub cluster: Option<String>,
     /// What the reader's `by` columns are here, in their order; `None` if it has no such columns.
     pub by: Option<Vec<String>>,
 }
 
 impl Seen {
+    /// An input of which it is not known yet what `by` is there.
+    pub fn new(models: &Models, name: String, now: String, delta: Delta, scope: Option<Scope>) -> Self {
+        let model = models.models.get(&name);
+        let key = model.map(|model| model.key.clone()).unwrap_or_default();
+        let cluster = model.and_then(|model| model.sorted_by().cloned());
+        Self { name, now, delta, scope, key, cluster, by: None }
+    }
+
     /// Finds out what `by` is in this input: a column of that name, else the expression.
     ///
     /// # Errors
@@ -190,27 +200,62 @@ impl Keys {
 
     /// The rows of a relation that have these values in `by`, as a query.
     pub fn restrict(&self, relation: &str, by: &[String]) -> String {
-        self.select("i.*", relation, by)
+        self.select("i.*", relation, by, None)
     }
 
     /// The same of a table, with each row's place in it as `_rowid`.
     pub fn restrict_with_rowid(&self, table: &str, by: &[String]) -> String {
-        self.select("i.rowid as _rowid, i.*", table, by)
+        self.select("i.rowid as _rowid, i.*", table, by, None)
     }
 
-    fn select(&self, selected: &str, relation: &str, by: &[String]) -> String {
+    /// The same of all rows of an input.
+    pub fn restrict_input(&self, conn: &Connection, input: &Seen, by: &[String]) -> Result<String> {
+        Ok(self.select("i.*", &input.now, by, self.range(conn, input, by)?.as_deref()))
+    }
+
+    fn select(&self, selected: &str, relation: &str, by: &[String], range: Option<&str>) -> String {
         let mut on = Vec::new();
-        let mut filters = Vec::new();
-        for (index, (expression, (nullable, few))) in by.iter().zip(&self.columns).enumerate() {
+        for (index, (expression, (nullable, _))) in by.iter().zip(&self.columns).enumerate() {
             // A join on equality lets DuckDB skip row groups; one that takes NULLs does not.
             let equals = if *nullable { "is not distinct from" } else { "=" };
             on.push(format!("{expression} {equals} k._k{index}"));
-            if let Some(few) = few {
-                filters.push(format!("{expression} in ({})", few.join(", ")));
-            }
         }
+        let mut filters = self.filters(by);
+        filters.extend(range.map(str::to_owned));
         let filter = if filters.is_empty() { String::new() } else { format!(" where {}", filters.join(" and ")) };
         format!("select {selected} from {relation} as i semi join {} as k on {}{filter}", self.table, on.join(" and "))
+    }
+
+    /// Of the columns that have few values, that they are among these.
+    fn filters(&self, by: &[String]) -> Vec<String> {
+        by.iter()
+            .zip(&self.columns)
+            .filter_map(|(expression, (_, few))| Some(format!("{expression} in ({})", few.as_ref()?.join(", "))))
+            .collect()
+    }
+
+    /// Where in its order the rows of a sorted input lie. DuckDB skips row groups by what is said of a column, and not by what is
+    /// said of an expression such as a month; of the narrow column alone it is soon seen which days that month has.
+    fn range(&self, conn: &Connection, input: &Seen, by: &[String]) -> Result<Option<String>> {
+        let filters = self.filters(by);
+        let cluster = input.cluster.as_deref().map(ident).filter(|column| !by.contains(column));
+        let Some(column) = cluster.filter(|_| !filters.is_empty()) else { return Ok(None) };
+        let sql = format!(
+            "select min({column})::varchar, max({column})::varchar, count(*) = count({column}), any_value(typeof({column}))
+             from {} where {}",
+            input.now,
+            filters.join(" and ")
+        );
+        let (least, greatest, is_whole, kind): (Option<String>, Option<String>, bool, Option<String>) =
+            conn.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        Ok(match (least, greatest, kind) {
+            (Some(least), Some(greatest), Some(kind)) if is_whole && is_plain(&kind) => Some(format!(
+                "{column} between cast({} as {kind}) and cast({} as {kind})",
+                literal(&least),
+                literal(&greatest)
+            )),
+            _ => None,
+        })
     }
 
     /// Whether every value here is among those of a scope with the same columns.

@@ -92,7 +92,7 @@ pub fn run(
         console,
         published: BTreeMap::new(),
         known: Known::new(),
-        keys: models.models.values().map(|model| (model.name.clone(), model.key.clone())).collect(),
+        models,
         engine: conn.version()?,
         report: Report::default(),
     };
@@ -101,13 +101,13 @@ pub fn run(
         build.space.clear(conn)?;
         build.published = content::published(conn)?;
         build.all(&graph, observer)?;
-        let refused = build.check(models, &parser, run_id)?;
+        let refused = build.check(&parser, run_id)?;
         match (&refused, options.finish) {
             (Some(_), Finish::Publish) => publish::keep_for_a_look(conn, &build.space, models, &build.known)?,
             (None, Finish::Publish) => {
                 parser.store()?;
                 failpoint::hit("build.before_publish");
-                let gone = build.gone(models);
+                let gone = build.gone();
                 publish::all(conn, &build.space, models, &build.known, &gone)?;
                 for source in contracts.keys() {
                     content::forget_removed(conn, source)?;
@@ -162,8 +162,7 @@ pub(super) struct Build<'a> {
     pub(super) console: &'a Console,
     pub(super) published: BTreeMap<String, Published>,
     pub(super) known: Known,
-    /// The key of each model.
-    pub(super) keys: BTreeMap<String, Vec<String>>,
+    pub(super) models: &'a Models,
     pub(super) engine: String,
     pub(super) report: Report,
 }
@@ -290,7 +289,7 @@ impl Build<'_> {
     fn whole(&self, node: &Node<'_>, published: Option<&Published>) -> Result<Built> {
         let was_table = published.is_some_and(|published| published.kind != "view");
         let mut input_rows = 0;
-        if node.model.cluster.is_some() || node.model.partition.is_some() {
+        if node.model.sorted_by().is_some() {
             for source in &node.sources {
                 input_rows += space::count(self.conn, &self.space.source(source))?;
             }
@@ -301,28 +300,27 @@ impl Build<'_> {
     }
 
     /// Runs the checks; returns the error if one did not pass.
-    fn check(&mut self, models: &Models, parser: &Parser<'_>, run_id: &str) -> Result<Option<anyhow::Error>> {
+    fn check(&mut self, parser: &Parser<'_>, run_id: &str) -> Result<Option<anyhow::Error>> {
         let started = Instant::now();
         let context = check::Context {
             conn: self.conn,
             parser,
             space: &self.space,
             known: &self.known,
-            keys: &self.keys,
             engine: &self.engine,
             is_full: self.options.full_refresh,
         };
-        self.report.checks = check::run(&context, models, run_id)?;
+        self.report.checks = check::run(&context, self.models, run_id)?;
         self.report.check_time = started.elapsed();
         self.report.checks.say(self.report.check_time, self.console);
         Ok(self.report.checks.refuse(self.options.finish == Finish::Publish).err())
     }
 
     /// Published models whose files are gone.
-    fn gone(&self, models: &Models) -> Vec<String> {
+    fn gone(&self) -> Vec<String> {
         match self.options.selected {
             Some(_) => Vec::new(),
-            None => self.published.keys().filter(|name| !models.models.contains_key(*name)).cloned().collect(),
+            None => self.published.keys().filter(|name| !self.models.models.contains_key(*name)).cloned().collect(),
         }
     }
 }

@@ -85,6 +85,7 @@ pub fn definition(node: &Node<'_>, contracts: &BTreeMap<String, Contract>) -> Re
     }
     parts.push(model.lookups.join(","));
     parts.push(model.cluster.clone().unwrap_or_default());
+    parts.push(model.partition.clone().unwrap_or_default());
     for contract in node.sources.iter().filter_map(|source| contracts.get(source)) {
         parts.push(contract.hash()?);
     }

@@ -79,8 +79,7 @@ impl Build<'_> {
                 },
                 _ => Delta::Whole,
             };
-            let key = self.keys.get(&name).cloned().unwrap_or_default();
-            seen.push(Seen { name, now: known.now.clone(), delta, scope: known.scope.clone(), key, by: None });
+            seen.push(Seen::new(self.models, name, known.now.clone(), delta, known.scope.clone()));
         }
         Ok(seen)
     }

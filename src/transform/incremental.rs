@@ -78,11 +78,10 @@ pub fn run_restricted(
     let foreseen = |error: anyhow::Error| duckdb::Error::InvalidParameterName(format!("{error:#}"));
     for input in inputs {
         let Some(by) = &input.by else { continue };
-        let relation = match usable(conn, input, by, keys).map_err(foreseen)? {
-            Some(scope) => scope.rows.clone(),
-            None => input.now.clone(),
+        let restricted = match usable(conn, input, by, keys).map_err(foreseen)? {
+            Some(scope) => keys.restrict(&scope.rows, by),
+            None => keys.restrict_input(conn, input, by).map_err(foreseen)?,
         };
-        let restricted = keys.restrict(&relation, by);
         match input.name.strip_prefix("raw.") {
             Some(source) => space.show_source(conn, source, &format!("({restricted})")).map_err(foreseen)?,
             None => conn

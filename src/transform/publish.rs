@@ -63,7 +63,10 @@ fn swap(conn: &Connection, space: &Space, model: &Model, known: &Known) -> Resul
 fn note_unpushed(conn: &Connection, space: &Space, model: &Model, known: &Known) -> Result<()> {
     let name = model.name.as_str();
     let Some(current) = known.get(name).filter(|_| model.is_pushed()) else { return Ok(()) };
-    let Delta::Rows { removed, added } = &current.delta else { return forget_unpushed(conn, space, name) };
+    let (Delta::Rows { removed, added }, false) = (&current.delta, current.is_redefined) else {
+        // With another definition the key may be another one, too.
+        return forget_unpushed(conn, space, name);
+    };
     let since: Option<String> =
         conn.query_row("select since from sync.unpushed where table_name = ?", [name], |row| row.get(0)).optional()?;
     let pushed: Option<String> =

@@ -37,17 +37,9 @@ pub fn check(
         known.insert(name, Current { is_redefined: true, built: Some(model), ..current });
     }
     let parser = Parser::new(conn)?;
-    let keys = models.models.values().map(|model| (model.name.clone(), model.key.clone())).collect();
     let engine = conn.version()?;
-    let context = check::Context {
-        conn,
-        parser: &parser,
-        space: &space,
-        known: &known,
-        keys: &keys,
-        engine: &engine,
-        is_full: true,
-    };
+    let context =
+        check::Context { conn, parser: &parser, space: &space, known: &known, engine: &engine, is_full: true };
     check::run(&context, models, run_id)
 }
 
@@ -55,7 +47,7 @@ pub fn check(
 /// rows of about half of all values, and what the select makes of the input rows that have these values.
 ///
 /// Within a transaction that is rolled back.
-pub fn half(conn: &Connection, node: &Node<'_>) -> Result<(String, String)> {
+pub fn half(conn: &Connection, models: &Models, node: &Node<'_>) -> Result<(String, String)> {
     let space = Space::new(conn)?;
     let model = node.model;
     let mut inputs = Vec::new();
@@ -64,7 +56,7 @@ pub fn half(conn: &Connection, node: &Node<'_>) -> Result<(String, String)> {
             Some(source) => space.source(source),
             None => space.published(&name),
         };
-        let mut seen = Seen { name, now, delta: Delta::Same, scope: None, key: Vec::new(), by: None };
+        let mut seen = Seen::new(models, name, now, Delta::Same, None);
         seen.bind(conn, &model.by)?;
         inputs.push(seen);
     }

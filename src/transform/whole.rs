@@ -29,8 +29,7 @@ pub fn build(conn: &Connection, space: &Space, model: &Model, published: bool, i
     let next = space.next(&model.name);
     // The file starts behind the prefix on the first line, so DuckDB's line numbers are the file's.
     let mut statement = format!("create table {next} as ");
-    let cluster = model.cluster.as_ref().or(model.partition.as_ref());
-    match cluster.filter(|_| input_rows >= SORTED_ROWS) {
+    match model.sorted_by().filter(|_| input_rows >= SORTED_ROWS) {
         Some(column) => {
             write!(statement, "select * from ({}\n) order by {}", model.sql, ident(column))?;
         }
