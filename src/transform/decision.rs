@@ -84,6 +84,14 @@ impl Build<'_> {
         Ok(seen)
     }
 
+    /// How many rows an input has. Of a model that is known; to count what it has become would be a look at all of it.
+    fn rows(&self, input: &Seen) -> Result<u64> {
+        match self.known.get(&input.name) {
+            Some(known) if known.load.is_none() => Ok(known.rows),
+            _ => space::count(self.conn, &input.now),
+        }
+    }
+
     pub(super) fn decide(
         &self,
         node: &Node<'_>,
@@ -141,7 +149,7 @@ impl Build<'_> {
             }
             // A table of which most is new is sooner built whole.
             let changed = space::count(self.conn, removed)? + space::count(self.conn, added)?;
-            if changed > LARGE_DELTA && changed > space::count(self.conn, &input.now)? / 2 {
+            if changed > LARGE_DELTA && changed > self.rows(input)? / 2 {
                 return Ok(Mode::Whole(format!("most of {} changed", input.name)));
             }
         }
