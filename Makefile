@@ -42,7 +42,7 @@ TEST_ARGS ?= --test-threads=2
 BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
-.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build duckdb postgres tools dist clean
+.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync duckdb postgres tools dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -75,6 +75,9 @@ bench-ingest: $(NEEDS_LIBRARY) ## time ingest beside DuckDB's read_csv on 2,000,
 
 bench-build: $(NEEDS_LIBRARY) ## time a day onto 2, 10 and 20 million records, beside dbt (BENCH_ARGS=--help)
 	$(CARGO) bench --profile release --locked $(FEATURES) --bench build -- $(BENCH_ARGS)
+
+bench-sync: postgres $(NEEDS_LIBRARY) ## time a sync beside PostgreSQL's own COPY on 2,000,000 sales (BENCH_ARGS=--help)
+	$(CARGO) bench --profile release --locked $(FEATURES) --bench sync -- $(BENCH_ARGS)
 
 duckdb: ## fetch the official DuckDB library
 	@echo "== fetching the DuckDB $(DUCKDB_VERSION) library ($(OS)-$(ARCH)) from npm"

@@ -11,6 +11,8 @@ mod ingest;
 mod init;
 mod lineage;
 mod ls;
+mod migrate;
+mod plan;
 mod psql;
 mod rejects;
 mod run;
@@ -21,6 +23,7 @@ mod sniff;
 mod sync;
 mod test;
 mod trace;
+mod verify;
 mod watch;
 
 use std::path::PathBuf;
@@ -91,7 +94,10 @@ pub enum Verb {
     Trace(trace::Args),
     Diff(diff::Args),
     Watch(watch::Args),
+    Plan(plan::Args),
     Sync(sync::Args),
+    Verify(verify::Args),
+    Migrate(migrate::Args),
     Sample(sample::Args),
     Psql(psql::Args),
     Doctor(doctor::Args),
@@ -120,7 +126,10 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Trace(verb) => trace::run(verb, global),
         Verb::Diff(verb) => diff::run(verb, global, &console),
         Verb::Watch(verb) => watch::run(verb, global, &console),
+        Verb::Plan(verb) => plan::run(verb, global, &console),
         Verb::Sync(verb) => sync::run(verb, global, &console),
+        Verb::Verify(verb) => verify::run(verb, global, &console),
+        Verb::Migrate(verb) => migrate::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
         Verb::Doctor(verb) => doctor::run(verb, global, &console),

@@ -1,6 +1,7 @@
 //! The steps in their order. Read this first.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -13,7 +14,11 @@ use crate::ingest::contract::Contract;
 use crate::ingest::{contract_file, intake, report};
 use crate::model::Models;
 use crate::staging::Staging;
-use crate::sync::{ledger, push};
+use crate::sync::ledger::{self, Wait};
+use crate::sync::plan::Plan;
+use crate::sync::prepare::{Compare, Prepared};
+use crate::sync::push;
+use crate::sync::verify::{self, Expected};
 use crate::transform::build;
 use crate::transform::change::{self, Observer};
 use crate::warehouse::{Warehouse, migrate};
@@ -85,29 +90,126 @@ impl<'a> Project<'a> {
         build::run(&self.staging, &self.models, &self.contracts, options, &self.run_id, self.console, observer)
     }
 
-    /// Pushes the delta.
-    pub fn sync(&self, warehouse: &Warehouse, options: push::Options) -> Result<push::Report> {
-        let mut client = warehouse.connect()?;
-        let migrations = self.config.root.join("sql/postgres/migrations");
-        if migrate::is_pending(&mut client, &migrations)? {
-            // A migration may empty or change a table. Noted before it runs, so that no crash can hide it.
-            ledger::distrust(self.staging.conn())?;
-            for applied in migrate::run(&mut client, &migrations)? {
-                self.console.say(&format!("        migrated the warehouse: {applied}"));
-            }
+    /// Pushes the delta; exactly the planned one, if there is a plan.
+    pub fn sync(&self, warehouse: &Warehouse, options: SyncOptions, plan: Option<&Plan>) -> Result<push::Report> {
+        let started = Instant::now();
+        let mut client = self.connect(warehouse, options)?;
+        let prepared = self.prepare(&mut client, options.push)?;
+        if let Some(plan) = plan {
+            plan.hold(self.staging.conn(), &prepared)?;
         }
-        push::run(self.config, &self.staging, &mut client, &self.models, options, self.console)
+        let deletes = options.push.deletes;
+        let report = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)?;
+        push::say(&report, started, self.console);
+        Ok(report)
+    }
+
+    /// What [`sync`](Self::sync) would do, with up to `samples` rows per table and operation.
+    pub fn plan(&self, warehouse: &Warehouse, options: SyncOptions, samples: u64) -> Result<Plan> {
+        let mut client = self.connect(warehouse, options)?;
+        let prepared = self.prepare(&mut client, options.push)?;
+        Plan::new(&self.staging, &mut client, &prepared, self.config.sync, samples)
+    }
+
+    /// Looks for what others changed in the warehouse; up to `limit` rows are named per month and kind. With `repair`, puts just that
+    /// right.
+    pub fn verify(
+        &self,
+        warehouse: &Warehouse,
+        options: SyncOptions,
+        limit: u64,
+        repair: Repair,
+    ) -> Result<verify::Report> {
+        let started = Instant::now();
+        let mut client = self.connect(warehouse, options)?;
+        let push::Options { deletes, wait, .. } = options.push;
+        let report = verify::run(&self.staging, &mut client, &self.models, wait, limit, self.console)?;
+        if repair == Repair::Yes && report.differences() > 0 {
+            let compare = match report.expected {
+                Expected::Pushed => Compare::Mirror,
+                Expected::Marts => Compare::Rows,
+            };
+            verify::admit(&self.staging, &self.models, &report)?;
+            let prepared = self.prepare(&mut client, push::Options { deletes, wait, compare })?;
+            let pushed = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)?;
+            push::say(&pushed, started, self.console);
+        }
+        Ok(report)
+    }
+
+    fn prepare(&self, client: &mut postgres::Client, options: push::Options) -> Result<Prepared> {
+        Prepared::new(&self.staging, client, &self.models, options.wait, options.compare, self.console)
+    }
+
+    /// Connects to a warehouse whose schema is up to date. The private one is the project's own, and is migrated as needed.
+    fn connect(&self, warehouse: &Warehouse, options: SyncOptions) -> Result<postgres::Client> {
+        let mut client = warehouse.connect()?;
+        let folder = self.config.root.join("sql/postgres/migrations");
+        let pending = migrate::pending(&mut client, &folder)?;
+        if pending.is_empty() {
+            return Ok(client);
+        }
+        if options.migrations == Migrations::Refuse && warehouse.embedded().is_none() {
+            fail!(
+                "{} pending in {}: {}; look at them and run `salesmart migrate` (or add --migrate), then run again",
+                if pending.len() == 1 { "a migration is" } else { "migrations are" },
+                warehouse.describe(),
+                pending.join(", ")
+            );
+        }
+        migrate(&mut client, &folder, options.push.wait, self.console)?;
+        Ok(client)
     }
 }
 
+/// Applies the pending migrations, one migrating process and no sync at a time; returns their names.
+pub fn migrate(client: &mut postgres::Client, folder: &Path, wait: Wait, console: &Console) -> Result<Vec<String>> {
+    ledger::lock(client, wait, console)?;
+    // A migration may empty or change a table. Noted before it runs, so that no crash can hide it.
+    ledger::write_migration(client)?;
+    let applied = migrate::run(client, folder)?;
+    for name in &applied {
+        console.say(&format!("        migrated the warehouse: {name}"));
+    }
+    Ok(applied)
+}
+
+/// What to do with migrations that are not applied yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Migrations {
+    /// Do not touch the warehouse until somebody applies them.
+    #[default]
+    Refuse,
+    /// Apply them first.
+    Apply,
+}
+
+/// What to do with differences that [`Project::verify`] finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// Name them.
+    No,
+    /// Push just those rows.
+    Yes,
+}
+
+/// How to reach the warehouse and push to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SyncOptions {
+    /// How to push.
+    pub push: push::Options,
+    /// Pending migrations.
+    pub migrations: Migrations,
+}
+
 /// Ingest, build, check, sync: the scheduled job.
-pub fn run(config: &Config, options: &build::Options, sync: push::Options, console: &Console) -> Result<()> {
+pub fn run(config: &Config, options: &build::Options, sync: SyncOptions, console: &Console) -> Result<()> {
     let project = Project::open(config, console)?;
     let mut timing = Timing::default();
     timing.measure("ingest", || project.ingest())?;
     timing.measure("build and check", || project.build(options))?;
     let warehouse = timing.measure("connect", || Warehouse::open(config, console))?;
-    timing.measure("sync", || project.sync(&warehouse, sync))?;
+    timing.measure("sync", || project.sync(&warehouse, sync, None))?;
     console.say(&format!("done    {} in {timing}", warehouse.describe()));
     Ok(())
 }

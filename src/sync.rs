@@ -1,13 +1,24 @@
 //! Sync: pushes what changed in the marts to PostgreSQL, exactly once.
 //!
-//! [`schema`] compares marts with warehouse tables, [`ledger`] decides whether the mirror can be trusted,
-//! [`mirror`] is what PostgreSQL is known to hold, [`delta`] the difference, [`copy`] the wire format,
-//! [`apply`] the one transaction, and [`push`] the order of it all.
+//! [`schema`] says what is pushed and [`drift`] whether the warehouse can take it; [`ledger`] decides whether the mirror can be
+//! trusted, [`mirror`] is what PostgreSQL is known to hold, [`delta`] the difference, and [`prepare`] does all of that. [`plan`]
+//! shows it, [`guard`] may object, [`push`] has it applied and remembered. [`apply`] is the one transaction, with [`send`] and
+//! [`copy`] for the rows, [`partition`] for new months, [`foreign_key`] and [`totals`] for what must hold before the commit.
+//! [`verify`] looks for what others changed.
 
 pub mod apply;
 pub mod copy;
 pub mod delta;
+pub mod drift;
+pub mod foreign_key;
+pub mod guard;
 pub mod ledger;
 pub mod mirror;
+pub mod partition;
+pub mod plan;
+pub mod prepare;
 pub mod push;
 pub mod schema;
+pub mod send;
+pub mod totals;
+pub mod verify;

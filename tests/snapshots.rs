@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use insta::assert_snapshot;
 use salesmart::sync::apply;
+use salesmart::sync::foreign_key::ForeignKey;
+use salesmart::sync::partition::Detached;
 use salesmart::sync::schema::{Column, Kind, PushTable};
 
 use crate::harness::Project;
@@ -160,10 +162,24 @@ fn statements_that_push() {
             column("created_at", Kind::Timestamp),
         ],
     };
-    let statements =
-        [apply::create_partition(&table, 202_412), apply::upsert_statement(&table), apply::delete_statement(&table)]
-            .join(";\n\n");
-    for shape in ["merge", "using", "trigger", "nextval", "ctid"] {
+    let key = ForeignKey {
+        name: "fact_sales_order_id_fkey".to_owned(),
+        table: "fact_sales".to_owned(),
+        columns: vec!["order_id".to_owned()],
+        target: "dim_order".to_owned(),
+        target_columns: vec!["order_id".to_owned()],
+        definition: "FOREIGN KEY (order_id) REFERENCES mart.dim_order(order_id)".to_owned(),
+    };
+    let month = Detached::new(&table, 202_412, [&key].into_iter()).unwrap();
+    let statements = [
+        month.create_statements(),
+        apply::copy_statement(&month.name(), &table),
+        month.attach_statements(),
+        apply::upsert_statement(&table),
+        apply::delete_statement(&table),
+    ]
+    .join(";\n\n");
+    for shape in ["merge", " using ", "trigger", "nextval", "serial", "identity", "ctid"] {
         assert!(!statements.to_lowercase().contains(shape), "{shape} in\n{statements}");
     }
     settings().bind(|| {

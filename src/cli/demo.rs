@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Global;
-use super::run::sync_options;
 use crate::config::{Config, FILE_NAME, Overrides};
 use crate::console::Console;
-use crate::pipeline;
+use crate::pipeline::{self, SyncOptions};
 use crate::project::{self, Raw};
 use crate::summary;
 use crate::transform::build::Options;
@@ -34,7 +33,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = Config::load(&Overrides { project: Some(args.dir.clone()), ..global.overrides() })?;
     // Held open over the run and the summary, so that the private server starts once.
     let warehouse = Warehouse::open(&config, console)?;
-    pipeline::run(&config, &Options::default(), sync_options(false, false), console)?;
+    pipeline::run(&config, &Options::default(), SyncOptions::default(), console)?;
     summary::print(&mut warehouse.connect()?, console)?;
     let dir = args.dir.display();
     console.heading("Look at it");

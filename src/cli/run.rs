@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::Global;
+use super::sync::ReachArgs;
 use crate::console::Console;
 use crate::pipeline;
-use crate::sync::push::{self, Deletes};
 use crate::transform::build::Options;
 
 /// Ingest, build, check and sync: the scheduled job.
@@ -21,20 +21,14 @@ pub struct Args {
     /// Rebuild all models, also those that did not change, and compare the whole warehouse with them
     #[arg(long)]
     pub full_refresh: bool,
-    /// Let a sync pass that deletes more than sync.max_delete_pct of a table
-    #[arg(long)]
-    pub allow_deletes: bool,
-}
-
-/// `--allow-deletes` and `--full-refresh` for the sync.
-pub fn sync_options(allow_deletes: bool, full_refresh: bool) -> push::Options {
-    let deletes = if allow_deletes { Deletes::Allowed } else { Deletes::Guarded };
-    push::Options { deletes, compare: full_refresh }
+    /// How to reach the warehouse.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let options = Options { as_of: args.as_of, full_refresh: args.full_refresh, ..Options::default() };
-    pipeline::run(&config, &options, sync_options(args.allow_deletes, args.full_refresh), console)
+    pipeline::run(&config, &options, args.reach.options(args.full_refresh), console)
 }

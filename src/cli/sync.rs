@@ -1,32 +1,101 @@
 //! `salesmart sync`
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use clap::builder::FalseyValueParser;
 
 use super::Global;
-use super::run::sync_options;
 use crate::console::Console;
-use crate::pipeline::Project;
+use crate::fail;
+use crate::pipeline::{Migrations, Project, SyncOptions};
+use crate::sync::ledger::Wait;
+use crate::sync::plan::Plan;
+use crate::sync::prepare::Compare;
+use crate::sync::push::{self, Deletes};
 use crate::warehouse::Warehouse;
 
 /// Push what changed in the marts to PostgreSQL.
 ///
 /// Compares the published marts with what PostgreSQL is known to hold, and pushes the difference in one transaction
 /// that also writes the ledger: all of it arrives, once, or nothing does.
+///
+/// `salesmart plan` shows beforehand what a sync would do. A plan that was saved can be pushed as it is: `salesmart plan --out
+/// friday.json`, have somebody look at it, `salesmart sync --plan friday.json`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Push exactly what this saved plan says, or nothing if the marts or the warehouse are not what they were
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Show what would be pushed, as `salesmart plan` does, and push nothing
+    #[arg(long, conflicts_with = "plan")]
+    pub dry_run: bool,
+    /// How to push.
+    #[command(flatten)]
+    pub push: PushArgs,
+}
+
+/// The options of all verbs that compare with the warehouse or push to it.
+#[derive(Debug, clap::Args)]
+pub struct PushArgs {
     /// Compare every row of the warehouse with the marts, as after somebody else wrote there, instead of trusting the ledger
     #[arg(long)]
     pub full_refresh: bool,
-    /// Let a sync pass that deletes more than sync.max_delete_pct of a table
+    /// How to reach the warehouse.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// The options that do not say what is compared.
+#[derive(Debug, clap::Args)]
+pub struct ReachArgs {
+    /// Let a sync pass that deletes more than sync.max_delete_pct of a table, or leaves a table or month empty
     #[arg(long)]
     pub allow_deletes: bool,
+    /// Fail at once if another sync is at work, instead of waiting for it
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Apply pending migrations of sql/postgres/migrations first, instead of refusing; a private server is always migrated
+    #[arg(long, env = "SALESMART_MIGRATE", value_parser = FalseyValueParser::new())]
+    pub migrate: bool,
+}
+
+impl ReachArgs {
+    /// As the pipeline takes them.
+    pub fn options(&self, full_refresh: bool) -> SyncOptions {
+        SyncOptions {
+            push: push::Options {
+                deletes: if self.allow_deletes { Deletes::Allowed } else { Deletes::Guarded },
+                compare: if full_refresh { Compare::Rows } else { Compare::Mirror },
+                wait: if self.no_wait { Wait::Never } else { Wait::ForHolder },
+            },
+            migrations: if self.migrate { Migrations::Apply } else { Migrations::Refuse },
+        }
+    }
+}
+
+impl PushArgs {
+    /// As the pipeline takes them.
+    pub fn options(&self) -> SyncOptions {
+        self.reach.options(self.full_refresh)
+    }
 }
 
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
+    let plan = args.plan.as_deref().map(Plan::read).transpose()?;
+    if plan.is_some() && args.push.full_refresh {
+        fail!("a plan says what changes; --full-refresh would look for more: leave out one of the two");
+    }
     let project = Project::open(&config, console)?;
     let warehouse = Warehouse::open(&config, console)?;
-    project.sync(&warehouse, sync_options(args.allow_deletes, args.full_refresh))?;
+    let options = args.push.options();
+    match args.dry_run {
+        true => project.plan(&warehouse, options, super::plan::SAMPLES)?.say(console),
+        false => {
+            project.sync(&warehouse, options, plan.as_ref())?;
+        }
+    }
     Ok(())
 }

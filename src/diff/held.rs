@@ -16,8 +16,8 @@ use crate::console::Console;
 use crate::fail;
 use crate::model::Models;
 use crate::staging::{Staging, ident, idents};
-use crate::sync::mirror;
 use crate::sync::schema::{Column, PushTable, ROW_HASH};
+use crate::sync::{drift, mirror};
 use crate::transform::space::Space;
 use crate::warehouse::Warehouse;
 
@@ -56,7 +56,7 @@ pub fn held(config: &Config, names: &[String], limit: u64, console: &Console) ->
     let mut outcome =
         Outcome { against: Against::Postgres, complete: true, models: Vec::new(), same: Vec::new(), views: Vec::new() };
     for table in tables.iter().filter(|table| names.is_empty() || names.contains(&table.name)) {
-        table.check(&mut client)?;
+        drift::check(&mut client, table)?;
         match compare_table(conn, &mut client, table, limit)? {
             Some(diff) => outcome.models.push(diff),
             None => outcome.same.push(table.name.clone()),

@@ -3,8 +3,6 @@
 //! Source of the format: the PostgreSQL manual, chapter COPY, section "Binary Format", and the binary forms of
 //! the types (`numeric_send`, `date_send`, `timestamp_send`).
 
-use std::io::Write;
-
 use anyhow::{Result, bail};
 use duckdb::arrow::array::{Array, AsArray};
 use duckdb::arrow::datatypes::{
@@ -20,22 +18,24 @@ const EPOCH_DAYS: i32 = 10_957;
 /// The same in microseconds.
 const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 
-/// Writes one COPY stream.
-pub struct Encoder<W> {
-    out: W,
+/// Writes one COPY stream into memory, from where it is taken piece by piece.
+pub struct Encoder {
     buffer: Vec<u8>,
 }
 
-impl<W: Write> Encoder<W> {
+impl Encoder {
     /// Starts a stream.
-    pub fn new(out: W) -> Self {
-        let mut buffer = Vec::with_capacity(1 << 16);
+    pub fn new() -> Self {
+        let mut buffer = Vec::with_capacity(1 << 19);
         buffer.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         buffer.extend_from_slice(&[0; 8]); // no flags, no header extension
-        Self { out, buffer }
+        Self { buffer }
     }
 
-    /// Writes the rows of a batch.
+    /// Adds the rows of a batch.
+    ///
+    /// # Errors
+    /// A type or a value without a binary form.
     pub fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = batch.columns().iter().map(|column| Column::of(column.as_ref())).collect::<Result<Vec<_>>>()?;
         let width = i16::try_from(columns.len())?.to_be_bytes();
@@ -44,19 +44,30 @@ impl<W: Write> Encoder<W> {
             for column in &columns {
                 column.write(row, &mut self.buffer)?;
             }
-            if self.buffer.len() >= 1 << 16 {
-                self.out.write_all(&self.buffer)?;
-                self.buffer.clear();
-            }
         }
         Ok(())
     }
 
-    /// Ends the stream and hands the writer back.
-    pub fn finish(mut self) -> Result<W> {
+    /// Bytes that were not taken yet.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Takes the bytes so far.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::replace(&mut self.buffer, Vec::with_capacity(1 << 19))
+    }
+
+    /// Ends the stream; returns its last bytes.
+    pub fn finish(mut self) -> Vec<u8> {
         self.buffer.extend_from_slice(&(-1_i16).to_be_bytes());
-        self.out.write_all(&self.buffer)?;
-        Ok(self.out)
+        self.buffer
+    }
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

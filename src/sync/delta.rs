@@ -2,16 +2,13 @@
 
 use anyhow::Result;
 use duckdb::Connection;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::schema::{PushTable, ROW_HASH};
-use crate::config::SyncPolicy;
-use crate::console::grouped;
-use crate::fail;
 use crate::staging::{Staging, ident, idents};
 
 /// The size of one table's delta.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows that PostgreSQL does not have.
     pub inserted: u64,
@@ -83,35 +80,19 @@ pub fn discard(conn: &Connection, table: &PushTable) -> Result<()> {
     Ok(conn.execute_batch(&format!("drop table if exists {}", table.delta()))?)
 }
 
-/// In a table without partitions, fewer deletes than this are never suspicious: small dimensions change shape.
-const HARMLESS_DELETES: u64 = 100;
-
-/// Stops a delta that would gut a table: more deletes than the policy allows. A row that only moves to another
-/// partition is not a delete.
-pub fn guard(conn: &Connection, table: &PushTable, counts: Counts, policy: SyncPolicy) -> Result<()> {
-    if counts.deleted == 0 || (table.partition.is_none() && counts.deleted < HARMLESS_DELETES) {
-        return Ok(());
-    }
-    let logical: Vec<String> = table.logical_key.iter().map(|column| ident(column)).collect();
-    let logical = logical.join(", ");
+/// Number of rows, sum and exclusive or of a hash over key, operation and row hash: equal ones mean the same delta.
+pub fn digest(conn: &Connection, table: &PushTable) -> Result<String> {
+    let parts: Vec<String> = table
+        .key
+        .iter()
+        .map(|column| format!("coalesce(strlen({0}::varchar)::varchar || ':' || {0}::varchar, '~')", ident(column)))
+        .chain(["_op".to_owned(), format!("coalesce({ROW_HASH}::varchar, '~')")])
+        .collect();
     let sql = format!(
-        "select
-             (select count(*) from {delta} where _op = 'delete' and ({logical}) not in (select ({logical}) from {delta} where _op = 'insert')),
-             (select count(*) from {mirror})",
-        delta = table.delta(),
-        mirror = table.mirror()
+        "select count(*) || '-' || coalesce(sum(h::hugeint), 0) || '-' || coalesce(bit_xor(h), 0)
+         from (select ('0x' || left(md5(concat({})), 16))::ubigint as h from {})",
+        parts.join(", '|', "),
+        table.delta()
     );
-    let (lost, held): (u64, u64) = conn.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let share = lost as f64 * 100.0 / held.max(1) as f64;
-    if share > policy.max_delete_pct {
-        fail!(
-            "this sync would delete {} of the {} rows of {} ({share:.1} %, more than sync.max_delete_pct = {}); nothing was changed; if that is \
-             what you want, run again with --allow-deletes",
-            grouped(lost),
-            grouped(held),
-            table.target(),
-            policy.max_delete_pct
-        );
-    }
-    Ok(())
+    Ok(conn.query_row(&sql, [], |row| row.get(0))?)
 }

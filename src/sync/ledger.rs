@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use duckdb::Connection;
-use postgres::Client;
+use postgres::{Client, Transaction};
+use serde::{Deserialize, Serialize};
 
 use crate::console::Console;
 use crate::fail;
@@ -10,8 +11,11 @@ use crate::fail;
 /// One sync at a time, per database. Any constant will do.
 pub const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
 
+/// The channel on which a commit is announced; the payload is the run number.
+const CHANNEL: &str = "salesmart";
+
 /// The last committed sync.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// Consecutive number.
     pub number: i64,
@@ -39,13 +43,31 @@ pub enum Trust {
     Nothing,
 }
 
-/// Takes the lock for as long as the connection lives, waiting for its holder if there is one.
-pub fn lock(client: &mut Client, console: &Console) -> Result<()> {
+/// What to do while another sync is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Wait for its end.
+    #[default]
+    ForHolder,
+    /// Fail at once.
+    Never,
+}
+
+/// Takes the lock for as long as the connection lives.
+///
+/// # Errors
+/// Another sync holds it, and nobody wants to wait.
+pub fn lock(client: &mut Client, wait: Wait, console: &Console) -> Result<()> {
     let taken: bool = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK])?.get(0);
-    if !taken {
-        console.warn(&format!("another sync is at work ({}); waiting for it to end", holder(client)?));
-        client.execute("select pg_advisory_lock($1)", &[&LOCK])?;
+    if taken {
+        return Ok(());
     }
+    let holder = holder(client)?;
+    if wait == Wait::Never {
+        fail!("another sync is at work ({holder}); nothing was changed; run again later, or without --no-wait");
+    }
+    console.warn(&format!("another sync is at work ({holder}); waiting for it to end"));
+    client.execute("select pg_advisory_lock($1)", &[&LOCK])?;
     Ok(())
 }
 
@@ -73,6 +95,36 @@ pub fn head(client: &mut Client) -> Result<Option<Head>> {
     Ok(row.map(|row| Head { number: row.get(0), run_id: row.get(1) }))
 }
 
+/// Writes the ledger row after `head` and announces it on the channel `salesmart`, both with the commit; returns its number.
+pub fn write(
+    transaction: &mut Transaction<'_>,
+    head: Option<&Head>,
+    run_id: &str,
+    tables: &serde_json::Value,
+) -> Result<i64> {
+    let number = head.map_or(1, |head| head.number + 1);
+    transaction.execute(
+        "insert into etl.sync_run (run_number, run_id, committed_at, program_version, tables) values ($1, $2, now(), $3, $4)",
+        &[&number, &run_id, &env!("CARGO_PKG_VERSION"), tables],
+    )?;
+    transaction.execute("select pg_notify($1, $2)", &[&CHANNEL, &number.to_string()])?;
+    Ok(number)
+}
+
+/// Notes in the ledger that the tables are about to be migrated: no staging file, on whatever machine, then trusts what it
+/// remembers of their rows. A warehouse without a ledger has nothing to be remembered.
+pub fn write_migration(client: &mut Client) -> Result<()> {
+    let is_made: bool = client.query_one("select to_regclass('etl.sync_run') is not null", &[])?.get(0);
+    if !is_made {
+        return Ok(());
+    }
+    let head = head(client)?;
+    let mut transaction = client.transaction()?;
+    let run_id = format!("migration-{}", uuid::Uuid::now_v7());
+    write(&mut transaction, head.as_ref(), &run_id, &serde_json::json!({}))?;
+    Ok(transaction.commit()?)
+}
+
 /// What the staging file remembers.
 pub fn state(conn: &Connection) -> Result<State> {
     Ok(conn.query_row("select head, pending from sync.state", [], |row| {
@@ -98,11 +150,6 @@ pub fn begin(conn: &Connection, run_id: &str) -> Result<()> {
             fail!("sync.state has {rows} rows instead of one; the staging file is damaged: move it away and run again")
         }
     }
-}
-
-/// Forgets what PostgreSQL was known to hold: the next sync compares.
-pub fn distrust(conn: &Connection) -> Result<()> {
-    settle(conn, None)
 }
 
 /// Notes that the mirror is what PostgreSQL holds after this sync.

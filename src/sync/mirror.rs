@@ -26,7 +26,7 @@ pub fn prepare(conn: &Connection, table: &PushTable) -> Result<()> {
 }
 
 /// Enters a committed delta into the mirror of each table, and settles on its run. One transaction.
-pub fn promote(staging: &Staging, tables: &[PushTable], run_id: &str) -> Result<()> {
+pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable>, run_id: &str) -> Result<()> {
     staging.transaction(|conn| {
         for table in tables {
             if !delta_exists(conn, table)? {
@@ -105,8 +105,22 @@ fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Res
     }
 }
 
-/// Reads key and hash of the rows of some partitions. Keys travel as text and are cast back to the mart's types.
+/// Reads key and hash of the rows of some partitions into the mirror.
 fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
+    let count = fetch_keys(conn, client, table, partitions)?;
+    let names = idents(&[table.key.as_slice(), &[ROW_HASH.to_owned()]].concat(), "");
+    conn.execute_batch(&format!(
+        "insert into {} ({names}) select {names} from {FETCHED}; drop table {FETCHED}",
+        table.mirror()
+    ))?;
+    Ok(count)
+}
+
+/// Keys (as text) and row hashes that were read from PostgreSQL.
+pub const FETCHED: &str = "temp.main.fetched_keys";
+
+/// Reads key and hash of the rows of some partitions into [`FETCHED`]. Keys travel as text, to be cast back to the mart's types.
+pub fn fetch_keys(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
     let columns: Vec<String> = table.key.iter().cloned().chain([ROW_HASH.to_owned()]).collect();
     let as_text: Vec<String> = table
         .key
@@ -131,12 +145,6 @@ fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: 
         count += 1;
     }
     appender.flush()?;
-    drop(appender);
-    let names = idents(&columns, "");
-    conn.execute_batch(&format!(
-        "insert into {} ({names}) select {names} from temp.fetched_keys; drop table temp.fetched_keys",
-        table.mirror()
-    ))?;
     Ok(count)
 }
 
@@ -155,12 +163,19 @@ pub fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTree
 
 /// Digests of what the mart holds, by month.
 pub fn mart_digests(conn: &Connection, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
+    staged_digests(conn, table, &mart_hashes(table))
+}
+
+/// The mart's keys and row hashes, as a relation.
+pub fn mart_hashes(table: &PushTable) -> String {
+    format!("(select {}, {} as {ROW_HASH} from {})", idents(&table.key, ""), table.row_hash(), table.mart())
+}
+
+/// Digests of a relation of keys and row hashes in the staging file, by month.
+pub fn staged_digests(conn: &Connection, table: &PushTable, relation: &str) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
-        "select ({part})::integer, count(*), sum(_hash::hugeint)::varchar, bit_xor(_hash)
-         from (select *, {hash} as _hash from {mart}) group by 1",
+        "select ({part})::integer, count(*), sum({ROW_HASH}::hugeint)::varchar, bit_xor({ROW_HASH}) from {relation} group by 1",
         part = table.mart_partition(),
-        hash = table.row_hash(),
-        mart = table.mart()
     );
     let mut statement = conn.prepare(&sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?;

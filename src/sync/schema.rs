@@ -1,14 +1,13 @@
-//! The tables that are pushed: what the marts hold, and whether the warehouse can take it.
+//! The tables that are pushed: their keys, columns, partitions, and the hash of a row on both sides.
 
 use std::fmt;
 
 use anyhow::Result;
 use duckdb::Connection;
-use postgres::Client;
 
 use crate::fail;
 use crate::model::{Model, Models};
-use crate::staging::{ident, idents};
+use crate::staging::ident;
 
 /// The schema of the pushed tables in PostgreSQL.
 pub const SCHEMA: &str = "mart";
@@ -228,86 +227,5 @@ impl PushTable {
             Some(column) => format!("({} {division} 100)", ident(column)),
             None => "0".to_owned(),
         }
-    }
-
-    /// Compares the mart with the table in PostgreSQL.
-    ///
-    /// # Errors
-    /// Everything that differs, with the statements that would make it fit.
-    pub fn check(&self, client: &mut Client) -> Result<()> {
-        let target = self.target();
-        let rows = client.query(
-            "select attname::text, format_type(atttypid, atttypmod) from pg_attribute
-             where attrelid = to_regclass($1) and attnum > 0 and not attisdropped",
-            &[&target],
-        )?;
-        let found: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        if found.is_empty() {
-            fail!(
-                "the warehouse has no table {target} for the mart {}; add a migration to sql/postgres/migrations, such as\n{}",
-                self.name,
-                self.create_table()
-            );
-        }
-        let hash = Column { name: ROW_HASH.to_owned(), kind: Kind::Bigint };
-        let expected: Vec<&Column> = self.columns.iter().chain([&hash]).collect();
-        let mut changes = Vec::new();
-        for column in &expected {
-            let name = ident(&column.name);
-            match found.iter().find(|(found, _)| *found == column.name) {
-                None => changes.push(format!("alter table {target} add column {name} {};", column.kind)),
-                Some((_, kind)) if *kind != column.kind.to_string() => {
-                    changes
-                        .push(format!("alter table {target} alter column {name} type {}; -- is {kind}", column.kind));
-                }
-                Some(_) => {}
-            }
-        }
-        for (name, _) in &found {
-            if !expected.iter().any(|column| column.name == *name) {
-                changes.push(format!("alter table {target} drop column {}; -- not in the mart", ident(name)));
-            }
-        }
-        let rows = client.query(
-            "select attname::text from pg_index, unnest(indkey) with ordinality as k (attnum, place), pg_attribute as a
-             where indrelid = to_regclass($1) and indisprimary and a.attrelid = indrelid and a.attnum = k.attnum order by place",
-            &[&target],
-        )?;
-        let mut primary: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        let mut wanted = self.key.clone();
-        let in_order = primary.join(", ");
-        primary.sort();
-        wanted.sort();
-        if primary != wanted {
-            changes
-                .push(format!("alter table {target} add primary key ({}); -- is ({in_order})", idents(&self.key, "")));
-        }
-        match changes.is_empty() {
-            true => Ok(()),
-            false => fail!(
-                "the mart {} and the warehouse table {target} differ; add a migration to sql/postgres/migrations with\n{}",
-                self.name,
-                changes.join("\n")
-            ),
-        }
-    }
-
-    /// A statement that would make the table.
-    fn create_table(&self) -> String {
-        let mut lines: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| {
-                let not_null = if self.key.contains(&column.name) { " not null" } else { "" };
-                format!("    {} {}{not_null}", ident(&column.name), column.kind)
-            })
-            .collect();
-        lines.push(format!("    {ROW_HASH} bigint not null"));
-        lines.push(format!("    primary key ({})", idents(&self.key, "")));
-        let partition = self
-            .partition
-            .as_ref()
-            .map_or_else(String::new, |column| format!(" partition by range ({})", ident(column)));
-        format!("create table {} (\n{}\n){partition};", self.target(), lines.join(",\n"))
     }
 }

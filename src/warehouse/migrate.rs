@@ -1,11 +1,12 @@
 //! Brings the warehouse's own schema up to date, with the numbered migrations of the project.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use postgres::Client;
 use refinery::{Migration, Runner, Target};
 
+use crate::fail;
 use crate::failure::Failure;
 
 /// Where refinery keeps what was applied: beside the ledger, not in `public`.
@@ -26,9 +27,27 @@ pub fn run(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     applied
 }
 
-/// Are there migrations to apply? A history that does not match counts: [`run`] will say why.
-pub fn is_pending(client: &mut Client, folder: &Path) -> Result<bool> {
-    Ok(pending(client, &load(folder)?)? != Some(0))
+/// The names of the migrations that are not applied yet. All of them if the history is not there, or does not match: [`run`] will
+/// then say why.
+pub fn pending(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
+    let migrations = load(folder)?;
+    let left = match unapplied(client, &migrations)? {
+        Some(left) => left,
+        None => migrations.iter().collect(),
+    };
+    Ok(left.iter().map(ToString::to_string).collect())
+}
+
+/// The file for a new migration: numbered after the last one.
+///
+/// # Errors
+/// A name with other characters than letters, digits and `_`.
+pub fn next_file(folder: &Path, name: &str) -> Result<PathBuf> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        fail!("a migration's name has letters, digits and _ only, such as add_city; not `{name}`");
+    }
+    let last = load(folder)?.iter().map(|migration| migration.version()).max().unwrap_or(0);
+    Ok(folder.join(format!("V{}__{name}.sql", last + 1)))
 }
 
 fn load(folder: &Path) -> Result<Vec<Migration>> {
@@ -46,7 +65,7 @@ fn load(folder: &Path) -> Result<Vec<Migration>> {
 
 fn apply(client: &mut Client, migrations: &[Migration]) -> Result<Vec<String>> {
     // The usual case costs one query.
-    if pending(client, migrations)?.is_some_and(|count| count == 0) {
+    if unapplied(client, migrations)?.is_some_and(|left| left.is_empty()) {
         return Ok(Vec::new());
     }
     client
@@ -72,16 +91,16 @@ fn describe(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
-/// How many of the migrations are not applied; `None` if the history is not there or does not match.
-fn pending(client: &mut Client, migrations: &[Migration]) -> Result<Option<usize>> {
+/// Those of the migrations that are not applied; `None` if the history is not there or does not match.
+fn unapplied<'a>(client: &mut Client, migrations: &'a [Migration]) -> Result<Option<Vec<&'a Migration>>> {
     let exists: bool = client.query_one("select to_regclass($1) is not null", &[&HISTORY_TABLE])?.get(0);
     if !exists {
         return Ok(None);
     }
     let rows = client.query(&format!("select version::bigint, checksum from {HISTORY_TABLE}"), &[])?;
     let applied: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let known =
-        |migration: &&Migration| applied.contains(&(i64::from(migration.version()), migration.checksum().to_string()));
-    let matching = migrations.iter().filter(known).count();
-    Ok((matching == applied.len()).then(|| migrations.len() - matching))
+    let (known, left): (Vec<&Migration>, Vec<&Migration>) = migrations
+        .iter()
+        .partition(|migration| applied.contains(&(i64::from(migration.version()), migration.checksum().to_string())));
+    Ok((known.len() == applied.len()).then_some(left))
 }

@@ -103,6 +103,8 @@ impl Project {
         ] {
             command.env_remove(name);
         }
+        // A database of the tests' own cluster is made for one project, as the private server is.
+        command.env("SALESMART_MIGRATE", "true");
         match &self.url {
             Some(url) => command.env("DATABASE_URL", url),
             None => command.env_remove("DATABASE_URL"),

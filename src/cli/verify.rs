@@ -1,0 +1,95 @@
+//! `salesmart verify`
+
+use anyhow::Result;
+
+use super::Global;
+use super::plan::Format;
+use super::sync::ReachArgs;
+use crate::console::{Console, counted};
+use crate::fail;
+use crate::pipeline::{Project, Repair};
+use crate::stdout;
+use crate::sync::verify::{Expected, Report};
+use crate::warehouse::Warehouse;
+
+/// Look for rows of the warehouse that somebody else changed, deleted or added.
+///
+/// Computes the digest of every month of every table from the rows that PostgreSQL really holds, compares it with what was pushed,
+/// and names the rows of the months that differ. With --repair it puts just those rows right. Without, it fails if any differ.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Push the rows that differ, and only those
+    #[arg(long)]
+    pub repair: bool,
+    /// Name so many rows of each month and kind
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: u64,
+    /// For people or for programs
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// How to reach the warehouse.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
+    let config = global.config()?;
+    let quiet = if args.format == Format::Json { console.quiet() } else { *console };
+    let project = Project::open(&config, &quiet)?;
+    let warehouse = Warehouse::open(&config, &quiet)?;
+    let repair = if args.repair { Repair::Yes } else { Repair::No };
+    let report = project.verify(&warehouse, args.reach.options(false), args.limit, repair)?;
+    match args.format {
+        Format::Json => stdout::say(&serde_json::to_string_pretty(&report)?),
+        Format::Text => say(&report, console),
+    }
+    let differing: Vec<&str> = report.differing().map(|table| table.table.as_str()).collect();
+    if differing.is_empty() || args.repair {
+        return Ok(());
+    }
+    fail!(
+        "{} of {} differ from what was pushed; `salesmart verify --repair` puts just those right",
+        counted(report.differences(), "row"),
+        differing.join(", ")
+    )
+}
+
+fn say(report: &Report, console: &Console) {
+    let against = match report.expected {
+        Expected::Pushed => "what was pushed",
+        Expected::Marts => "the marts, because this staging file did not make the last sync",
+    };
+    for table in report.differing() {
+        for month in &table.months {
+            let place = match month.month {
+                Some(month) => format!("{} {}-{:02}", table.table, month / 100, month % 100),
+                None => table.table.clone(),
+            };
+            let counts: Vec<String> = [(month.changed, "changed"), (month.deleted, "deleted"), (month.added, "added")]
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}"))
+                .collect();
+            console.say(&format!("{place:<34} {}", counts.join(", ")));
+            for row in &month.rows {
+                console.say(&format!("    {:<8} {}", row.what, row.key));
+            }
+            let shown = month.rows.len() as u64;
+            let all = month.changed + month.deleted + month.added;
+            if shown < all {
+                console.say(&format!("    and {} more; --limit shows them", all - shown));
+            }
+        }
+    }
+    if !report.unpushed.is_empty() {
+        console.say(&format!("not pushed yet, and not compared: the newest changes of {}", report.unpushed.join(", ")));
+    }
+    if report.differences() == 0 {
+        console.say(&format!(
+            "{} of {} agree with {against}",
+            counted(report.rows, "row"),
+            counted(report.tables.len() as u64, "table")
+        ));
+    }
+}

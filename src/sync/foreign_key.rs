@@ -1,0 +1,134 @@
+//! Foreign keys of the pushed tables, checked for all rows at once instead of by a trigger per row.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use postgres::Transaction;
+
+use super::apply::{Change, outgoing};
+use super::schema::SCHEMA;
+use super::send::{Part, Sender};
+use crate::failure::Failure;
+use crate::staging::{ident, idents};
+
+/// A foreign key of a pushed table.
+#[derive(Debug, Clone)]
+pub struct ForeignKey {
+    /// Its name.
+    pub name: String,
+    /// The table that has it.
+    pub table: String,
+    /// Its columns there.
+    pub columns: Vec<String>,
+    /// The table that it refers to.
+    pub target: String,
+    /// The columns there.
+    pub target_columns: Vec<String>,
+    /// How PostgreSQL writes it.
+    pub definition: String,
+}
+
+/// The foreign keys among the pushed tables. Those of partitions repeat their parent's and are left out.
+pub fn all(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
+    let rows = transaction.query(
+        "select source.relname::text, target.relname::text,
+                array(select attname::text from unnest(conkey) with ordinality as k (attnum, place)
+                      join pg_attribute as a on a.attrelid = conrelid and a.attnum = k.attnum order by place),
+                array(select attname::text from unnest(confkey) with ordinality as k (attnum, place)
+                      join pg_attribute as a on a.attrelid = confrelid and a.attnum = k.attnum order by place),
+                conname::text, pg_get_constraintdef(pg_constraint.oid)
+         from pg_constraint
+         join pg_class as source on source.oid = conrelid
+         join pg_class as target on target.oid = confrelid
+         where contype = 'f' and conparentid = 0 and source.relnamespace = to_regnamespace($1)
+         order by 1, 2, 3",
+        &[&SCHEMA],
+    )?;
+    let key = |row: &postgres::Row| ForeignKey {
+        table: row.get(0),
+        target: row.get(1),
+        columns: row.get(2),
+        target_columns: row.get(3),
+        name: row.get(4),
+        definition: row.get(5),
+    };
+    Ok(rows.iter().map(key).collect())
+}
+
+/// May this login switch triggers off for its transaction, and are they only the ones that are checked here: no foreign
+/// key of another schema, no trigger of somebody else?
+pub fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
+    let sql = "select has_parameter_privilege('session_replication_role', 'set')
+        and not exists (
+            select from pg_constraint join pg_class on pg_class.oid = conrelid
+            where contype = 'f' and confrelid in (select oid from pg_class where relnamespace = to_regnamespace($1))
+              and relnamespace <> to_regnamespace($1))
+        and not exists (
+            select from pg_trigger join pg_class on pg_class.oid = tgrelid
+            where not tgisinternal and relnamespace = to_regnamespace($1))";
+    Ok(transaction.query_one(sql, &[&SCHEMA])?.get(0))
+}
+
+/// Checks what the skipped triggers would have: new rows have their targets, and removed targets have no rows. Of the new rows
+/// only the distinct values travel.
+///
+/// # Errors
+/// A row without its target, named.
+pub fn check(
+    transaction: &mut Transaction<'_>,
+    sender: &Sender<'_>,
+    changes: &[Change<'_>],
+    keys: &[ForeignKey],
+) -> Result<()> {
+    let changed: BTreeMap<&str, &Change<'_>> =
+        changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
+    for (number, key) in keys.iter().enumerate() {
+        let (columns, targets) = (idents(&key.columns, ""), idents(&key.target_columns, ""));
+        let mut queries = Vec::new();
+        if let Some(change) =
+            changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0)
+        {
+            let referring = ident(&format!("referring_{number}"));
+            transaction.batch_execute(&format!(
+                "create temporary table {referring} on commit drop as select {columns} from {} limit 0",
+                change.table.target()
+            ))?;
+            let present: Vec<String> =
+                key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
+            let select = format!(
+                "select distinct {columns} from {} as mart semi join (select {keys} from {} where _op <> 'delete') as d using ({keys}) where {}",
+                change.table.mart(),
+                change.table.delta(),
+                present.join(" and "),
+                keys = idents(&change.table.key, ""),
+            );
+            sender.send_all(
+                transaction,
+                &[Part { copy: format!("copy {referring} ({columns}) from stdin (format binary)"), select }],
+            )?;
+            queries.push(format!(
+                "select ({columns})::text from {referring} where ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
+                ident(&key.target)
+            ));
+        }
+        if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
+            queries.push(format!(
+                "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (select {targets} from {}) limit 1",
+                ident(&key.table),
+                outgoing(change.table)
+            ));
+        }
+        for query in queries {
+            if let Some(row) = transaction.query_opt(&query, &[])? {
+                let value: String = row.get(0);
+                return Err(Failure::new(format!(
+                    "rows of {SCHEMA}.{} would have ({columns}) = {value} without a row in {SCHEMA}.{}; nothing was changed; \
+                     the check that every key resolves should have stopped this: run `salesmart build --full-refresh`",
+                    key.table, key.target
+                ))
+                .into());
+            }
+        }
+    }
+    Ok(())
+}

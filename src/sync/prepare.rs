@@ -1,0 +1,183 @@
+//! Everything of a sync that comes before the first write to PostgreSQL: who may sync, what it holds, and what is to change.
+
+use anyhow::Result;
+use duckdb::Connection;
+use postgres::Client;
+
+use super::delta::{self, Counts};
+use super::ledger::{self, Head, Trust, Wait};
+use super::schema::PushTable;
+use super::{drift, mirror};
+use crate::console::{Console, grouped};
+use crate::fail;
+use crate::model::Models;
+use crate::staging::Staging;
+
+/// What the warehouse is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compare {
+    /// The mirror, if the ledger says that it is right.
+    #[default]
+    Mirror,
+    /// What PostgreSQL really holds.
+    Rows,
+}
+
+/// The difference between marts and warehouse. The deltas are in the staging file.
+pub struct Prepared {
+    /// The pushed tables.
+    pub tables: Vec<Prepare>,
+    /// The sync that the warehouse is at.
+    pub head: Option<Head>,
+}
+
+/// One table of it.
+pub struct Prepare {
+    /// The table.
+    pub table: PushTable,
+    /// The size of its delta.
+    pub counts: Counts,
+    /// The mart's content, if it is another one than was pushed last.
+    pub unpushed: Option<Unpushed>,
+}
+
+/// The mart changed since it was pushed.
+pub struct Unpushed {
+    /// Its present content; a mart that was built before contents were noted has none.
+    pub content: Option<String>,
+}
+
+impl Prepared {
+    /// Takes the lock, and computes what differs.
+    ///
+    /// # Errors
+    /// Marts that were not checked, tables that do not fit their marts, a lock that is held if nobody wants to wait.
+    pub fn new(
+        staging: &Staging,
+        client: &mut Client,
+        models: &Models,
+        wait: Wait,
+        compare: Compare,
+        console: &Console,
+    ) -> Result<Self> {
+        let conn = staging.conn();
+        refuse_unchecked(conn)?;
+        ledger::lock(client, wait, console)?;
+        let tables = fitting(conn, client, models)?;
+        for name in drift::orphans(client, &tables)? {
+            console.warn(&format!(
+                "the warehouse table mart.{name} has no mart; its rows stay as they are until a migration drops it"
+            ));
+        }
+        let head = settle_mirror(staging, client, &tables, compare, console)?;
+        let tables = tables
+            .into_iter()
+            .map(|table| {
+                let unpushed = unpushed(conn, &table)?;
+                let counts = match unpushed {
+                    None => Counts::default(),
+                    Some(_) => delta::compute(staging, &table)?,
+                };
+                if counts.total() == 0 {
+                    delta::discard(conn, &table)?;
+                }
+                Ok(Prepare { table, counts, unpushed })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { tables, head })
+    }
+
+    /// The tables that change.
+    pub fn changed(&self) -> impl Iterator<Item = &Prepare> {
+        self.tables.iter().filter(|prepared| prepared.counts.total() > 0)
+    }
+
+    /// All tables.
+    pub fn push_tables(&self) -> impl Iterator<Item = &PushTable> {
+        self.tables.iter().map(|prepared| &prepared.table)
+    }
+}
+
+/// The pushed tables, which all fit their marts.
+pub fn fitting(conn: &Connection, client: &mut Client, models: &Models) -> Result<Vec<PushTable>> {
+    let tables = PushTable::all(conn, models)?;
+    for table in &tables {
+        drift::check(client, table)?;
+    }
+    Ok(tables)
+}
+
+/// What the ledger of the warehouse says about the mirror; a sync that was committed before it could be noted is noted now.
+/// [`Trust::Pending`] is never returned.
+pub fn trust(
+    staging: &Staging,
+    client: &mut Client,
+    tables: &[PushTable],
+    console: &Console,
+) -> Result<(Option<Head>, Trust)> {
+    let conn = staging.conn();
+    let mut fits = true;
+    for table in tables {
+        fits &= mirror::fits(conn, table)?;
+    }
+    let head = ledger::head(client)?;
+    let state = ledger::state(conn)?;
+    let trust = if fits { ledger::trust(head.as_ref(), &state) } else { Trust::Nothing };
+    if trust == Trust::Nothing {
+        return Ok((head, trust));
+    }
+    for table in tables {
+        mirror::prepare(conn, table)?;
+    }
+    if trust == Trust::Pending {
+        console.say("the last sync was committed before it was interrupted; taking note of it");
+        mirror::promote(staging, tables.iter(), state.pending.as_deref().unwrap_or_default())?;
+    }
+    Ok((head, Trust::Mirror))
+}
+
+/// Makes the mirror what PostgreSQL holds, by the ledger or by comparing; returns the ledger's head.
+fn settle_mirror(
+    staging: &Staging,
+    client: &mut Client,
+    tables: &[PushTable],
+    compare: Compare,
+    console: &Console,
+) -> Result<Option<Head>> {
+    let (head, trust) = trust(staging, client, tables, console)?;
+    if compare == Compare::Rows || trust == Trust::Nothing {
+        let fetched = mirror::rebuild(staging, client, tables, head.as_ref().map(|head| head.run_id.as_str()))?;
+        if let Some(head) = &head {
+            console.say(&format!(
+                "        compared the marts with the warehouse after its sync {}: {} row keys read",
+                head.number,
+                grouped(fetched)
+            ));
+        }
+    }
+    Ok(head)
+}
+
+/// After a build that left models out, some checks have not looked at the marts: then they may not agree with each other.
+fn refuse_unchecked(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare("select check_name from meta.unchecked order by 1")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    match names.is_empty() {
+        true => Ok(()),
+        false => fail!(
+            "a build that left models out skipped the checks {}, so the marts may not agree with each other; nothing was pushed; run \
+             `salesmart build` without a selection first",
+            names.join(", ")
+        ),
+    }
+}
+
+/// What is to be pushed of a mart, if it is not the one that was pushed last.
+pub fn unpushed(conn: &Connection, table: &PushTable) -> Result<Option<Unpushed>> {
+    let (content, pushed): (Option<String>, Option<String>) = conn.query_row(
+        "select models.content, pushed.content from meta.models left join sync.pushed on pushed.table_name = models.name where models.name = ?",
+        [&table.name],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok((content.is_none() || content != pushed).then_some(Unpushed { content }))
+}
