@@ -1,8 +1,8 @@
 //! The one transaction that changes PostgreSQL: all tables, totals, ledger, or nothing.
 //!
-//! Rows that may meet others of their key go by COPY into a temporary table, then `insert … select … on conflict`, and `delete …
-//! where (key) in (select …)`: statements that a distributed PostgreSQL runs, too. A month that is new goes by COPY into a table of
-//! its own that is then attached.
+//! New rows go by COPY into their table, and a new month into a table of its own that is then attached. Changed rows go by COPY into
+//! a temporary table, then `insert … select … on conflict`; deleted ones by `delete … where (key) in (select …)`: all of it statements
+//! that a distributed PostgreSQL runs, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,8 @@ pub struct Change<'a> {
     pub table: &'a PushTable,
     /// What changes.
     pub counts: Counts,
+    /// All rows of the mart.
+    pub held: u64,
 }
 
 /// Applies all changes and writes the ledger row after `head`; returns its number. `bar` counts the rows sent.
@@ -57,8 +59,10 @@ pub fn apply(
         failpoint::hit(&format!("sync.before_rows.{name}"));
         let loaded = backfill(&mut transaction, staging.conn(), &sender, change.table, unchecked)
             .with_context(|| format!("cannot load new months of {name}"))?;
-        upsert(&mut transaction, &sender, change, &loaded).with_context(|| format!("cannot push rows of {name}"))?;
+        insert(&mut transaction, &sender, change, &loaded).with_context(|| format!("cannot insert rows of {name}"))?;
+        update(&mut transaction, &sender, change).with_context(|| format!("cannot update rows of {name}"))?;
         failpoint::hit(&format!("sync.after_rows.{name}"));
+        tracing::debug!("the new rows of {name} are there");
     }
     for change in facts.iter().chain(&dimensions) {
         let name = &change.table.name;
@@ -66,11 +70,14 @@ pub fn apply(
         delete(&mut transaction, &sender, change).with_context(|| format!("cannot delete rows of {name}"))?;
         failpoint::hit(&format!("sync.after_deletes.{name}"));
     }
+    tracing::debug!("the deletes are done");
     if set_based {
         foreign_key::check(&mut transaction, &sender, changes, &keys)?;
+        tracing::debug!("the foreign keys are checked");
     }
     for change in changes {
-        totals::check(&mut transaction, staging.conn(), change.table)?;
+        totals::check(&mut transaction, staging, change.table)?;
+        tracing::debug!("the totals of {} are checked", change.table.name);
     }
     let tables: BTreeMap<&str, Counts> =
         changes.iter().map(|change| (change.table.name.as_str(), change.counts)).collect();
@@ -78,6 +85,7 @@ pub fn apply(
     failpoint::hit("sync.before_commit");
     transaction.commit().context("cannot commit the sync; whether it was committed shows when you run again")?;
     failpoint::hit("sync.after_commit");
+    tracing::debug!("committed");
     Ok(number)
 }
 
@@ -104,7 +112,8 @@ fn backfill(
         .zip(&missing)
         .map(|(detached, month)| Part {
             copy: copy_statement(&detached.name(), table),
-            select: rows_to_send(table, &format!(" and {} = {month}", table.mart_partition())),
+            // As a range of the column by which the mart is sorted, so that the other months are skipped.
+            select: rows_to_send(table, "insert", &format!(" and {}", table.month_range(*month))),
         })
         .collect();
     let rows = sender.send(
@@ -116,6 +125,7 @@ fn backfill(
         },
         |transaction, index, _| {
             failpoint::hit(&format!("sync.after_month.{}", missing[index]));
+            tracing::debug!("the rows of {} are there", missing[index]);
             Ok(transaction.batch_execute(&detached[index].attach_statements())?)
         },
     )?;
@@ -161,8 +171,8 @@ pub fn delete_statement(table: &PushTable) -> String {
     format!("delete from {} where ({keys}) in (select {keys} from {})", table.target(), outgoing(table))
 }
 
-/// The query for the new and changed rows of a mart, with a further condition.
-fn rows_to_send(table: &PushTable, and: &str) -> String {
+/// The query for the rows of a mart that a delta has this operation for, with a further condition.
+fn rows_to_send(table: &PushTable, op: &str, and: &str) -> String {
     let columns: Vec<String> = table
         .columns
         .iter()
@@ -172,7 +182,7 @@ fn rows_to_send(table: &PushTable, and: &str) -> String {
         })
         .collect();
     format!(
-        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta._op <> 'delete'{and}",
+        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta._op = '{op}'{and}",
         columns.join(", "),
         table.mart(),
         table.delta(),
@@ -180,19 +190,34 @@ fn rows_to_send(table: &PushTable, and: &str) -> String {
     )
 }
 
-fn upsert(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>, loaded: &Loaded) -> Result<()> {
+/// Inserts the rows of months that have their partition, or of a table without months. The ledger says that PostgreSQL has none of
+/// their keys, so they need no detour; if it has one after all, it refuses.
+fn insert(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>, loaded: &Loaded) -> Result<()> {
     let table = change.table;
-    let rows = change.counts.inserted + change.counts.updated;
-    if rows == loaded.rows {
+    if change.counts.inserted == loaded.rows {
+        return Ok(());
+    }
+    let select = rows_to_send(table, "insert", &partition::not_in(&loaded.months, &table.mart_partition()));
+    let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&table.target(), table), select }])?;
+    match sent + loaded.rows == change.counts.inserted {
+        true => Ok(()),
+        false => bail!("{} of {} rows to insert were sent", sent + loaded.rows, change.counts.inserted),
+    }
+}
+
+/// Replaces the rows that have other values.
+fn update(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>) -> Result<()> {
+    let table = change.table;
+    if change.counts.updated == 0 {
         return Ok(());
     }
     let incoming = incoming(table);
     transaction
         .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
-    let select = rows_to_send(table, &partition::not_in(&loaded.months, &table.mart_partition()));
+    let select = rows_to_send(table, "update", "");
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&incoming, table), select }])?;
-    if sent + loaded.rows != rows {
-        bail!("{} of {rows} rows were sent", sent + loaded.rows);
+    if sent != change.counts.updated {
+        bail!("{sent} of {} rows to update were sent", change.counts.updated);
     }
     transaction.batch_execute(&upsert_statement(table))?;
     Ok(())

@@ -144,27 +144,40 @@ fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
 
 /// `value / 10^scale` as numeric: digits in base 10000, with the decimal point between two of them.
 fn numeric(out: &mut Vec<u8>, value: i128, scale: u32) -> Result<()> {
-    let magnitude = value.unsigned_abs();
-    let unit = 10_u128.pow(scale);
-    let (whole, fraction) = (magnitude / unit, magnitude % unit);
     let pad = (4 - scale % 4) % 4;
-    let Some(fraction) = fraction.checked_mul(10_u128.pow(pad)) else {
-        bail!("a number with {scale} decimal places cannot be copied");
-    };
+    let behind = ((scale + pad) / 4) as usize;
     // At most 10 groups before the point and 10 behind it, least significant first.
     let mut groups = [0_u16; 20];
-    let behind = ((scale + pad) / 4) as usize;
-    let mut rest = fraction;
-    for group in &mut groups[..behind] {
-        *group = (rest % 10_000) as u16;
-        rest /= 10_000;
-    }
-    let mut rest = whole;
-    let mut count = behind;
-    while rest > 0 {
-        groups[count] = (rest % 10_000) as u16;
-        rest /= 10_000;
-        count += 1;
+    let mut count = 0;
+    let magnitude = value.unsigned_abs();
+    match u64::try_from(magnitude).ok().and_then(|small| small.checked_mul(10_u64.pow(pad))) {
+        // Nearly all numbers are small enough for the machine's own arithmetic, which is many times as fast.
+        Some(mut rest) => {
+            while rest > 0 {
+                groups[count] = (rest % 10_000) as u16;
+                rest /= 10_000;
+                count += 1;
+            }
+            count = count.max(behind);
+        }
+        None => {
+            let unit = 10_u128.pow(scale);
+            let (whole, fraction) = (magnitude / unit, magnitude % unit);
+            let Some(mut rest) = fraction.checked_mul(10_u128.pow(pad)) else {
+                bail!("a number with {scale} decimal places cannot be copied");
+            };
+            for group in &mut groups[..behind] {
+                *group = (rest % 10_000) as u16;
+                rest /= 10_000;
+            }
+            count = behind;
+            let mut rest = whole;
+            while rest > 0 {
+                groups[count] = (rest % 10_000) as u16;
+                rest /= 10_000;
+                count += 1;
+            }
+        }
     }
     let first = groups[..count].iter().rposition(|group| *group != 0).map_or(0, |index| index + 1);
     let last = groups[..first].iter().position(|group| *group != 0).unwrap_or(first);
@@ -202,5 +215,10 @@ mod tests {
         assert_eq!(words(1999, 2), [2, 0, 0, 2, 19, 9900]);
         assert_eq!(words(100_000_000, 0), [1, 2, 0, 0, 1]);
         assert_eq!(words(1, 6), [1, -2, 0, 6, 100]);
+        assert_eq!(words(0, 0), [0, 0, 0, 0]);
+        // The last that fits the machine's own arithmetic, and the first that does not.
+        assert_eq!(words(u64::MAX.into(), 0), [5, 4, 0, 0, 1844, 6744, 737, 955, 1615]);
+        assert_eq!(words(1 << 64, 0), [5, 4, 0, 0, 1844, 6744, 737, 955, 1616]);
+        assert_eq!(words(-(10_i128.pow(20)), 2), [1, 4, 0x4000, 2, 100]);
     }
 }

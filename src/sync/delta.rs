@@ -46,25 +46,31 @@ pub fn settle(staging: &Staging, table: &PushTable, content: &str) -> Result<()>
 pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
     let keys = idents(&table.key, "");
     let conn = staging.conn();
-    let among = match unpushed(conn, table)? {
-        Some(changed) => format!(" semi join (select distinct * from {changed}) as c using ({keys})"),
-        None => String::new(),
+    let (delta, mart, mirror, hash) = (table.delta(), table.mart(), table.mirror(), table.row_hash());
+    let is_first: bool = conn.query_row(&format!("select not exists (from {mirror})"), [], |row| row.get(0))?;
+    let sql = match is_first {
+        // Without a row to compare with, everything is new.
+        true => format!(
+            "create or replace table {delta} as select {keys}, 'insert' as _op, {hash} as {ROW_HASH} from {mart}"
+        ),
+        false => {
+            let among = match unpushed(conn, table)? {
+                Some(changed) => format!(" semi join (select distinct * from {changed}) as c using ({keys})"),
+                None => String::new(),
+            };
+            format!(
+                "create or replace table {delta} as
+                 with now as (select {keys}, {hash} as {ROW_HASH} from {mart} as m{among}),
+                 was as (select {keys}, {ROW_HASH} from {mirror} as m{among})
+                 select
+                     {keys},
+                     case when was.{ROW_HASH} is null then 'insert' when now.{ROW_HASH} is null then 'delete' else 'update' end as _op,
+                     now.{ROW_HASH} as {ROW_HASH}
+                 from now full join was using ({keys})
+                 where now.{ROW_HASH} is distinct from was.{ROW_HASH}"
+            )
+        }
     };
-    let sql = format!(
-        "create or replace table {delta} as
-         with now as (select {keys}, {hash} as {ROW_HASH} from {mart} as m{among}),
-         was as (select {keys}, {ROW_HASH} from {mirror} as m{among})
-         select
-             {keys},
-             case when was.{ROW_HASH} is null then 'insert' when now.{ROW_HASH} is null then 'delete' else 'update' end as _op,
-             now.{ROW_HASH} as {ROW_HASH}
-         from now full join was using ({keys})
-         where now.{ROW_HASH} is distinct from was.{ROW_HASH}",
-        delta = table.delta(),
-        hash = table.row_hash(),
-        mart = table.mart(),
-        mirror = table.mirror(),
-    );
     conn.execute_batch(&sql)?;
     let counted = format!(
         "select count(*) filter (where _op = 'insert'), count(*) filter (where _op = 'update'), count(*) filter (where _op = 'delete') from {}",

@@ -80,6 +80,9 @@ pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], hea
 
 fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Result<u64> {
     let theirs = warehouse_digests(client, table)?;
+    if theirs.is_empty() {
+        return Ok(0);
+    }
     let ours = mart_digests(conn, table)?;
     let same: Vec<String> = theirs
         .iter()

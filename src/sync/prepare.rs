@@ -78,6 +78,7 @@ impl Prepared {
                     None => Counts::default(),
                     Some(_) => delta::compute(staging, &table)?,
                 };
+                tracing::debug!("the delta of {}: {counts:?}", table.name);
                 if counts.total() == 0 {
                     delta::discard(conn, &table)?;
                 }

@@ -62,8 +62,14 @@ pub fn push(
     for table in &prepared.tables {
         report.tables.push((table.table.name.clone(), table.counts));
     }
-    let changes: Vec<Change<'_>> =
-        prepared.changed().map(|table| Change { table: &table.table, counts: table.counts }).collect();
+    let changes = prepared
+        .changed()
+        .map(|prepared| {
+            let held =
+                conn.query_row(&format!("select count(*) from {}", prepared.table.mart()), [], |row| row.get(0))?;
+            Ok(Change { table: &prepared.table, counts: prepared.counts, held })
+        })
+        .collect::<Result<Vec<_>>>()?;
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {
         if let Some(objection) = guard::objection(conn, change.table, change.counts, config.sync)? {
             fail!("{objection}; nothing was changed; if that is what you want, run again with --allow-deletes");
@@ -80,6 +86,7 @@ pub fn push(
         failpoint::hit("sync.before_promote");
         mirror::promote(staging, prepared.push_tables(), &run_id)?;
         failpoint::hit("sync.promoted");
+        tracing::debug!("the mirror is up to date");
     }
     for prepared in &prepared.tables {
         if let Some(content) = prepared.unpushed.as_ref().and_then(|unpushed| unpushed.content.as_deref()) {

@@ -222,6 +222,14 @@ impl PushTable {
         self.partition_by("//")
     }
 
+    /// The condition that a row is in a month (yyyymm), the same on both sides. In a table without partitions all rows are in month 0.
+    pub fn month_range(&self, month: i32) -> String {
+        match &self.partition {
+            Some(column) => format!("{} between {month}00 and {month}99", ident(column)),
+            None => "true".to_owned(),
+        }
+    }
+
     fn partition_by(&self, division: &str) -> String {
         match &self.partition {
             Some(column) => format!("({} {division} 100)", ident(column)),
