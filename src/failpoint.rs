@@ -1,16 +1,27 @@
-//! Named points at which a test can have the process killed, as a power cut would.
+//! Named points at which a test can have the process killed, as a power cut would, or held up.
 //!
-//! `SALESMART_FAILPOINT=name` kills the process (SIGKILL) when it passes that point. Unset, a point costs one
-//! look at the environment.
+//! `SALESMART_FAILPOINT=name` kills the process (SIGKILL) when it passes that point; `name:pause` stops it (SIGSTOP) until somebody
+//! lets it go on. Unset, a point costs one look at the environment.
 
-/// Dies here if the environment says so.
+/// Dies or stops here if the environment says so.
 pub fn hit(name: &str) {
-    if std::env::var_os("SALESMART_FAILPOINT").is_some_and(|wanted| wanted == name) {
+    let Some(wanted) = std::env::var_os("SALESMART_FAILPOINT") else { return };
+    if wanted == name {
         eprintln!("failpoint {name}: killed");
         #[cfg(unix)]
-        if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL) {
-            eprintln!("failpoint {name}: {error}");
-        }
+        raise(name, rustix::process::Signal::KILL);
         std::process::abort();
+    }
+    #[cfg(unix)]
+    if wanted.to_str().and_then(|wanted| wanted.strip_suffix(":pause")) == Some(name) {
+        eprintln!("failpoint {name}: paused");
+        raise(name, rustix::process::Signal::STOP);
+    }
+}
+
+#[cfg(unix)]
+fn raise(name: &str, signal: rustix::process::Signal) {
+    if let Err(error) = rustix::process::kill_process(rustix::process::getpid(), signal) {
+        eprintln!("failpoint {name}: {error}");
     }
 }

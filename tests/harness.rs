@@ -1,6 +1,8 @@
 //! The harness: a project in a temporary folder, the real program, a database of its own.
 
 mod cluster;
+pub mod content;
+pub mod edits;
 mod project;
 mod shop;
 

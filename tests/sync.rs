@@ -89,38 +89,6 @@ fn a_lost_staging_file_and_new_files_push_only_the_difference() {
 }
 
 #[test]
-fn a_crash_at_any_point_is_made_good_by_the_next_run() {
-    for (failpoint, committed) in [
-        ("sync.begun", false),
-        ("sync.upserted.dim_product", false),
-        ("sync.upserted.fact_sales", false),
-        ("sync.before_commit", false),
-        ("sync.after_commit", true),
-        ("sync.promoted", true),
-    ] {
-        let project = project();
-        project.sales(
-            "sales_2.csv",
-            &[
-                sale("T99", "O99", "2024-03-01 10:00:00", "C9", "P9", "99"),
-                sale("T10", "O10", "2024-02-01 10:00:00", "C3", "P0", "11"),
-            ],
-        );
-        project.killed_at(failpoint, &["run"]);
-        let in_ledger = project.pushed("select max(run_number) as n from etl.sync_run");
-        assert_eq!(in_ledger, [if committed { "2" } else { "1" }], "{failpoint}");
-        let writers = project.writers("fact_sales");
-        let report = project.ok(&["run"]).stdout;
-        if committed {
-            assert!(report.contains("no row written"), "{failpoint}: {report}");
-            assert_eq!(project.writers("fact_sales"), writers, "{failpoint}: nothing is applied twice");
-        }
-        assert_eq!(project.pushed("select max(run_number) as n from etl.sync_run"), ["2"], "{failpoint}");
-        assert_equal(&project);
-    }
-}
-
-#[test]
 fn a_crash_after_the_commit_and_new_files_before_the_next_run() {
     let project = project();
     project.sales("sales_2.csv", &[sale("T99", "O99", "2024-03-01 10:00:00", "C9", "P9", "99")]);

@@ -49,9 +49,11 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         return Ok(());
     }
     fail!(
-        "{} of {} differ from what was pushed; `salesmart verify --repair` puts just those right",
+        "{} of {} {} from what was pushed; `salesmart verify --repair` puts just {} right",
         counted(report.differences(), "row"),
-        differing.join(", ")
+        differing.join(", "),
+        if report.differences() == 1 { "differs" } else { "differ" },
+        if report.differences() == 1 { "that" } else { "those" }
     )
 }
 

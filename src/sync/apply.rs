@@ -1,8 +1,8 @@
 //! The one transaction that changes PostgreSQL: all tables, totals, ledger, or nothing.
 //!
-//! New rows go by COPY into their table, and a new month into a table of its own that is then attached. Changed rows go by COPY into
-//! a temporary table, then `insert … select … on conflict`; deleted ones by `delete … where (key) in (select …)`: all of it statements
-//! that a distributed PostgreSQL runs, too.
+//! New rows go by COPY into their table, and a new month into a table of its own that is then attached. Rows leave by `delete … where
+//! (key) in (select …)`. Changed rows leave and come back, where no trigger minds; else they go by COPY into a temporary table, then
+//! `insert … select … on conflict`. All of it are statements that a distributed PostgreSQL runs, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,15 +59,21 @@ pub fn apply(
         failpoint::hit(&format!("sync.before_rows.{name}"));
         let loaded = backfill(&mut transaction, staging.conn(), &sender, change.table, unchecked)
             .with_context(|| format!("cannot load new months of {name}"))?;
-        insert(&mut transaction, &sender, change, &loaded).with_context(|| format!("cannot insert rows of {name}"))?;
-        update(&mut transaction, &sender, change).with_context(|| format!("cannot update rows of {name}"))?;
+        match set_based {
+            true => replace(&mut transaction, &sender, change, &loaded),
+            false => insert(&mut transaction, &sender, change, &loaded)
+                .and_then(|()| update(&mut transaction, &sender, change)),
+        }
+        .with_context(|| format!("cannot push rows of {name}"))?;
         failpoint::hit(&format!("sync.after_rows.{name}"));
         tracing::debug!("the new rows of {name} are there");
     }
     for change in facts.iter().chain(&dimensions) {
         let name = &change.table.name;
         failpoint::hit(&format!("sync.before_deletes.{name}"));
-        delete(&mut transaction, &sender, change).with_context(|| format!("cannot delete rows of {name}"))?;
+        if !set_based {
+            delete(&mut transaction, &sender, change).with_context(|| format!("cannot delete rows of {name}"))?;
+        }
         failpoint::hit(&format!("sync.after_deletes.{name}"));
     }
     tracing::debug!("the deletes are done");
@@ -113,7 +119,7 @@ fn backfill(
         .map(|(detached, month)| Part {
             copy: copy_statement(&detached.name(), table),
             // As a range of the column by which the mart is sorted, so that the other months are skipped.
-            select: rows_to_send(table, "insert", &format!(" and {}", table.month_range(*month))),
+            select: rows_to_send(table, &format!("_op = 'insert' and {}", table.month_range(*month))),
         })
         .collect();
     let rows = sender.send(
@@ -171,8 +177,8 @@ pub fn delete_statement(table: &PushTable) -> String {
     format!("delete from {} where ({keys}) in (select {keys} from {})", table.target(), outgoing(table))
 }
 
-/// The query for the rows of a mart that a delta has this operation for, with a further condition.
-fn rows_to_send(table: &PushTable, op: &str, and: &str) -> String {
+/// The query for the rows of a mart whose entry in the delta is one of these.
+fn rows_to_send(table: &PushTable, which: &str) -> String {
     let columns: Vec<String> = table
         .columns
         .iter()
@@ -182,7 +188,7 @@ fn rows_to_send(table: &PushTable, op: &str, and: &str) -> String {
         })
         .collect();
     format!(
-        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where delta._op = '{op}'{and}",
+        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where {which}",
         columns.join(", "),
         table.mart(),
         table.delta(),
@@ -190,18 +196,39 @@ fn rows_to_send(table: &PushTable, op: &str, and: &str) -> String {
     )
 }
 
-/// Inserts the rows of months that have their partition, or of a table without months. The ledger says that PostgreSQL has none of
-/// their keys, so they need no detour; if it has one after all, it refuses.
+/// Takes changed and deleted rows out, and puts changed and new ones in. No trigger looks at the rows between the two, so a
+/// dimension's row may be away for a moment although facts refer to it. The ledger says that PostgreSQL has none of the new keys;
+/// if it has one after all, it refuses.
+fn replace(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>, loaded: &Loaded) -> Result<()> {
+    remove(transaction, sender, change, "_op <> 'insert'", change.counts.updated + change.counts.deleted)?;
+    put(transaction, sender, change, "_op <> 'delete'", loaded, change.counts.inserted + change.counts.updated)
+}
+
+/// Inserts the new rows.
 fn insert(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>, loaded: &Loaded) -> Result<()> {
+    put(transaction, sender, change, "_op = 'insert'", loaded, change.counts.inserted)
+}
+
+/// Copies the rows of a delta that are not loaded yet, and that must be so many with those, into their table.
+fn put(
+    transaction: &mut Transaction<'_>,
+    sender: &Sender<'_>,
+    change: &Change<'_>,
+    which: &str,
+    loaded: &Loaded,
+    rows: u64,
+) -> Result<()> {
     let table = change.table;
-    if change.counts.inserted == loaded.rows {
+    if rows == loaded.rows {
         return Ok(());
     }
-    let select = rows_to_send(table, "insert", &partition::not_in(&loaded.months, &table.mart_partition()));
+    let which = format!("{which}{}", partition::not_in(&loaded.months, &table.mart_partition()));
+    // Rows in the order of the primary key go into its index side by side.
+    let select = format!("{} order by {}", rows_to_send(table, &which), idents(&table.key, ""));
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&table.target(), table), select }])?;
-    match sent + loaded.rows == change.counts.inserted {
+    match sent + loaded.rows == rows {
         true => Ok(()),
-        false => bail!("{} of {} rows to insert were sent", sent + loaded.rows, change.counts.inserted),
+        false => bail!("{} of {rows} rows were sent", sent + loaded.rows),
     }
 }
 
@@ -214,7 +241,7 @@ fn update(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Chang
     let incoming = incoming(table);
     transaction
         .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
-    let select = rows_to_send(table, "update", "");
+    let select = rows_to_send(table, "_op = 'update'");
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&incoming, table), select }])?;
     if sent != change.counts.updated {
         bail!("{sent} of {} rows to update were sent", change.counts.updated);
@@ -223,9 +250,21 @@ fn update(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Chang
     Ok(())
 }
 
+/// Deletes the rows that are too many.
 fn delete(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Change<'_>) -> Result<()> {
+    remove(transaction, sender, change, "_op = 'delete'", change.counts.deleted)
+}
+
+/// Deletes the rows of a delta's entries, of which there must be so many.
+fn remove(
+    transaction: &mut Transaction<'_>,
+    sender: &Sender<'_>,
+    change: &Change<'_>,
+    which: &str,
+    rows: u64,
+) -> Result<()> {
     let table = change.table;
-    if change.counts.deleted == 0 {
+    if rows == 0 {
         return Ok(());
     }
     let (outgoing, keys) = (outgoing(table), idents(&table.key, ""));
@@ -233,12 +272,13 @@ fn delete(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Chang
         "create temporary table {outgoing} on commit drop as select {keys} from {} limit 0",
         table.target()
     ))?;
-    let select = format!("select {keys} from {} where _op = 'delete'", table.delta());
+    let select = format!("select {keys} from {} where {which}", table.delta());
     let copy = format!("copy {outgoing} ({keys}) from stdin (format binary)");
     let sent = sender.send_all(transaction, &[Part { copy, select }])?;
-    if sent != change.counts.deleted {
-        bail!("{sent} of {} keys to delete were sent", change.counts.deleted);
+    if sent != rows {
+        bail!("{sent} of {rows} keys were sent");
     }
+    transaction.batch_execute(&format!("analyze {outgoing}"))?;
     transaction.batch_execute(&delete_statement(table))?;
     Ok(())
 }

@@ -120,9 +120,11 @@ pub fn check(
         }
         if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
             queries.push(format!(
-                "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (select {targets} from {}) limit 1",
+                "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (
+                     select {targets} from {} where ({targets}) not in (select {targets} from {})) limit 1",
                 ident(&key.table),
-                outgoing(change.table)
+                outgoing(change.table),
+                change.table.target()
             ));
         }
         for query in queries {

@@ -1,6 +1,9 @@
 //! Everything of a sync that comes before the first write to PostgreSQL: who may sync, what it holds, and what is to change.
 
-use anyhow::Result;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Result, anyhow};
 use duckdb::Connection;
 use postgres::Client;
 
@@ -42,6 +45,7 @@ pub struct Prepare {
 }
 
 /// The mart changed since it was pushed.
+#[derive(Clone)]
 pub struct Unpushed {
     /// Its present content; a mart that was built before contents were noted has none.
     pub content: Option<String>,
@@ -70,22 +74,7 @@ impl Prepared {
             ));
         }
         let head = settle_mirror(staging, client, &tables, compare, console)?;
-        let tables = tables
-            .into_iter()
-            .map(|table| {
-                let unpushed = unpushed(conn, &table)?;
-                let counts = match unpushed {
-                    None => Counts::default(),
-                    Some(_) => delta::compute(staging, &table)?,
-                };
-                tracing::debug!("the delta of {}: {counts:?}", table.name);
-                if counts.total() == 0 {
-                    delta::discard(conn, &table)?;
-                }
-                Ok(Prepare { table, counts, unpushed })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { tables, head })
+        Ok(Self { tables: deltas(staging, tables)?, head })
     }
 
     /// The tables that change.
@@ -97,6 +86,38 @@ impl Prepared {
     pub fn push_tables(&self) -> impl Iterator<Item = &PushTable> {
         self.tables.iter().map(|prepared| &prepared.table)
     }
+}
+
+/// Computes the delta of every table. Most are small, so that two at a time take less than one after the other.
+fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
+    const AT_ONCE: usize = 2;
+    let next = AtomicUsize::new(0);
+    let work = |staging: &Staging| -> Result<Vec<(usize, Counts, Option<Unpushed>)>> {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(table) = tables.get(index) else { return Ok(done) };
+            let unpushed = unpushed(staging.conn(), table)?;
+            let counts = match unpushed {
+                None => Counts::default(),
+                Some(_) => delta::compute(staging, table)?,
+            };
+            tracing::debug!("the delta of {}: {counts:?}", table.name);
+            if counts.total() == 0 {
+                delta::discard(staging.conn(), table)?;
+            }
+            done.push((index, counts, unpushed));
+        }
+    };
+    let readers = (0..AT_ONCE).map(|_| staging.another()).collect::<Result<Vec<_>>>()?;
+    let mut done = thread::scope(|scope| {
+        let workers: Vec<_> = readers.into_iter().map(|reader| scope.spawn(move || work(&reader))).collect();
+        let joined = workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("a comparison panicked"))?);
+        joined.collect::<Result<Vec<_>>>()
+    })?
+    .concat();
+    done.sort_by_key(|(index, ..)| *index);
+    Ok(tables.into_iter().zip(done).map(|(table, (_, counts, unpushed))| Prepare { table, counts, unpushed }).collect())
 }
 
 /// The pushed tables, which all fit their marts.

@@ -156,7 +156,7 @@ fn compare(
     conn.execute_batch(&format!(
         "create or replace temp table held_keys as select {keys}, {ROW_HASH} from {expected} limit 0;
          insert into temp.main.held_keys ({keys}, {ROW_HASH}) select {keys}, {ROW_HASH} from {fetched};
-         create or replace table {found} as
+         create or replace temp table {found} as
          with expected as (select {keys}, {ROW_HASH} from {expected} where {part} in ({months}))
          select {keys}, {part} as _month, held.{ROW_HASH} as _held,
              case when held.{ROW_HASH} is null then 'deleted' when expected.{ROW_HASH} is null then 'added' else 'changed' end as _what
@@ -209,7 +209,7 @@ fn compare(
 /// # Errors
 /// Marts changed since they were pushed: their rows would go along.
 pub fn admit(staging: &Staging, models: &Models, report: &Report) -> Result<()> {
-    if report.expected == Expected::Pushed && !report.unpushed.is_empty() {
+    if !report.unpushed.is_empty() {
         fail!(
             "the marts {} hold changes that are not pushed yet, so a repair would push more than what differs; \
              `salesmart sync --full-refresh` pushes both",

@@ -1,0 +1,127 @@
+//! Verify finds what others did to the warehouse, and repairs just that.
+
+use crate::harness::content::not_rewritten;
+use crate::harness::{Project, sale};
+
+fn project() -> Project {
+    let project = Project::new();
+    let records: Vec<String> = (10..40)
+        .map(|number| {
+            let month = 1 + number % 3;
+            sale(
+                &format!("T{number}"),
+                &format!("O{number}"),
+                &format!("2024-{month:02}-01 10:00:00"),
+                "C1",
+                "P1",
+                "10",
+            )
+        })
+        .collect();
+    project.sales("sales_1.csv", &records);
+    project.ok(&["run"]);
+    project
+}
+
+#[test]
+fn what_nobody_touched_is_verified() {
+    let project = project();
+    let report = project.ok(&["verify"]).stdout;
+    assert!(report.contains("of 8 tables agree with what was pushed"), "{report}");
+    assert!(project.ok(&["verify", "--repair"]).stdout.contains("agree"));
+    assert_eq!(project.ledger_without_gap(), 1);
+}
+
+#[test]
+fn rows_that_others_changed_deleted_and_added_are_named_and_repaired() {
+    let project = project();
+    let before = project.warehouse_equals_marts("before");
+    project
+        .warehouse()
+        .batch_execute(
+            "update mart.fact_sales set revenue = revenue + 1 where transaction_id = 'T12';
+             delete from mart.fact_sales where transaction_id = 'T13';
+             insert into mart.fact_sales select date_id, 4711, product_id, customer_id, region_id, 'X', order_id, quantity, unit_price, revenue,
+                 cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales where transaction_id = 'T14';
+             update mart.dim_customer set segment = 'Friends' where customer_code = 'C1'",
+        )
+        .unwrap();
+    // A sync trusts the ledger and does not look.
+    assert!(project.ok(&["sync"]).stdout.contains("no row written"));
+    let outcome = project.run(&["verify"]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stderr.contains("4 rows of dim_customer, fact_sales differ from what was pushed"),
+        "{}",
+        outcome.stderr
+    );
+    let said = &outcome.stdout;
+    for (place, what) in [("2024-01", "1 changed"), ("2024-02", "1 deleted"), ("2024-03", "1 added")] {
+        let line = said.lines().find(|line| line.starts_with(&format!("fact_sales {place}")));
+        assert!(line.is_some_and(|line| line.ends_with(what)), "{place} {what}:\n{said}");
+    }
+    assert!(said.contains("    added    sale_id=4711"), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&project.run(&["verify", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["expected"], "pushed");
+
+    let report = project.ok(&["verify", "--repair"]).stdout;
+    assert!(report.contains("fact_sales                 1 inserted, 1 updated, 1 deleted"), "{report}");
+    assert!(report.contains("dim_customer               1 updated"), "{report}");
+    let after = project.warehouse_equals_marts("after the repair");
+    let touched = ["T12", "T13", "X"];
+    let rest = |tables: &std::collections::BTreeMap<String, crate::harness::content::Rows>| {
+        let mut tables = tables.clone();
+        tables.remove("dim_customer");
+        let facts = tables.get_mut("fact_sales").unwrap();
+        facts.retain(|row, _| !touched.iter().any(|id| row.contains(&format!("|{id}|"))));
+        tables
+    };
+    not_rewritten(&rest(&before), &rest(&after), "after the repair");
+    assert_eq!(rest(&before), rest(&after));
+    project.ok(&["verify"]);
+    assert_eq!(project.ledger_without_gap(), 2);
+}
+
+#[test]
+fn changes_that_are_not_pushed_yet_are_no_differences_and_hold_a_repair_back() {
+    let project = project();
+    project.sales("sales_2.csv", &[sale("T99", "O99", "2024-03-01 10:00:00", "C9", "P9", "99")]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    let report = project.ok(&["verify"]).stdout;
+    assert!(report.contains("agree with what was pushed") && report.contains("not pushed yet"), "{report}");
+    project.warehouse().batch_execute("delete from mart.fact_sales where transaction_id = 'T13'").unwrap();
+    let error = project.fails(&["verify", "--repair"]);
+    assert!(error.contains("a repair would push more than what differs"), "{error}");
+    project.ok(&["sync", "--full-refresh"]);
+    project.warehouse_equals_marts("after both");
+    project.ok(&["verify"]);
+}
+
+#[test]
+fn a_new_staging_file_verifies_against_its_marts() {
+    let project = project();
+    std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    assert!(project.ok(&["verify"]).stdout.contains("agree with the marts"));
+    project.warehouse().batch_execute("delete from mart.fact_sales where transaction_id = 'T13'").unwrap();
+    assert!(project.fails(&["verify"]).contains("1 row of fact_sales differs from what was pushed"));
+    project.ok(&["verify", "--repair"]);
+    project.warehouse_equals_marts("after the repair");
+}
+
+#[test]
+fn a_row_in_the_way_of_a_new_one_is_named_by_postgres_and_found_by_verify() {
+    let project = project();
+    project
+        .warehouse()
+        .batch_execute(
+            "alter table mart.fact_sales disable trigger all;
+             insert into mart.dim_product values (4711, 'P9', 'P9', 'Toys', 1)",
+        )
+        .unwrap();
+    project.fails(&["verify"]);
+    project.ok(&["verify", "--repair"]);
+    project.warehouse_equals_marts("after the repair");
+}
