@@ -29,6 +29,15 @@ pub struct Change<'a> {
     pub counts: Counts,
     /// All rows of the mart.
     pub held: u64,
+    /// The condition that a row's day is one of those from the first to the last that change; none in a table without months.
+    pub days: Option<String>,
+}
+
+impl Change<'_> {
+    /// The days as a further condition, so that the other months of the mart, which is sorted by them, are skipped.
+    fn and_days(&self) -> String {
+        self.days.as_ref().map_or_else(String::new, |days| format!(" and {days}"))
+    }
 }
 
 /// Applies all changes and writes the ledger row after `head`; returns its number. `bar` counts the rows sent.
@@ -222,7 +231,7 @@ fn put(
     if rows == loaded.rows {
         return Ok(());
     }
-    let which = format!("{which}{}", partition::not_in(&loaded.months, &table.mart_partition()));
+    let which = format!("{which}{}{}", partition::not_in(&loaded.months, &table.mart_partition()), change.and_days());
     // Rows in the order of the primary key go into its index side by side.
     let select = format!("{} order by {}", rows_to_send(table, &which), idents(&table.key, ""));
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&table.target(), table), select }])?;
@@ -241,7 +250,7 @@ fn update(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Chang
     let incoming = incoming(table);
     transaction
         .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
-    let select = rows_to_send(table, "_op = 'update'");
+    let select = rows_to_send(table, &format!("_op = 'update'{}", change.and_days()));
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&incoming, table), select }])?;
     if sent != change.counts.updated {
         bail!("{sent} of {} rows to update were sent", change.counts.updated);

@@ -33,6 +33,16 @@ fn unpushed(conn: &Connection, table: &PushTable) -> Result<Option<String>> {
     Ok(known.then(|| format!("unpushed.{}", ident(&table.name))))
 }
 
+/// The condition that a row's day is one of those from the first to the last in a relation; none in a table without months.
+pub fn days(conn: &Connection, table: &PushTable, relation: &str) -> Result<Option<String>> {
+    let Some(column) = table.partition.as_ref().map(|column| ident(column)) else { return Ok(None) };
+    let (first, last): (Option<i64>, Option<i64>) =
+        conn.query_row(&format!("select min({column}), max({column}) from {relation}"), [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(first.zip(last).map(|(first, last)| format!("{column} between {first} and {last}")))
+}
+
 /// Notes that a mart is pushed as it is now.
 pub fn settle(staging: &Staging, table: &PushTable, content: &str) -> Result<()> {
     staging.transaction(|conn| {
@@ -55,7 +65,10 @@ pub fn compute(staging: &Staging, table: &PushTable) -> Result<Counts> {
         ),
         false => {
             let among = match unpushed(conn, table)? {
-                Some(changed) => format!(" semi join (select distinct * from {changed}) as c using ({keys})"),
+                Some(changed) => {
+                    let days = days(conn, table, &changed)?.map_or_else(String::new, |days| format!(" where {days}"));
+                    format!(" semi join (select distinct * from {changed}) as c using ({keys}){days}")
+                }
                 None => String::new(),
             };
             format!(

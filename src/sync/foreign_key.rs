@@ -93,8 +93,10 @@ pub fn check(
                 "create temporary table {referring} on commit drop as select {columns} from {} limit 0",
                 change.table.target()
             ))?;
-            let present: Vec<String> =
+            let mut present: Vec<String> =
                 key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
+            // So that the other months are skipped.
+            present.extend(change.days.clone());
             // Where most rows are new, the rows that are not do no harm and looking them up costs more.
             let among = match change.counts.inserted + change.counts.updated < change.held / 2 {
                 true => format!(

@@ -67,7 +67,8 @@ pub fn push(
         .map(|prepared| {
             let held =
                 conn.query_row(&format!("select count(*) from {}", prepared.table.mart()), [], |row| row.get(0))?;
-            Ok(Change { table: &prepared.table, counts: prepared.counts, held })
+            let days = delta::days(conn, &prepared.table, &prepared.table.delta())?;
+            Ok(Change { table: &prepared.table, counts: prepared.counts, held, days })
         })
         .collect::<Result<Vec<_>>>()?;
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {
