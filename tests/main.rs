@@ -5,6 +5,7 @@
 mod harness;
 
 mod cli;
+mod connect;
 mod contracts;
 mod dialects;
 mod diff;
@@ -16,6 +17,7 @@ mod limits;
 mod lineage;
 mod marts;
 mod online_retail;
+mod outage;
 mod reader;
 mod replay;
 mod sample;
