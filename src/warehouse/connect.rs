@@ -127,7 +127,7 @@ fn connect(target: &Target, timeout: Duration) -> Result<Result<Client, Refusal>
     let connector = if mode == SslMode::Disable { None } else { Some(tls::connector(&target.tls)?) };
     let (sender, receiver) = mpsc::channel();
     thread::Builder::new().name("connect".to_owned()).spawn(move || {
-        let opened = first(by_address(&driver), |driver| match &connector {
+        let opened = first(&by_address(&driver), |driver| match &connector {
             None => driver.connect(NoTls),
             Some(connector) => encrypted(driver, mode, connector.clone()),
         });
@@ -182,19 +182,19 @@ fn by_address(driver: &postgres::Config) -> Vec<postgres::Config> {
     if addresses.is_empty() { whole } else { addresses.iter().map(at).collect() }
 }
 
-/// The first address that somebody answers at.
+/// The first of them (there is one) that somebody answers at.
 fn first(
-    drivers: Vec<postgres::Config>,
+    drivers: &[postgres::Config],
     open: impl Fn(&postgres::Config) -> Result<Client, postgres::Error>,
 ) -> Result<Client, postgres::Error> {
-    let mut left = drivers.iter().peekable();
-    loop {
-        let Some(driver) = left.next() else { return open(&postgres::Config::new()) };
-        match open(driver) {
-            Err(error) if left.peek().is_some() && is_unreachable(&error) => {}
-            opened => return opened,
+    let mut opened = open(&drivers[0]);
+    for driver in &drivers[1..] {
+        match &opened {
+            Err(error) if is_unreachable(error) => opened = open(driver),
+            _ => break,
         }
     }
+    opened
 }
 
 fn settle(client: &mut Client, patience: &Patience) -> Result<()> {

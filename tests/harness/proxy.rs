@@ -92,8 +92,7 @@ impl Proxy {
     pub fn wait_until_held(&self) {
         let mut state = self.shared.state.lock().unwrap();
         while !state.is_held {
-            let (next, timeout) =
-                self.shared.changed.wait_timeout(state, std::time::Duration::from_secs(60)).unwrap();
+            let (next, timeout) = self.shared.changed.wait_timeout(state, std::time::Duration::from_secs(60)).unwrap();
             assert!(!timeout.timed_out(), "nobody came to be held");
             state = next;
         }
