@@ -55,7 +55,9 @@ fn use_certificate(server: &mut Server, (certificate, key): &(String, String)) {
 
 fn let_in(server: &Server, kind: &str) {
     let path = server.running().cluster().join("pg_hba.conf");
-    std::fs::write(path, format!("{kind} all all 127.0.0.1/32 scram-sha-256\n")).unwrap();
+    // The owner looks into the database `postgres` when it starts the server.
+    let lines = format!("host postgres all 127.0.0.1/32 scram-sha-256\n{kind} all all 127.0.0.1/32 scram-sha-256\n");
+    std::fs::write(path, lines).unwrap();
 }
 
 /// Connects with these parameters. What it says on failure never holds the password, and nothing is tried twice.
@@ -335,16 +337,18 @@ fn a_row_that_somebody_else_wrote_is_named_and_can_be_put_right() {
         .batch_execute("create table public.kept as select * from mart.dim_product where product_code = 'P2'")
         .unwrap();
     std::fs::remove_file(project.path("data/raw/sales_2.csv")).unwrap();
+    project.ok(&["forget", "data/raw/sales_2.csv"]);
     project.ok(&["run", "--allow-deletes"]);
     other.batch_execute("insert into mart.dim_product select * from public.kept").unwrap();
     project.sales("sales_2.csv", &[sale("T2", "O2", "2024-02-01 10:00:00", "C2", "P2", "12")]);
     let error = project.fails(&["run"]);
     assert!(
-        error.contains("mart.dim_product already holds a row") && error.contains("salesmart verify --repair"),
+        error.contains("mart.dim_product already holds a row")
+            && error.contains("`salesmart sync --full-refresh` puts it right"),
         "{error}"
     );
-    project.ok(&["verify", "--repair"]);
-    project.ok(&["run"]);
+    assert!(project.fails(&["verify"]).contains("differ"));
+    project.ok(&["sync", "--full-refresh"]);
     assert_equal(&project);
 }
 

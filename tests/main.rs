@@ -20,6 +20,7 @@ mod online_retail;
 mod outage;
 mod reader;
 mod replay;
+mod roles;
 mod sample;
 mod select;
 mod snapshots;

@@ -13,7 +13,6 @@ use super::{guard, mirror};
 use crate::config::Config;
 use crate::console::{Console, Step, grouped};
 use crate::staging::Staging;
-use crate::warehouse::refusal;
 use crate::{fail, failpoint};
 
 /// May a sync delete more than the policy allows?
@@ -83,7 +82,7 @@ pub fn push(
         let bar = console.row_counter("sync");
         let applied = apply::apply(client, staging, &changes, prepared.head.as_ref(), &run_id, &bar);
         bar.finish_and_clear();
-        report.run_number = Some(applied.map_err(|error| refusal::name_holders(client, error))?);
+        report.run_number = Some(applied?);
         failpoint::hit("sync.before_promote");
         mirror::promote(staging, prepared.push_tables(), &run_id)?;
         failpoint::hit("sync.promoted");

@@ -156,7 +156,7 @@ fn compare(
     conn.execute_batch(&format!(
         "create or replace temp table held_keys as select {keys}, {ROW_HASH} from {expected} limit 0;
          insert into temp.main.held_keys ({keys}, {ROW_HASH}) select {keys}, {ROW_HASH} from {fetched};
-         create or replace table {found} as
+         create or replace temp table {found} as
          with expected as (select {keys}, {ROW_HASH} from {expected} where {part} in ({months}))
          select {keys}, {part} as _month, held.{ROW_HASH} as _held,
              case when held.{ROW_HASH} is null then 'deleted' when expected.{ROW_HASH} is null then 'added' else 'changed' end as _what

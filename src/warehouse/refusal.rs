@@ -2,10 +2,11 @@
 
 use std::io;
 
-use anyhow::Error;
+use anyhow::{Error, Result};
 use postgres::Client;
 use postgres::error::{DbError, SqlState};
 
+use super::Warehouse;
 use crate::failure::Failure;
 
 /// The error of PostgreSQL that this one comes from, if it does.
@@ -87,7 +88,7 @@ fn refused(said: &DbError) -> String {
     } else if of(&[SqlState::UNIQUE_VIOLATION]) {
         (
             format!("{table} already holds a row that was to be inserted: somebody else wrote there"),
-            "look with `salesmart verify`, put it right with `salesmart verify --repair`".to_owned(),
+            "`salesmart verify` shows what is there, `salesmart sync --full-refresh` puts it right and pushes what is new".to_owned(),
         )
     } else if of(&[SqlState::TOO_MANY_CONNECTIONS, SqlState::CONFIGURATION_LIMIT_EXCEEDED]) {
         (
@@ -101,11 +102,12 @@ fn refused(said: &DbError) -> String {
 }
 
 /// Names the sessions that held the locks, if a lock is what the error is about; else leaves it as it is.
-pub fn name_holders(client: &mut Client, error: Error) -> Error {
+pub fn name_holders(warehouse: &Warehouse, error: Error) -> Error {
     if find(&error).and_then(postgres::Error::code) != Some(&SqlState::LOCK_NOT_AVAILABLE) {
         return error;
     }
-    match holders(client) {
+    // Over a connection of its own: after a COPY that failed the other one is of no use.
+    match warehouse.connect().and_then(|mut client| holders(&mut client)) {
         Ok(holders) if !holders.is_empty() => {
             error.context(Failure::new(format!(
                 "somebody else held a lock in the warehouse for longer than warehouse.lock_timeout; nothing was changed; locks there are \
@@ -113,17 +115,20 @@ pub fn name_holders(client: &mut Client, error: Error) -> Error {
                 holders.join("\n  ")
             )))
         }
-        // It may be gone by now, or the connection may be.
-        _ => error,
+        Ok(_) => error,
+        Err(why) => {
+            tracing::debug!("who holds the locks cannot be told: {why:#}");
+            error
+        }
     }
 }
 
-fn holders(client: &mut Client) -> Result<Vec<String>, postgres::Error> {
+fn holders(client: &mut Client) -> Result<Vec<String>> {
     let rows = client.query(
         "select distinct format('process %s: %s, %s from %s, %s since %s: %s', pid, coalesce(nullif(application_name, ''), '?'), usename,
                 coalesce(host(client_addr), 'local'), coalesce(state, '?'), date_trunc('second', state_change), left(query, 80))
          from pg_locks join pg_stat_activity using (pid)
-         where granted and pid <> pg_backend_pid() and pg_locks.database = (select oid from pg_database where datname = current_database())
+         where granted and application_name <> current_setting('application_name') and pg_locks.database = (select oid from pg_database where datname = current_database())
            and relation in (select oid from pg_class where relnamespace in (to_regnamespace('mart'), to_regnamespace('etl')))
          order by 1",
         &[],
