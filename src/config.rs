@@ -3,15 +3,18 @@
 //! Precedence: flag > environment > the chosen profile > the file's own sections > defaults. The file
 //! never holds a secret: it may only name the environment variable that does.
 
+mod database_url;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
 
 use crate::{fail, toml_file};
+
+pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
 
 /// The name of the project file.
 pub const FILE_NAME: &str = "salesmart.toml";
@@ -29,6 +32,8 @@ pub struct Config {
     pub threads: Option<usize>,
     /// Where the star schema lives.
     pub warehouse: Warehouse,
+    /// How long to wait for it.
+    pub patience: Patience,
     /// What a sync may do.
     pub sync: SyncPolicy,
 }
@@ -49,59 +54,28 @@ pub struct SyncPolicy {
     pub max_delete_pct: f64,
 }
 
-/// A connection URL. Its password shows in neither `Debug` nor `Display`.
-#[derive(Clone)]
-pub struct SecretUrl(String);
+/// How long to wait for the warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection to be open and the login accepted.
+    pub connect_timeout: Duration,
+    /// So many times a connection is tried again that cannot be opened for a reason that may pass.
+    pub connect_retries: u32,
+    /// For one statement; zero is for ever.
+    pub statement_timeout: Duration,
+    /// For a lock that somebody else holds; zero is for ever.
+    pub lock_timeout: Duration,
+}
 
-impl SecretUrl {
-    /// The driver's configuration, password included.
-    pub fn config(&self) -> Result<postgres::Config> {
-        match postgres::Config::from_str(&self.0) {
-            Ok(config) => Ok(config),
-            // The parser's error may quote the text, and the text holds the password.
-            Err(_) => fail!(
-                "the database URL cannot be read; expected postgres://user:password@host:5432/database (set in {})",
-                "DATABASE_URL or --database-url"
-            ),
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            connect_retries: 3,
+            statement_timeout: Duration::from_secs(30 * 60),
+            lock_timeout: Duration::from_secs(60),
         }
     }
-}
-
-impl FromStr for SecretUrl {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecretUrl({self})")
-    }
-}
-
-impl fmt::Display for SecretUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match postgres::Config::from_str(&self.0) {
-            Ok(config) => f.write_str(&describe(&config)),
-            Err(_) => f.write_str("(unreadable URL)"),
-        }
-    }
-}
-
-/// `user@host:port/database` of a driver configuration: everything but the password.
-pub fn describe(config: &postgres::Config) -> String {
-    let host = match config.get_hosts().first() {
-        // An unescaped @ in a password leaves its rest before the host.
-        Some(postgres::config::Host::Tcp(name)) => name.rsplit('@').next().unwrap_or_default().to_owned(),
-        #[cfg(unix)]
-        Some(postgres::config::Host::Unix(path)) => path.display().to_string(),
-        None => "localhost".to_owned(),
-    };
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let user = config.get_user().unwrap_or("?");
-    let database = config.get_dbname().unwrap_or(user);
-    format!("{user}@{host}:{port}/{database}")
 }
 
 /// What the command line says about configuration.
@@ -154,6 +128,10 @@ struct StagingSection {
 struct WarehouseSection {
     embedded_dir: Option<PathBuf>,
     database_url_env: Option<String>,
+    connect_timeout: Option<String>,
+    connect_retries: Option<u32>,
+    statement_timeout: Option<String>,
+    lock_timeout: Option<String>,
     // Known only so that the error can say why they must not be here.
     url: Option<toml::Value>,
     database_url: Option<toml::Value>,
@@ -192,6 +170,7 @@ impl Config {
         if threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
             fail!("threads must be from 1 to 1024 (from --threads or staging.threads in {})", path.display());
         }
+        let patience = patience(&profile.warehouse, &file.warehouse, &path)?;
         let url_env = profile.warehouse.database_url_env.or(file.warehouse.database_url_env);
         let embedded_dir = profile.warehouse.embedded_dir.or(file.warehouse.embedded_dir);
         let warehouse = match database_url(overrides, url_env.as_deref())? {
@@ -204,6 +183,7 @@ impl Config {
             memory_limit: profile.staging.memory_limit.or(file.staging.memory_limit),
             threads,
             warehouse,
+            patience,
             sync: SyncPolicy { max_delete_pct },
             root,
         })
@@ -241,10 +221,49 @@ fn refuse_secrets(section: &WarehouseSection, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The profile's values, else the file's, else the defaults.
+fn patience(profile: &WarehouseSection, file: &WarehouseSection, path: &Path) -> Result<Patience> {
+    // PostgreSQL counts its timeouts in milliseconds, in 31 bits.
+    const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+    let duration = |key: &str, value: Option<&String>, default: Duration| -> Result<Duration> {
+        let Some(text) = value else { return Ok(default) };
+        match humantime::parse_duration(text) {
+            Ok(duration) if duration <= LONGEST && (duration.is_zero() || duration.as_millis() > 0) => Ok(duration),
+            _ => fail!(
+                "{}: warehouse.{key} is a duration up to 24 days, such as \"10s\" or \"30min\", not \"{text}\"",
+                path.display()
+            ),
+        }
+    };
+    let default = Patience::default();
+    let either = |of: fn(&WarehouseSection) -> Option<&String>| of(profile).or(of(file));
+    let patience = Patience {
+        connect_timeout: duration(
+            "connect_timeout",
+            either(|section| section.connect_timeout.as_ref()),
+            default.connect_timeout,
+        )?,
+        connect_retries: profile.connect_retries.or(file.connect_retries).unwrap_or(default.connect_retries),
+        statement_timeout: duration(
+            "statement_timeout",
+            either(|section| section.statement_timeout.as_ref()),
+            default.statement_timeout,
+        )?,
+        lock_timeout: duration("lock_timeout", either(|section| section.lock_timeout.as_ref()), default.lock_timeout)?,
+    };
+    if patience.connect_timeout.is_zero() {
+        fail!("{}: warehouse.connect_timeout cannot be zero: no server answers at once", path.display());
+    }
+    if patience.connect_retries > 20 {
+        fail!("{}: warehouse.connect_retries is at most 20, not {}", path.display(), patience.connect_retries);
+    }
+    Ok(patience)
+}
+
 /// The flag, else the variable that the file names (an unset one is an error: a profile for production
 /// must not fall back to another database), else `DATABASE_URL`.
 fn database_url(overrides: &Overrides, named: Option<&str>) -> Result<Option<SecretUrl>> {
-    let from_env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(SecretUrl);
+    let from_env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(SecretUrl::from);
     match (&overrides.database_url, named) {
         (Some(url), _) => Ok(Some(url.clone())),
         (None, Some(name)) => match from_env(name) {

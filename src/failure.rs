@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::console::LogFormat;
+use crate::warehouse::refusal;
 
 /// A foreseen failure: bad input, a refused file, a failed check, a database that is down.
 #[derive(Debug)]
@@ -40,6 +41,10 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
     if is_failure(&error) {
         return error;
     }
+    // First, as the server's disk may be full, too.
+    if let Some(explained) = refusal::find(&error).map(refusal::explain) {
+        return error.context(Failure::new(explained));
+    }
     if error.chain().any(|cause| is_disk_full(&cause.to_string())) {
         return error.context(Failure::new("the disk is full; make room and run again, nothing is lost"));
     }
@@ -48,19 +53,7 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
             "DuckDB needs more memory than staging.memory_limit allows; raise it, or use fewer --threads. Nothing is lost: run again",
         ));
     }
-    let server_error = error.chain().find_map(|cause| cause.downcast_ref::<postgres::Error>());
-    // Classes 08 (connection) and 57P (the server is going away).
-    let is_lost = |cause: &postgres::Error| {
-        cause.code().is_none_or(|code| code.code().starts_with("08") || code.code().starts_with("57P"))
-    };
-    match server_error.map(is_lost) {
-        Some(true) => error.context(Failure::new(
-            "the connection to PostgreSQL was lost; run again: the ledger shows whether the sync was committed, and only what is \
-             missing is pushed",
-        )),
-        Some(false) => error.context(Failure::new("PostgreSQL refused a statement, so nothing was changed there")),
-        None => error,
-    }
+    error
 }
 
 /// Does a message of DuckDB or the system say that the disk is full?

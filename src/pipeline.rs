@@ -21,7 +21,7 @@ use crate::sync::push;
 use crate::sync::verify::{self, Expected};
 use crate::transform::build;
 use crate::transform::change::{self, Observer};
-use crate::warehouse::{Warehouse, migrate};
+use crate::warehouse::{Warehouse, migrate, refusal};
 
 /// Time per stage.
 #[derive(Debug, Default)]
@@ -99,7 +99,8 @@ impl<'a> Project<'a> {
             plan.hold(self.staging.conn(), &prepared)?;
         }
         let deletes = options.push.deletes;
-        let report = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)?;
+        let report = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)
+            .map_err(|error| refusal::name_holders(warehouse, error))?;
         push::say(&report, started, self.console);
         Ok(report)
     }

@@ -3,17 +3,21 @@
 pub mod connect;
 pub mod embedded;
 pub mod migrate;
+pub mod refusal;
 pub mod server_files;
+pub mod tls;
 
 use anyhow::Result;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Patience, Target};
 use crate::console::Console;
 use embedded::Embedded;
 
 /// A warehouse that can be connected to for as long as this lives.
 pub struct Warehouse {
-    config: postgres::Config,
+    target: Target,
+    patience: Patience,
+    console: Console,
     // Dropped last: stops the private server, if it is ours and nobody else uses it.
     embedded: Option<Embedded>,
 }
@@ -21,23 +25,24 @@ pub struct Warehouse {
 impl Warehouse {
     /// Finds the warehouse, starting the private server if the project uses one.
     pub fn open(config: &Config, console: &Console) -> Result<Self> {
-        match &config.warehouse {
-            config::Warehouse::Url(url) => Ok(Self { config: url.config()?, embedded: None }),
+        let (target, embedded) = match &config.warehouse {
+            config::Warehouse::Url(url) => (url.target()?, None),
             config::Warehouse::Embedded(folder) => {
                 let embedded = Embedded::start(folder, console)?;
-                Ok(Self { config: embedded.config()?, embedded: Some(embedded) })
+                (Target::plain(embedded.config()?), Some(embedded))
             }
-        }
+        };
+        Ok(Self { target, patience: config.patience, console: *console, embedded })
     }
 
     /// A new connection, with the server's version and state checked.
     pub fn connect(&self) -> Result<postgres::Client> {
-        connect::open(&self.config)
+        connect::open(&self.target, &self.patience, &self.console)
     }
 
-    /// The driver's configuration, password included.
-    pub fn config(&self) -> &postgres::Config {
-        &self.config
+    /// How it is reached, password included.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// The private server, if there is one.
@@ -49,7 +54,7 @@ impl Warehouse {
     pub fn describe(&self) -> String {
         match &self.embedded {
             Some(_) => "embedded PostgreSQL".to_owned(),
-            None => config::describe(&self.config),
+            None => self.target.describe(),
         }
     }
 }

@@ -4,10 +4,14 @@ mod cluster;
 pub mod content;
 pub mod edits;
 mod project;
+mod proxy;
+mod server;
 mod shop;
 
 pub use cluster::Cluster;
 pub use project::{Outcome, Project, SALES_HEADER, sale};
+pub use proxy::{Fault, Proxy};
+pub use server::Server;
 
 use std::path::PathBuf;
 

@@ -5,6 +5,7 @@
 mod harness;
 
 mod cli;
+mod connect;
 mod contracts;
 mod dialects;
 mod diff;
@@ -18,9 +19,11 @@ mod lineage;
 mod marts;
 mod migrate;
 mod online_retail;
+mod outage;
 mod plan;
 mod reader;
 mod replay;
+mod roles;
 mod sample;
 mod select;
 mod snapshots;

@@ -23,7 +23,7 @@ fn project() -> Project {
 
 /// Everything in PostgreSQL equals the marts, row hash by row hash, recomputed from the rows' own values.
 #[track_caller]
-fn assert_equal(project: &Project) {
+pub fn assert_equal(project: &Project) {
     let fresh = Project::new();
     for entry in std::fs::read_dir(project.path("data/raw")).unwrap() {
         let path = entry.unwrap().path();

@@ -102,7 +102,7 @@ fn reach(warehouse: &Warehouse) -> Result<String> {
 
 fn how_to_connect(warehouse: &Warehouse, console: &Console) {
     console.heading("How BI tools connect");
-    let target = config::describe(warehouse.config());
+    let target = warehouse.target().describe();
     match warehouse.embedded() {
         Some(embedded) => console.say(&format!(
             "  host 127.0.0.1, port {}, database salesmart, schema mart, user salesmart\n  \

@@ -8,7 +8,7 @@ use anyhow::Result;
 use postgres::config::Host;
 
 use super::Global;
-use crate::config::describe;
+use crate::config::{Roots, SslMode, Tls};
 use crate::console::Console;
 use crate::fail;
 use crate::warehouse::{Warehouse, embedded};
@@ -28,7 +28,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let warehouse = Warehouse::open(&config, console)?;
-    let target = warehouse.config();
+    let target = &warehouse.target().driver;
     let program = match warehouse.embedded() {
         Some(embedded) if embedded.bin().join("psql").is_file() => embedded.bin().join("psql"),
         _ => PathBuf::from("psql"),
@@ -54,6 +54,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if let Some(database) = target.get_dbname() {
         psql.env("PGDATABASE", database);
     }
+    encrypt(&mut psql, &warehouse.target().tls);
     psql.env("PGOPTIONS", "-c search_path=mart,etl,public");
     embedded::leave_interrupts();
     let status = match psql.args(&args.args).status() {
@@ -65,6 +66,24 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     };
     match status.success() {
         true => Ok(()),
-        false => fail!("psql on {} ended with {status}", describe(target)),
+        false => fail!("psql on {} ended with {status}", warehouse.target().describe()),
     }
+}
+
+/// Hands on what the URL asks of the encryption.
+fn encrypt(psql: &mut Command, tls: &Tls) {
+    psql.env("PGSSLMODE", tls.mode.name()).env_remove("PGSSLROOTCERT");
+    if tls.mode < SslMode::VerifyCa {
+        return;
+    }
+    match &tls.roots {
+        Roots::File(path) => psql.env("PGSSLROOTCERT", path),
+        // psql knows `system` since version 16; its libraries keep the same certificates in one of these files.
+        Roots::System => {
+            let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+            let usual = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+            let file = named.into_iter().chain(usual.map(PathBuf::from)).find(|file| file.is_file());
+            psql.env("PGSSLROOTCERT", file.unwrap_or_else(|| "system".into()))
+        }
+    };
 }

@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::server_files::{self, ServerFiles};
+use crate::config::{Patience, Target};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::{fail, hash};
@@ -139,7 +140,7 @@ impl Embedded {
         drop(starting);
 
         let embedded = Self { shared, port, password: password.trim().to_owned() };
-        embedded.make_database()?;
+        embedded.make_database(console)?;
         Ok(embedded)
     }
 
@@ -180,9 +181,10 @@ impl Embedded {
         &self.shared.paths.cluster
     }
 
-    fn make_database(&self) -> Result<()> {
+    fn make_database(&self, console: &Console) -> Result<()> {
         // Another process may be making it at the same moment; its success is ours.
-        let mut client = super::connect::open(&self.config_for("postgres"))?;
+        let mut client =
+            super::connect::open(&Target::plain(self.config_for("postgres")), &Patience::default(), console)?;
         let exists = client.query_opt("select from pg_database where datname = $1", &[&NAME])?.is_some();
         if exists {
             return Ok(());

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use refinery::{Migration, Runner, Target};
 
+use super::connect;
 use crate::fail;
 use crate::failure::Failure;
 
@@ -21,8 +22,9 @@ const LOCK: i64 = 0x5a1e_5a47_6d69_6772;
 /// A migration that was changed after it was applied, one that is missing, and any SQL error.
 pub fn run(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     let migrations = load(folder)?;
-    client.execute("select pg_advisory_lock($1)", &[&LOCK])?;
-    let applied = apply(client, &migrations);
+    connect::without_timeouts(client, |client| Ok(client.execute("select pg_advisory_lock($1)", &[&LOCK])?))?;
+    // Building an index may take its time; waiting for somebody's lock, while everybody waits behind this, may not.
+    let applied = connect::without_statement_timeout(client, |client| apply(client, &migrations));
     client.execute("select pg_advisory_unlock($1)", &[&LOCK])?;
     applied
 }
@@ -68,9 +70,13 @@ fn apply(client: &mut Client, migrations: &[Migration]) -> Result<Vec<String>> {
     if unapplied(client, migrations)?.is_some_and(|left| left.is_empty()) {
         return Ok(Vec::new());
     }
-    client
-        .batch_execute("create schema if not exists etl")
-        .context("cannot create the schema etl; the login needs the right to create schemas")?;
+    // `if not exists` would ask for the right to create schemas all the same.
+    let is_made: bool = client.query_one("select to_regnamespace('etl') is not null", &[])?.get(0);
+    if !is_made {
+        client
+            .batch_execute("create schema if not exists etl")
+            .context("cannot create the schema etl; the login needs the right to create schemas")?;
+    }
     let mut runner =
         Runner::new(migrations).set_target(Target::Latest).set_abort_divergent(true).set_abort_missing(true);
     runner.set_migration_table_name(HISTORY_TABLE);

@@ -45,7 +45,8 @@ impl Project {
         Self::with_url(None)
     }
 
-    fn with_url(url: Option<String>) -> Self {
+    /// A fresh project that pushes to the database of this URL, if there is one.
+    pub fn with_url(url: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let project = Self { folder, url };

@@ -1,0 +1,137 @@
+//! What it means when PostgreSQL refuses a statement or goes away, and what to do then.
+
+use std::io;
+
+use anyhow::{Error, Result};
+use postgres::Client;
+use postgres::error::{DbError, SqlState};
+
+use super::Warehouse;
+use crate::failure::Failure;
+
+/// The error of PostgreSQL that this one comes from, if it does.
+pub fn find(error: &Error) -> Option<&postgres::Error> {
+    error.chain().find_map(|cause| {
+        cause.downcast_ref().or_else(|| {
+            // What a COPY writes to wraps it, and skips it among its causes.
+            cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref())
+        })
+    })
+}
+
+/// What happened, and the next step. The server's own words follow among the causes.
+pub fn explain(error: &postgres::Error) -> String {
+    match error.as_db_error() {
+        // Classes 08 (connection) and 57P (the server is going away).
+        Some(said) if !said.code().code().starts_with("08") && !said.code().code().starts_with("57P") => refused(said),
+        None if error.code().is_none() && is_ours(error) => {
+            "what PostgreSQL answered is not what was expected, so nothing was changed there".to_owned()
+        }
+        _ => "the connection to PostgreSQL was lost; run again: the ledger shows whether the sync was committed, and only what is \
+              missing is pushed"
+            .to_owned(),
+    }
+}
+
+/// Does the driver object, rather than the network?
+fn is_ours(error: &postgres::Error) -> bool {
+    let said = error.to_string();
+    ["serializing", "column", "parameters", "number of rows"].iter().any(|word| said.contains(word))
+}
+
+fn refused(said: &DbError) -> String {
+    let code = said.code();
+    let table = match (said.schema(), said.table()) {
+        (Some(schema), Some(table)) => format!("{schema}.{table}"),
+        _ => "a table".to_owned(),
+    };
+    let of = |states: &[SqlState]| states.contains(code);
+    let (what, next) = if of(&[SqlState::DISK_FULL]) {
+        ("the disk of PostgreSQL is full".to_owned(), "make room there and run again".to_owned())
+    } else if of(&[SqlState::OUT_OF_MEMORY]) {
+        (
+            "PostgreSQL is out of memory".to_owned(),
+            "run again when less is going on there, or have its administrator lower work_mem".to_owned(),
+        )
+    } else if of(&[SqlState::LOCK_NOT_AVAILABLE]) {
+        (
+            "somebody else held a lock in the warehouse for longer than warehouse.lock_timeout".to_owned(),
+            format!(
+                "end that session or wait for its end, then run again; who holds locks shows\n  salesmart psql -- -c \"{}\"",
+                "select distinct pid, usename, application_name, state, query from pg_locks join pg_stat_activity using (pid) \
+                 where relation in (select oid from pg_class where relnamespace in ('mart'::regnamespace, 'etl'::regnamespace))"
+            ),
+        )
+    } else if of(&[SqlState::QUERY_CANCELED]) && said.message().contains("statement timeout") {
+        (
+            "a statement took longer than warehouse.statement_timeout".to_owned(),
+            "raise that in salesmart.toml (\"0s\" is for ever), or find out what slows PostgreSQL down, then run again"
+                .to_owned(),
+        )
+    } else if of(&[SqlState::QUERY_CANCELED]) {
+        ("somebody cancelled the statement in PostgreSQL".to_owned(), "run again".to_owned())
+    } else if of(&[SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED]) {
+        (
+            "another session changed the same rows of the warehouse at the same moment".to_owned(),
+            "run again; nobody but salesmart should write to the schemas mart and etl".to_owned(),
+        )
+    } else if of(&[SqlState::READ_ONLY_SQL_TRANSACTION]) {
+        (
+            "PostgreSQL takes no writes (it has become a replica, or default_transaction_read_only is on)".to_owned(),
+            "connect to the primary and run again".to_owned(),
+        )
+    } else if of(&[SqlState::INSUFFICIENT_PRIVILEGE]) {
+        (
+            "the login lacks a right in the warehouse".to_owned(),
+            "docs/warehouse.md says what it needs; have an administrator grant it, then run again".to_owned(),
+        )
+    } else if of(&[SqlState::UNIQUE_VIOLATION]) {
+        (
+            format!("{table} already holds a row that was to be inserted: somebody else wrote there"),
+            "`salesmart verify` shows what is there, `salesmart sync --full-refresh` puts it right and pushes what is new".to_owned(),
+        )
+    } else if of(&[SqlState::TOO_MANY_CONNECTIONS, SqlState::CONFIGURATION_LIMIT_EXCEEDED]) {
+        (
+            "PostgreSQL has reached a limit of its configuration".to_owned(),
+            "have its administrator raise it, then run again".to_owned(),
+        )
+    } else {
+        return "PostgreSQL refused a statement, so nothing was changed there".to_owned();
+    };
+    format!("{what}; nothing was changed; {next}")
+}
+
+/// Names the sessions that held the locks, if a lock is what the error is about; else leaves it as it is.
+pub fn name_holders(warehouse: &Warehouse, error: Error) -> Error {
+    if find(&error).and_then(postgres::Error::code) != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return error;
+    }
+    // Over a connection of its own: after a COPY that failed the other one is of no use.
+    match warehouse.connect().and_then(|mut client| holders(&mut client)) {
+        Ok(holders) if !holders.is_empty() => {
+            error.context(Failure::new(format!(
+                "somebody else held a lock in the warehouse for longer than warehouse.lock_timeout; nothing was changed; locks there are \
+                 now held by\n  {}\nend that session or wait for its end, then run again",
+                holders.join("\n  ")
+            )))
+        }
+        Ok(_) => error,
+        Err(why) => {
+            tracing::debug!("who holds the locks cannot be told: {why:#}");
+            error
+        }
+    }
+}
+
+fn holders(client: &mut Client) -> Result<Vec<String>> {
+    let rows = client.query(
+        "select distinct format('process %s: %s, %s from %s, %s since %s: %s', pid, coalesce(nullif(application_name, ''), '?'), usename,
+                coalesce(host(client_addr), 'local'), coalesce(state, '?'), date_trunc('second', state_change), left(query, 80))
+         from pg_locks join pg_stat_activity using (pid)
+         where granted and application_name <> current_setting('application_name') and pg_locks.database = (select oid from pg_database where datname = current_database())
+           and relation in (select oid from pg_class where relnamespace in (to_regnamespace('mart'), to_regnamespace('etl')))
+         order by 1",
+        &[],
+    )?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
