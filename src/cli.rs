@@ -7,6 +7,7 @@ mod diff;
 mod docs;
 mod doctor;
 mod forget;
+mod history;
 mod ingest;
 mod init;
 mod lineage;
@@ -98,6 +99,7 @@ pub enum Verb {
     Sync(sync::Args),
     Verify(verify::Args),
     Migrate(migrate::Args),
+    History(history::Args),
     Sample(sample::Args),
     Psql(psql::Args),
     Doctor(doctor::Args),
@@ -130,6 +132,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Verify(verb) => verify::run(verb, global, &console),
         Verb::Migrate(verb) => migrate::run(verb, global, &console),
+        Verb::History(verb) => history::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
         Verb::Doctor(verb) => doctor::run(verb, global, &console),

@@ -8,8 +8,8 @@ use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 
 use crate::config::describe;
-use crate::fail;
 use crate::failure::Failure;
+use crate::{fail, failure};
 
 /// The oldest server version that works, as PostgreSQL numbers it.
 const OLDEST: i32 = 150_000;
@@ -71,5 +71,9 @@ fn explain(config: &postgres::Config, error: &postgres::Error) -> anyhow::Error 
         }
         None => "is the server running, and is host and port right?",
     };
-    Failure::new(format!("cannot connect to PostgreSQL at {whom}: {cause}; {advice}")).into()
+    let message = format!("cannot connect to PostgreSQL at {whom}: {cause}; {advice}");
+    match failure::is_transient_answer(error) {
+        true => Failure::transient(message).into(),
+        false => Failure::new(message).into(),
+    }
 }
