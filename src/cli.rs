@@ -78,7 +78,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would take the place of the verb's own help")]
 pub enum Verb {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Demo(demo::Args),
     Init(init::Args),
     Sniff(sniff::Args),

@@ -130,14 +130,6 @@ fn is_lost_connection(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | TimedOut)
 }
 
-/// An error again, as a foreseen one or not, without the types of its causes.
-pub fn copy(error: &anyhow::Error) -> anyhow::Error {
-    match is_failure(error) {
-        true => Failure::new(in_words(error)).into(),
-        false => anyhow::anyhow!(in_words(error)),
-    }
-}
-
 /// An error and its causes as one text, for a record of it.
 pub fn in_words(error: &anyhow::Error) -> String {
     let mut text = error.to_string();

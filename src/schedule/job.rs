@@ -89,16 +89,18 @@ impl Repeated<'_> {
     fn attempt(&mut self, configure: &dyn Fn() -> Result<Config>, run: &mut Run) -> Result<()> {
         run.outcome = Outcome::Started;
         run.message = None;
-        let config = configure();
-        let result = match &config {
-            Ok(config) => pipeline::run(config, &self.job, self.console, run, &mut self.unkept),
-            Err(error) => Err(failure::copy(error)),
-        }
-        .map_err(failure::recognise);
+        let (config, result) = match configure() {
+            Ok(config) => {
+                let result = pipeline::run(&config, &self.job, self.console, run, &mut self.unkept);
+                (Some(config), result)
+            }
+            Err(error) => (None, Err(error)),
+        };
+        let result = result.map_err(failure::recognise);
         if run.outcome == Outcome::Started {
             // The project could not be opened.
             run.end(&result);
-            let staging = config.ok().and_then(|config| Staging::open(&config).ok());
+            let staging = config.and_then(|config| Staging::open(&config).ok());
             if staging.is_none_or(|staging| local::keep(staging.conn(), run).is_err()) {
                 self.unkept.retain(|other| other.run_id != run.run_id);
                 self.unkept.push(run.clone());
