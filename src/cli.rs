@@ -7,6 +7,7 @@ mod diff;
 mod docs;
 mod doctor;
 mod forget;
+mod history;
 mod ingest;
 mod init;
 mod lineage;
@@ -77,7 +78,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 #[allow(missing_docs, reason = "a comment here would take the place of the verb's own help")]
 pub enum Verb {
-    Run(run::Args),
+    Run(Box<run::Args>),
     Demo(demo::Args),
     Init(init::Args),
     Sniff(sniff::Args),
@@ -98,6 +99,7 @@ pub enum Verb {
     Sync(sync::Args),
     Verify(verify::Args),
     Migrate(migrate::Args),
+    History(history::Args),
     Sample(sample::Args),
     Psql(psql::Args),
     Doctor(doctor::Args),
@@ -130,6 +132,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Verify(verb) => verify::run(verb, global, &console),
         Verb::Migrate(verb) => migrate::run(verb, global, &console),
+        Verb::History(verb) => history::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
         Verb::Doctor(verb) => doctor::run(verb, global, &console),

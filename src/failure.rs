@@ -3,25 +3,49 @@
 //! A [`Failure`] is written for the person who reads it: what, where, and what to do next. The program
 //! ends with exit code 1 for a failure and 2 for anything else, as dbt does.
 
-use std::fmt;
+use std::{fmt, io};
 
 use crate::console::LogFormat;
 use crate::warehouse::refusal;
 
 /// A foreseen failure: bad input, a refused file, a failed check, a database that is down.
 #[derive(Debug)]
-pub struct Failure(String);
+pub struct Failure {
+    message: String,
+    kind: Kind,
+}
+
+/// What may help against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Somebody has to do something.
+    Lasting,
+    /// Trying again in a while.
+    Transient,
+    /// The same: another process is at work, and ends by itself.
+    Overlap,
+}
 
 impl Failure {
     /// A failure with its whole message: what happened, where, and the next step.
     pub fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), kind: Kind::Lasting }
+    }
+
+    /// One that may be gone when the same is tried again.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: Kind::Transient }
+    }
+
+    /// One that is gone when another process has ended.
+    pub fn overlap(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: Kind::Overlap }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
@@ -54,6 +78,58 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
         ));
     }
     error
+}
+
+/// Is it worth trying the same again? So it is after a lost or refused connection, a server that starts or stops, a lock that was
+/// not to be had, a deadlock, a full disk, and while another process is at work.
+pub fn is_transient(error: &anyhow::Error) -> bool {
+    has_kind(error, Kind::Transient) || is_overlap(error) || error.chain().any(is_transient_cause)
+}
+
+/// Is another process at work on the same staging file or warehouse?
+pub fn is_overlap(error: &anyhow::Error) -> bool {
+    has_kind(error, Kind::Overlap)
+}
+
+fn has_kind(error: &anyhow::Error, kind: Kind) -> bool {
+    let is_it = |failure: &Failure| failure.kind == kind;
+    error.downcast_ref::<Failure>().is_some_and(is_it)
+        || error.chain().any(|cause| cause.downcast_ref::<Failure>().is_some_and(is_it))
+}
+
+fn is_transient_cause(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<postgres::Error>().is_some_and(is_transient_answer)
+        || cause.downcast_ref::<io::Error>().is_some_and(is_lost_connection)
+        || is_disk_full(&cause.to_string())
+}
+
+/// Is an answer of PostgreSQL, or its absence, one that may be another one in a while? Classes 08 (connection), 40 (rolled back:
+/// serialization, deadlock), 53 (resources), 57P (the server is going away or coming), and a lock timeout.
+pub fn is_transient_answer(error: &postgres::Error) -> bool {
+    match error.code() {
+        Some(code) => {
+            let code = code.code();
+            code == "55P03" || ["08", "40", "53", "57P"].iter().any(|class| code.starts_with(class))
+        }
+        None => {
+            let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+            error.is_closed() || source.is_some()
+        }
+    }
+}
+
+fn is_lost_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, TimedOut};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionRefused | ConnectionReset | TimedOut)
+}
+
+/// An error and its causes as one text, for a record of it.
+pub fn in_words(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("\n  because: {cause}"));
+    }
+    text
 }
 
 /// Does a message of DuckDB or the system say that the disk is full?
@@ -96,5 +172,24 @@ pub fn report(error: &anyhow::Error, format: LogFormat) {
             });
             eprintln!("{line}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert!(is_transient(&anyhow::Error::from(refused).context("cannot connect")));
+        assert!(is_transient(&anyhow::anyhow!("IO Error: No space left on device").context(Failure::new("full"))));
+        assert!(is_transient(&Failure::transient("later").into()));
+        let busy: anyhow::Error = Failure::overlap("in use").into();
+        assert!(is_transient(&busy) && is_overlap(&busy));
+        let behind = busy.context("cannot open the project");
+        assert!(is_transient(&behind) && is_overlap(&behind));
+        assert!(!is_transient(&Failure::new("1 file was refused").into()));
+        assert!(!is_transient(&anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound))));
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod batch;
 pub mod catalog;
+pub mod complete;
 pub mod contract;
 pub mod contract_file;
 pub mod decimal;

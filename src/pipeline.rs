@@ -1,16 +1,18 @@
 //! The steps in their order. Read this first.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::console::Console;
-use crate::fail;
+use crate::history::{self, Outcome, Run};
 use crate::ingest::catalog::SourceFile;
 use crate::ingest::contract::Contract;
+use crate::ingest::intake::Taken;
 use crate::ingest::{contract_file, intake, report};
 use crate::model::Models;
 use crate::staging::Staging;
@@ -22,6 +24,7 @@ use crate::sync::verify::{self, Expected};
 use crate::transform::build;
 use crate::transform::change::{self, Observer};
 use crate::warehouse::{Warehouse, migrate, refusal};
+use crate::{check, fail, failpoint, failure};
 
 /// Time per stage.
 #[derive(Debug, Default)]
@@ -33,6 +36,10 @@ impl Timing {
         let result = work();
         self.0.push((stage, started.elapsed()));
         result
+    }
+
+    fn tell(&self, report: &mut history::Report) {
+        self.0.iter().for_each(|(stage, elapsed)| report.took(stage, *elapsed));
     }
 }
 
@@ -58,26 +65,39 @@ pub struct Project<'a> {
     pub models: Models,
     console: &'a Console,
     run_id: String,
+    /// What its stages did.
+    told: RefCell<history::Report>,
 }
 
 impl<'a> Project<'a> {
     /// Reads contracts and models, and opens the staging file.
     pub fn open(config: &'a Config, console: &'a Console) -> Result<Self> {
+        Self::open_for(config, console, uuid::Uuid::now_v7().to_string())
+    }
+
+    /// The same, for a run that has its identifier.
+    fn open_for(config: &'a Config, console: &'a Console, run_id: String) -> Result<Self> {
         let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
         let models = Models::load(config)?;
         let staging = Staging::open(config)?;
-        Ok(Self { config, staging, contracts, models, console, run_id: uuid::Uuid::now_v7().to_string() })
+        Ok(Self { config, staging, contracts, models, console, run_id, told: RefCell::default() })
     }
 
     /// Loads what is new; if a file is refused, all others are loaded before this fails.
     pub fn ingest(&self) -> Result<()> {
+        self.take(Taken::All)
+    }
+
+    fn take(&self, taken: Taken<'_>) -> Result<()> {
         let contracts: Vec<&Contract> = self.contracts.values().collect();
-        settle(&intake::run(self.config, &self.staging, &contracts, None, self.console)?)
+        let report = intake::run(self.config, &self.staging, &contracts, taken, self.console)?;
+        self.told.borrow_mut().ingested(&report);
+        settle(&report)
     }
 
     /// Loads these files of one source.
     pub fn ingest_files(&self, contract: &Contract, files: &[SourceFile]) -> Result<()> {
-        settle(&intake::run(self.config, &self.staging, &[contract], Some(files), self.console)?)
+        settle(&intake::run(self.config, &self.staging, &[contract], Taken::Only(files), self.console)?)
     }
 
     /// Builds, checks and publishes the models.
@@ -87,7 +107,12 @@ impl<'a> Project<'a> {
 
     /// The same, with an eye on every model that changes.
     pub fn build_observed(&self, options: &build::Options, observer: &mut Observer<'_>) -> Result<build::Report> {
-        build::run(&self.staging, &self.models, &self.contracts, options, &self.run_id, self.console, observer)
+        let (staging, told) = (&self.staging, &self.told);
+        let mut checked = |checks: &check::Report| told.borrow_mut().checked(checks);
+        let (models, contracts, run_id) = (&self.models, &self.contracts, &self.run_id);
+        let report = build::run(staging, models, contracts, options, run_id, self.console, observer, &mut checked)?;
+        told.borrow_mut().built(&report);
+        Ok(report)
     }
 
     /// Pushes the delta; exactly the planned one, if there is a plan.
@@ -102,7 +127,31 @@ impl<'a> Project<'a> {
         let report = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)
             .map_err(|error| refusal::name_holders(warehouse, error))?;
         push::say(&report, started, self.console);
+        self.told.borrow_mut().synced(&report);
         Ok(report)
+    }
+
+    /// Keeps what a run did: in the staging file, and in the warehouse if that is possible. A run does not fail by that.
+    pub fn keep(&self, run: &Run, warehouse: Option<&Warehouse>) {
+        let conn = self.staging.conn();
+        let kept = history::local::keep(conn, run).and_then(|()| match warehouse {
+            Some(warehouse) => history::warehouse::record(conn, &mut warehouse.connect()?),
+            None => Ok(()),
+        });
+        match kept {
+            Ok(()) => {}
+            // The warehouse may well be why it failed.
+            Err(error) if run.outcome == Outcome::Failed => tracing::debug!("the record is not kept: {error:#}"),
+            Err(error) => self.console.warn(&format!(
+                "the record of this run could not be kept, the next run tries again: {}",
+                failure::in_words(&error)
+            )),
+        }
+    }
+
+    /// What its stages did so far.
+    pub fn report(&self) -> history::Report {
+        self.told.borrow().clone()
     }
 
     /// What [`sync`](Self::sync) would do, with up to `samples` rows per table and operation.
@@ -206,15 +255,56 @@ pub struct SyncOptions {
     pub migrations: Migrations,
 }
 
-/// Ingest, build, check, sync: the scheduled job.
-pub fn run(config: &Config, options: &build::Options, sync: SyncOptions, console: &Console) -> Result<()> {
-    let project = Project::open(config, console)?;
+/// What a run is to do.
+#[derive(Debug, Clone, Default)]
+pub struct Job {
+    /// How to build.
+    pub build: build::Options,
+    /// How to sync.
+    pub sync: SyncOptions,
+    /// Files that changed within this time are left for the next run; `None`: all are taken.
+    pub settle: Option<Duration>,
+}
+
+/// Ingest, build, check, sync: the scheduled job. What it did is noted in `run`, and kept. `unkept` are earlier runs that could not
+/// be kept, and are now.
+///
+/// # Errors
+/// Those of the stages.
+pub fn run(config: &Config, job: &Job, console: &Console, run: &mut Run, unkept: &mut Vec<Run>) -> Result<()> {
+    let project = Project::open_for(config, console, run.run_id.clone())?;
+    history::local::begin(project.staging.conn(), run)?;
+    for run in unkept.drain(..) {
+        history::local::keep(project.staging.conn(), &run)?;
+    }
+    failpoint::hit("run.begun");
+    let mut warehouse = None;
     let mut timing = Timing::default();
-    timing.measure("ingest", || project.ingest())?;
-    timing.measure("build and check", || project.build(options))?;
-    let warehouse = timing.measure("connect", || Warehouse::open(config, console))?;
-    timing.measure("sync", || project.sync(&warehouse, sync, None))?;
-    console.say(&format!("done    {} in {timing}", warehouse.describe()));
+    let result = stages(&project, job, &mut timing, &mut warehouse).map_err(failure::recognise);
+    let mut report = project.report();
+    timing.tell(&mut report);
+    run.report = report.after(std::mem::take(&mut run.report));
+    run.end(&result);
+    if let (None, Err(error), config::Warehouse::Url(_)) = (&warehouse, &result, &config.warehouse)
+        && !failure::is_transient(error)
+    {
+        // The warehouse has not been tried yet, and those who look there should see the failure.
+        warehouse = Warehouse::open(config, console).ok();
+    }
+    // Nor is it worth the wait where it has just been found out of reach.
+    let is_lost = result.as_ref().is_err_and(failure::is_transient);
+    project.keep(run, warehouse.as_ref().filter(|_| !is_lost));
+    result
+}
+
+fn stages(project: &Project<'_>, job: &Job, timing: &mut Timing, warehouse: &mut Option<Warehouse>) -> Result<()> {
+    let taken = job.settle.map_or(Taken::All, Taken::Complete);
+    timing.measure("ingest", || project.take(taken))?;
+    timing.measure("build and check", || project.build(&job.build))?;
+    let opened = timing.measure("connect", || Warehouse::open(project.config, project.console))?;
+    let opened = warehouse.insert(opened);
+    timing.measure("sync", || project.sync(opened, job.sync, None))?;
+    project.console.say(&format!("done    {} in {timing}", opened.describe()));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::fail;
 use crate::failure::Failure;
 
 /// Layout version of the tables below. A file of another version is refused, not guessed at.
-const LAYOUT: i64 = 4;
+const LAYOUT: i64 = 5;
 
 /// The schemas and bookkeeping tables.
 pub const LAYOUT_SQL: &str = "
@@ -51,6 +51,9 @@ create table if not exists meta.checked (
 create table if not exists meta.check_results (
     run_id varchar not null, check_name varchar not null, severity varchar not null,
     offending bigint not null, sample varchar not null, seconds double not null);
+create table if not exists meta.runs (
+    run_id varchar primary key, command varchar not null, started_at timestamp not null, seconds double not null,
+    outcome varchar not null, message varchar, report varchar not null, recorded boolean not null);
 create table if not exists meta.unchecked (check_name varchar primary key);
 create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
@@ -212,7 +215,7 @@ fn explain_open(path: &Path, error: &duckdb::Error) -> anyhow::Error {
             Some(pid) => format!("process {pid}{}", command_of(pid)),
             None => "another process".to_owned(),
         };
-        return Failure::new(format!("{shown} is in use by {holder}; wait for it to end, then run again")).into();
+        return Failure::overlap(format!("{shown} is in use by {holder}; wait for it to end, then run again")).into();
     }
     if message.contains("not a valid DuckDB database") || message.contains("checksum") || message.contains("orrupt") {
         return Failure::new(format!("{shown} is damaged or not a DuckDB file; {DISPOSABLE} ({message})")).into();

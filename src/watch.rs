@@ -4,7 +4,7 @@
 //! that the staging file is free in between.
 
 mod events;
-mod files;
+pub(crate) mod files;
 
 use std::time::Instant;
 

@@ -298,7 +298,7 @@ fn a_mart_whose_key_changes_between_two_syncs_is_compared_as_a_whole() {
         "-- materialized: incremental\n-- key: order_id\n-- by: order_id\nselect order_id, order_id || '!' as other_id, sum(revenue)::decimal(18,4) as revenue from fact_sales group by order_id",
     );
     let table = "create table mart.agg_orders (order_id text not null, other_id text not null, revenue numeric(18,4), row_hash bigint not null, primary key (order_id));";
-    project.write("sql/postgres/migrations/V4__orders.sql", table);
+    project.write("sql/postgres/migrations/V40__orders.sql", table);
     project.ok(&["run"]);
     add_a_day(&project);
     project.ok(&["build"]);
@@ -306,7 +306,7 @@ fn a_mart_whose_key_changes_between_two_syncs_is_compared_as_a_whole() {
     project.edit("sql/marts/agg_orders.sql", "-- key: order_id", "-- key: other_id");
     project.edit("sql/marts/agg_orders.sql", "as revenue", "+ 1 as revenue");
     project.write(
-        "sql/postgres/migrations/V5__orders.sql",
+        "sql/postgres/migrations/V41__orders.sql",
         "alter table mart.agg_orders drop constraint agg_orders_pkey; alter table mart.agg_orders alter revenue type numeric(18,4); alter table mart.agg_orders add primary key (other_id);",
     );
     project.edit("sql/marts/agg_orders.sql", "sum(revenue)::decimal(18,4) + 1", "(sum(revenue) + 1)::decimal(18,4)");

@@ -158,11 +158,11 @@ fn what_was_edited_by_hand_is_put_right_by_a_full_refresh() {
 fn a_migration_that_empties_a_table_has_it_filled_again() {
     let project = project();
     let before = project.warehouse_content();
-    project.write("sql/postgres/migrations/V4__again.sql", "delete from mart.agg_daily_sales");
+    project.write("sql/postgres/migrations/V40__again.sql", "delete from mart.agg_daily_sales");
     assert!(project.ok(&["run"]).stdout.contains("agg_daily_sales            "));
     assert!(project.warehouse_content() == before);
     // Also if the run that migrated failed behind that.
-    project.write("sql/postgres/migrations/V5__again.sql", "delete from mart.agg_monthly_product");
+    project.write("sql/postgres/migrations/V41__again.sql", "delete from mart.agg_monthly_product");
     project.write("sql/marts/agg_x.sql", "-- key: a\nselect 1 as a");
     assert!(project.fails(&["run"]).contains("the warehouse has no table mart.\"agg_x\""));
     std::fs::remove_file(project.path("sql/marts/agg_x.sql")).unwrap();
@@ -175,14 +175,14 @@ fn a_changed_key_and_any_column_name_arrive() {
     let project = project();
     project.write("sql/marts/agg_op.sql", "-- key: op\nselect transaction_id as op, order_id as hash from stg_sales");
     project.write(
-        "sql/postgres/migrations/V4__op.sql",
+        "sql/postgres/migrations/V40__op.sql",
         "create table mart.agg_op (op text primary key, hash text, row_hash bigint not null)",
     );
     project.ok(&["run"]);
     assert_eq!(project.pushed("select count(*) as n, count(hash) as h from mart.agg_op"), ["30,30"]);
     project.edit("sql/marts/agg_op.sql", "key: op", "key: op, hash");
     project.write(
-        "sql/postgres/migrations/V5__op.sql",
+        "sql/postgres/migrations/V41__op.sql",
         "alter table mart.agg_op drop constraint agg_op_pkey, add primary key (op, hash)",
     );
     project.ok(&["run"]);
@@ -215,7 +215,7 @@ fn infinite_moments_are_refused() {
     let project = project();
     project.write("sql/marts/agg_inf.sql", "-- key: id\nselect 1 as id, timestamp 'infinity' as moment");
     project.write(
-        "sql/postgres/migrations/V4__inf.sql",
+        "sql/postgres/migrations/V40__inf.sql",
         "create table mart.agg_inf (id integer primary key, moment timestamp, row_hash bigint not null)",
     );
     assert!(project.fails(&["run"]).contains("infinite date or timestamp"));
@@ -233,7 +233,7 @@ fn a_mart_without_its_table_and_a_column_without_its_place_print_the_ddl() {
         "{error}"
     );
     project.write(
-        "sql/postgres/migrations/V4__cities.sql",
+        "sql/postgres/migrations/V40__cities.sql",
         "create table mart.agg_city (city text primary key, places integer not null, row_hash bigint not null)",
     );
     let error = project.fails(&["run"]);
@@ -242,7 +242,7 @@ fn a_mart_without_its_table_and_a_column_without_its_place_print_the_ddl() {
         "{error}"
     );
     assert!(error.contains("alter table mart.\"agg_city\" add column \"share\" numeric(9,2);"), "{error}");
-    project.write("sql/postgres/migrations/V5__cities.sql", "alter table mart.agg_city alter column places type bigint; alter table mart.agg_city add column share numeric(9, 2)");
+    project.write("sql/postgres/migrations/V41__cities.sql", "alter table mart.agg_city alter column places type bigint; alter table mart.agg_city add column share numeric(9, 2)");
     project.ok(&["run"]);
     assert_eq!(
         project.pushed("select city, places, share from mart.agg_city order by 1"),

@@ -7,10 +7,10 @@ use anyhow::Result;
 use super::Global;
 use crate::config::{Config, FILE_NAME, Overrides};
 use crate::console::Console;
-use crate::pipeline::{self, SyncOptions};
+use crate::history::Run;
+use crate::pipeline::{self, Job};
 use crate::project::{self, Raw};
 use crate::summary;
-use crate::transform::build::Options;
 use crate::warehouse::Warehouse;
 
 /// See it work: sample data, private PostgreSQL, run, summary.
@@ -33,7 +33,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = Config::load(&Overrides { project: Some(args.dir.clone()), ..global.overrides() })?;
     // Held open over the run and the summary, so that the private server starts once.
     let warehouse = Warehouse::open(&config, console)?;
-    pipeline::run(&config, &Options::default(), SyncOptions::default(), console)?;
+    pipeline::run(&config, &Job::default(), console, &mut Run::start("demo"), &mut Vec::new())?;
     summary::print(&mut warehouse.connect()?, console)?;
     let dir = args.dir.display();
     console.heading("Look at it");

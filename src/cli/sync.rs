@@ -7,13 +7,14 @@ use clap::builder::FalseyValueParser;
 
 use super::Global;
 use crate::console::Console;
-use crate::fail;
+use crate::history::Run;
 use crate::pipeline::{Migrations, Project, SyncOptions};
 use crate::sync::ledger::Wait;
 use crate::sync::plan::Plan;
 use crate::sync::prepare::Compare;
 use crate::sync::push::{self, Deletes};
 use crate::warehouse::Warehouse;
+use crate::{fail, failure};
 
 /// Push what changed in the marts to PostgreSQL.
 ///
@@ -89,13 +90,20 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         fail!("a plan says what changes; --full-refresh would look for more: leave out one of the two");
     }
     let project = Project::open(&config, console)?;
+    let mut run = Run::start("sync");
     let warehouse = Warehouse::open(&config, console)?;
     let options = args.push.options();
-    match args.dry_run {
-        true => project.plan(&warehouse, options, super::plan::SAMPLES)?.say(console),
-        false => {
-            project.sync(&warehouse, options, plan.as_ref())?;
-        }
+    if args.dry_run {
+        project.plan(&warehouse, options, super::plan::SAMPLES)?.say(console);
+        return Ok(());
     }
-    Ok(())
+    let result = project.sync(&warehouse, options, plan.as_ref()).map(|_| ()).map_err(failure::recognise);
+    run.report = project.report();
+    run.end(&result);
+    // One that had nothing to push leaves no trace.
+    if result.is_err() || run.report.sync_number.is_some() {
+        let is_reached = !result.as_ref().is_err_and(failure::is_transient);
+        project.keep(&run, Some(&warehouse).filter(|_| is_reached));
+    }
+    result
 }

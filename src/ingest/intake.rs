@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use indicatif::ProgressBar;
@@ -13,11 +13,23 @@ use super::catalog::{self, Known, SourceFile};
 use super::contract::Contract;
 use super::load::{self, Earlier, Facts, Loaded};
 use super::report::{Refused, Report};
-use super::{feed, rejects, repairs, source_table};
+use super::{complete, feed, rejects, repairs, source_table};
 use crate::config::Config;
 use crate::console::{Console, counted, grouped};
+use crate::failure::Failure;
 use crate::staging::Staging;
 use crate::{fail, hash};
+
+/// Which files are looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Taken<'a> {
+    /// All that the contracts name.
+    All,
+    /// Of those, the ones that have not changed for so long.
+    Complete(Duration),
+    /// These.
+    Only(&'a [SourceFile]),
+}
 
 /// Loads what is new or changed of all contracts.
 ///
@@ -28,7 +40,7 @@ pub fn run(
     config: &Config,
     staging: &Staging,
     contracts: &[&Contract],
-    only: Option<&[SourceFile]>,
+    taken: Taken<'_>,
     console: &Console,
 ) -> Result<Report> {
     feed::register(staging.conn())?;
@@ -41,7 +53,7 @@ pub fn run(
     if config.memory_limit.is_none() {
         limit_memory(config, staging, contracts)?;
     }
-    let report = all_sources(config, staging, contracts, only, console);
+    let report = all_sources(config, staging, contracts, taken, console);
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     if config.memory_limit.is_none() {
         staging.conn().execute_batch("reset memory_limit")?;
@@ -75,23 +87,36 @@ fn all_sources(
     config: &Config,
     staging: &Staging,
     contracts: &[&Contract],
-    only: Option<&[SourceFile]>,
+    taken: Taken<'_>,
     console: &Console,
 ) -> Result<Report> {
     let mut total = Report::default();
     for contract in contracts {
         let started = Instant::now();
-        let files = match only {
-            Some(files) => files.to_vec(),
-            None => catalog::find(config, contract)?,
+        let mut files = match taken {
+            Taken::Only(files) => files.to_vec(),
+            Taken::All | Taken::Complete(_) => catalog::find(config, contract)?,
         };
-        source_table::prepare(staging, contract, &files, only.is_some())?;
+        source_table::prepare(staging, contract, &files, matches!(taken, Taken::Only(_)))?;
+        let found = files.len();
+        if let Taken::Complete(settle) = taken {
+            files = complete::only(files, settle);
+            if files.is_empty() && found > 0 && catalog::names(staging.conn(), &contract.source)?.is_empty() {
+                return Err(Failure::transient(format!(
+                    "all files of the source {} are still being written; they are loaded once they have not changed for {} s",
+                    contract.source,
+                    settle.as_secs_f64()
+                ))
+                .into());
+            }
+        }
         let bytes =
             files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
         let rows = Arc::new(AtomicU64::new(0));
         let bar = console.ingest_bar(bytes, &contract.source, Arc::clone(&rows));
         let intake = Intake { config, staging, contract, console, bar: &bar, rows };
-        let report = intake.run(&files)?;
+        let mut report = intake.run(&files)?;
+        report.waiting = (found - files.len()) as u64;
         bar.finish_and_clear();
         report.say(contract, started.elapsed(), console);
         total.add(report);
@@ -299,6 +324,7 @@ impl<'a> Intake<'a> {
             Some(reason) => report.refused.push(Refused { file: name.clone(), reason }),
             None => {
                 report.loaded += 1;
+                report.names.push(name.clone());
                 report.records += outcome.records;
                 report.rejected += outcome.rejected;
                 report.repaired += outcome.repaired;

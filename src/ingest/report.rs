@@ -12,6 +12,10 @@ use crate::console::{Console, Step, counted, grouped};
 pub struct Report {
     /// Files whose rows were loaded or replaced.
     pub loaded: u64,
+    /// Their names.
+    pub names: Vec<String>,
+    /// Files left for the next time, because they are still being written.
+    pub waiting: u64,
     /// Files that were as before and were not read.
     pub unchanged: u64,
     /// Files whose content is loaded under another name.
@@ -45,6 +49,8 @@ impl Report {
     /// Adds what another source's ingest did.
     pub fn add(&mut self, other: Self) {
         self.loaded += other.loaded;
+        self.names.extend(other.names);
+        self.waiting += other.waiting;
         self.unchanged += other.unchanged;
         self.duplicates += other.duplicates;
         self.records += other.records;
@@ -65,6 +71,7 @@ impl Report {
             (self.loaded, "read"),
             (self.unchanged, "unchanged, not read"),
             (self.duplicates, "with content already loaded"),
+            (self.waiting, "still being written"),
         ];
         for (count, what) in counts {
             if count > 0 {

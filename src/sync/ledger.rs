@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::console::Console;
 use crate::fail;
+use crate::failure::Failure;
 use crate::warehouse::connect::without_timeouts;
 
 /// One sync at a time, per database. Any constant will do.
@@ -65,7 +66,9 @@ pub fn lock(client: &mut Client, wait: Wait, console: &Console) -> Result<()> {
     }
     let holder = holder(client)?;
     if wait == Wait::Never {
-        fail!("another sync is at work ({holder}); nothing was changed; run again later, or without --no-wait");
+        let message =
+            format!("another sync is at work ({holder}); nothing was changed; run again later, or without --no-wait");
+        return Err(Failure::overlap(message).into());
     }
     console.warn(&format!("another sync is at work ({holder}); waiting for it to end"));
     without_timeouts(client, |client| Ok(client.execute("select pg_advisory_lock($1)", &[&LOCK])?))?;

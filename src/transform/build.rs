@@ -64,11 +64,12 @@ pub struct Report {
     pub check_time: Duration,
 }
 
-/// Builds, checks and publishes.
+/// Builds, checks and publishes. `checked` hears what the checks found, also if that stops the build.
 ///
 /// # Errors
 /// An error in a model names its file and line; a failed check shows offending rows. In both cases the last
 /// published models stay as they are.
+#[allow(clippy::too_many_arguments, reason = "called in one place")]
 pub fn run(
     staging: &Staging,
     models: &Models,
@@ -77,6 +78,7 @@ pub fn run(
     run_id: &str,
     console: &Console,
     observer: &mut Observer<'_>,
+    checked: &mut dyn FnMut(&check::Report),
 ) -> Result<Report> {
     let conn = staging.conn();
     set_as_of(conn, options)?;
@@ -102,6 +104,7 @@ pub fn run(
         build.published = content::published(conn)?;
         build.all(&graph, observer)?;
         let refused = build.check(&parser, run_id)?;
+        checked(&build.report.checks);
         match (&refused, options.finish) {
             (Some(_), Finish::Publish) => publish::keep_for_a_look(conn, &build.space, models, &build.known)?,
             (None, Finish::Publish) => {

@@ -310,7 +310,11 @@ fn explain(target: &Target, refusal: &Refusal) -> anyhow::Error {
             None => (refusal.cause(), advice(target, error)),
         },
     };
-    Failure::new(format!("cannot connect to PostgreSQL at {}: {cause}; {advice}", target.describe())).into()
+    let message = format!("cannot connect to PostgreSQL at {}: {cause}; {advice}", target.describe());
+    match refusal.may_pass() {
+        true => Failure::transient(message).into(),
+        false => Failure::new(message).into(),
+    }
 }
 
 fn advice(target: &Target, error: &postgres::Error) -> &'static str {

@@ -17,7 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -75,6 +75,12 @@ struct Owner {
 /// While set, a Ctrl-C is left to the program in the foreground (`psql`).
 static LEAVE_INTERRUPTS: AtomicBool = AtomicBool::new(false);
 
+/// While set, somebody else answers signals, and calls [`end_by`] if the process is to end at once.
+static ANSWERED_ELSEWHERE: AtomicBool = AtomicBool::new(false);
+
+/// The server that [`end_by`] has to stop.
+static RUNNING: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
 /// Set once a signal is being answered: the process ends with that, whatever else fails meanwhile.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -83,6 +89,17 @@ pub fn yield_to_interrupt() {
     while INTERRUPTED.load(Ordering::SeqCst) {
         std::thread::park();
     }
+}
+
+/// Leaves all signals to the caller from now on.
+pub fn leave_signals() {
+    ANSWERED_ELSEWHERE.store(true, Ordering::SeqCst);
+}
+
+/// Ends the process because of a signal, wherever it is: what is not committed leaves no trace. A private server is stopped.
+pub fn end_by(signal: i32) -> ! {
+    let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    interrupt(running.as_deref(), signal)
 }
 
 /// Leaves Ctrl-C to a child in the foreground from now on.
@@ -464,20 +481,28 @@ fn free_port(wanted: Option<u16>) -> Result<u16> {
 
 /// On SIGINT, SIGTERM and SIGHUP: stops the server like an orderly exit would, then ends the process.
 fn stop_on_signals(shared: Arc<Shared>) -> Result<()> {
+    if ANSWERED_ELSEWHERE.load(Ordering::SeqCst) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
+        return Ok(());
+    }
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if signal == SIGINT && LEAVE_INTERRUPTS.load(Ordering::Relaxed) {
                 continue;
             }
-            INTERRUPTED.store(true, Ordering::SeqCst);
-            eprintln!("interrupted: nothing half-done is kept; run again to go on");
-            if let Err(error) = shared.leave() {
-                eprintln!("warning: the embedded PostgreSQL could not be stopped: {error:#}");
-            }
-            // Other threads are at work; ending without their clean-up is what a crash does, and is safe.
-            signal_hook::low_level::exit(128 + signal);
+            interrupt(Some(&shared), signal);
         }
     })?;
     Ok(())
+}
+
+fn interrupt(shared: Option<&Shared>, signal: i32) -> ! {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+    eprintln!("interrupted: nothing half-done is kept; run again to go on");
+    if let Some(Err(error)) = shared.map(Shared::leave) {
+        eprintln!("warning: the embedded PostgreSQL could not be stopped: {error:#}");
+    }
+    // Other threads are at work; ending without their clean-up is what a crash does, and is safe.
+    signal_hook::low_level::exit(128 + signal)
 }
