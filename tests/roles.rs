@@ -92,7 +92,8 @@ fn logins_of_an_owner_migrate_and_sync_and_make_months() {
         reader.query(&format!("select from {table}"), &[]).unwrap();
     }
     assert!(reader.batch_execute("delete from mart.fact_sales").is_err());
-    let error = shop.project.fails(&["sync", "--full-refresh"]);
+    shop.sell(6);
+    let error = shop.project.fails(&["run"]);
     assert!(
         error.contains("the login lacks a right in the warehouse; nothing was changed; docs/warehouse.md says"),
         "{error}"
@@ -116,7 +117,11 @@ fn a_login_that_changes_rows_only_needs_a_partition_for_the_rest() {
     shop.sell(4);
     shop.log_in("salesmart_load").ok(&["run"]);
     assert_equal(&shop.project);
-    assert_eq!(shop.project.pushed("select count(*) as n from mart.fact_sales_rest"), ["3"]);
+    assert_eq!(
+        shop.project
+            .pushed("select count(*) as n from mart.fact_sales where tableoid = 'mart.fact_sales_rest'::regclass"),
+        ["3"]
+    );
     assert!(shop.project.warehouse().batch_execute("create table mart.other ()").is_err());
     let numbers = shop.project.pushed("select run_number from etl.sync_run order by 1");
     assert_eq!(numbers, ["1", "2", "3", "4"]);
