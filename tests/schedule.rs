@@ -552,7 +552,7 @@ fn the_dag_is_one_that_airflow_takes() {
         return;
     };
     let script = "import sys
-from airflow.models.dagbag import DagBag
+from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
 assert not bag.import_errors, bag.import_errors
 (dag,) = bag.dags.values()
