@@ -552,8 +552,11 @@ fn the_dag_is_one_that_airflow_takes() {
         return;
     };
     let script = "import sys
-from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
 assert not bag.import_errors, bag.import_errors
 (dag,) = bag.dags.values()
 print(dag.dag_id, *sorted(task.task_id for task in dag.tasks))";
