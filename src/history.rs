@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Severity;
@@ -56,6 +56,7 @@ pub struct Run {
     /// What was called: the verb, and how it is scheduled.
     pub command: String,
     /// When it started.
+    #[serde(with = "moment")]
     pub started_at: DateTime<Utc>,
     /// How long it took, in seconds, tries and the waiting between them included.
     pub seconds: f64,
@@ -179,7 +180,7 @@ impl Run {
 
     /// The moment it started, as text that every database reads.
     pub fn started_at_text(&self) -> String {
-        self.started_at.to_rfc3339_opts(SecondsFormat::Micros, true)
+        moment::text(&self.started_at)
     }
 
     /// All of it as JSON.
@@ -269,5 +270,25 @@ impl Report {
             updated: sum.updated + counts.updated,
             deleted: sum.deleted + counts.deleted,
         })
+    }
+}
+
+/// A moment in JSON: `2026-06-01T06:00:00.123456Z`.
+mod moment {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn text(moment: &DateTime<Utc>) -> String {
+        moment.to_rfc3339_opts(SecondsFormat::Micros, true)
+    }
+
+    pub(super) fn serialize<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(moment))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let moment = DateTime::parse_from_rfc3339(&text).map_err(de::Error::custom)?;
+        Ok(moment.with_timezone(&Utc))
     }
 }

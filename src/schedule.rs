@@ -15,10 +15,10 @@ use anyhow::Result;
 
 use crate::config::Config;
 use crate::console::{Console, LogFormat, counted};
+use crate::failure;
 use crate::history::Outcome;
 use crate::warehouse::embedded;
 use crate::watch::files::Files;
-use crate::{failure, schedule};
 use arrivals::Arrivals;
 use clock::{Clock, Every, When};
 use job::{Ended, Repeated};
@@ -56,7 +56,7 @@ pub fn run(
         When::Arrival => runner.as_files_arrive(job, &mut arrivals, settle)?,
     }
     let Some(signal) = stop.requested() else { return Ok(()) };
-    console.say(&format!("stopped  by {}; nothing is half done", schedule::stop::name(signal)));
+    console.say(&format!("stopped  by {}; nothing is half done", stop::name(signal)));
     match signal {
         signal_hook::consts::SIGTERM => Ok(()),
         other => std::process::exit(128 + other),

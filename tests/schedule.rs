@@ -175,9 +175,9 @@ fn a_hundred_files_arrive_once_through_a_kill_and_a_stop() {
 #[test]
 fn a_stop_in_the_middle_of_a_run_lets_it_finish_and_a_second_one_does_not() {
     let project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     project.ok(&["run"]);
-    project.sales("b.csv", &[numbered(2)]);
+    project.sales("sales_b.csv", &[numbered(2)]);
 
     let mut client = project.warehouse();
     let mut holder = client.transaction().unwrap();
@@ -193,7 +193,7 @@ fn a_stop_in_the_middle_of_a_run_lets_it_finish_and_a_second_one_does_not() {
     assert_eq!(project.pushed("select count(*) from mart.fact_sales"), ["2"]);
     assert_eq!(outcomes(&project), ["succeeded", "succeeded"]);
 
-    project.sales("c.csv", &[numbered(3)]);
+    project.sales("sales_c.csv", &[numbered(3)]);
     let mut holder = client.transaction().unwrap();
     holder.batch_execute("lock table mart.fact_sales in exclusive mode").unwrap();
     let mut running = scheduled(&project, &["--every", "1h", "--settle", "0s"]);
@@ -224,7 +224,7 @@ fn wait_for_lock(project: &Project) {
 #[test]
 fn an_idle_schedule_ends_at_once_and_leaves_no_server() {
     let project = Project::embedded();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     for (args, signal, code) in [
         (["--every", "1h"], Signal::TERM, 0),
         (["--cron", "0 0 1 1 *"], Signal::INT, 130),
@@ -243,9 +243,9 @@ fn an_idle_schedule_ends_at_once_and_leaves_no_server() {
 #[test]
 fn a_run_that_meets_another_process_is_skipped_and_the_next_one_goes_on() {
     let project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     project.ok(&["run"]);
-    project.sales("b.csv", &[numbered(2)]);
+    project.sales("sales_b.csv", &[numbered(2)]);
     let lock = salesmart::sync::ledger::LOCK;
     let mut other = project.warehouse();
     other.execute("select pg_advisory_lock($1)", &[&lock]).unwrap();
@@ -282,9 +282,9 @@ fn a_run_that_meets_another_process_is_skipped_and_the_next_one_goes_on() {
 #[test]
 fn starts_that_fall_due_during_a_run_are_left_out_and_said_once() {
     let project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     project.ok(&["run"]);
-    project.sales("b.csv", &[numbered(2)]);
+    project.sales("sales_b.csv", &[numbered(2)]);
     let mut client = project.warehouse();
     let mut holder = client.transaction().unwrap();
     holder.batch_execute("lock table mart.fact_sales in exclusive mode").unwrap();
@@ -337,7 +337,7 @@ impl Door {
 #[test]
 fn a_database_that_comes_back_is_waited_for() {
     let mut project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     let direct = project.url().to_owned();
     let door = Door::closed();
     project.set_url(direct.replace(&format!(":{}/", Cluster::get().port()), &format!(":{}/", door.port)));
@@ -365,7 +365,7 @@ fn a_database_that_comes_back_is_waited_for() {
 #[test]
 fn what_a_retried_run_did_in_all_its_tries_is_its_report() {
     let mut project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     let direct = project.url().to_owned();
     let door = Door::closed();
     project.set_url(direct.replace(&format!(":{}/", Cluster::get().port()), &format!(":{}/", door.port)));
@@ -385,7 +385,7 @@ fn what_a_retried_run_did_in_all_its_tries_is_its_report() {
 #[test]
 fn a_stop_while_a_run_waits_to_be_tried_again_ends_at_once() {
     let mut project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     let door = Door::closed();
     project.set_url(project.url().replace(&format!(":{}/", Cluster::get().port()), &format!(":{}/", door.port)));
     let mut running = scheduled(&project, &["--every", "1h", "--settle", "0s", "--on-failure", "touch called"]);
@@ -399,13 +399,13 @@ fn a_stop_while_a_run_waits_to_be_tried_again_ends_at_once() {
 #[test]
 fn a_failure_is_told_with_the_run_as_json_and_the_schedule_goes_on() {
     let project = Project::new();
-    project.write("data/raw/bad.csv", "no,such,header\n1,2,3\n");
+    project.write("data/raw/sales_bad.csv", "no,such,header\n1,2,3\n");
     let command = "cat > failed.json; echo \"$SALESMART_OUTCOME $SALESMART_RUN_ID\" >> called";
     assert!(project.fails(&["run", "--on-failure", command]).contains("1 file was refused"));
     let told: Value = serde_json::from_slice(&std::fs::read(project.path("failed.json")).unwrap()).unwrap();
     assert_eq!(told["outcome"], "failed");
     assert_eq!(told["command"], "run");
-    assert_eq!(told["files"]["refused"][0]["file"], "data/raw/bad.csv");
+    assert_eq!(told["files"]["refused"][0]["file"], "data/raw/sales_bad.csv");
     assert!(told["message"].as_str().unwrap().contains("1 file was refused"), "{told}");
     let password = project.url().split([':', '@']).nth(2).unwrap();
     assert!(!told.to_string().contains(password), "{told}");
@@ -417,8 +417,8 @@ fn a_failure_is_told_with_the_run_as_json_and_the_schedule_goes_on() {
 
     let mut running = scheduled(&project, &["--every", "1s", "--settle", "0s", "--on-failure", command]);
     running.until("1 file was refused");
-    std::fs::remove_file(project.path("data/raw/bad.csv")).unwrap();
-    project.sales("good.csv", &[numbered(1)]);
+    std::fs::remove_file(project.path("data/raw/sales_bad.csv")).unwrap();
+    project.sales("sales_good.csv", &[numbered(1)]);
     running.until("committed as sync 1");
     running.send(Signal::TERM);
     assert_eq!(running.end().0, Some(0));
@@ -450,7 +450,7 @@ fn a_wrong_schedule_is_said_with_an_example() {
 #[test]
 fn a_calendar_runs_on_the_minute() {
     let project = Project::new();
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     let mut running = scheduled(&project, &["--cron", "* * * * *"]);
     let said = running.until("next ");
     assert!(said.contains(":00"), "{said}");
@@ -466,11 +466,11 @@ fn a_calendar_runs_on_the_minute() {
 fn a_file_that_is_being_written_is_taken_once_and_whole() {
     for schedule in [["--watch", "--no-wait"], ["--every", "1s"]] {
         let project = Project::new();
-        project.sales("a.csv", &[numbered(0)]);
+        project.sales("sales_a.csv", &[numbered(0)]);
         let mut running = scheduled(&project, &schedule);
         running.until("committed as sync 1");
         // Slower than the schedule, quicker than the time after which a file counts as complete.
-        let mut file = std::fs::File::create(project.path("data/raw/b.csv")).unwrap();
+        let mut file = std::fs::File::create(project.path("data/raw/sales_b.csv")).unwrap();
         writeln!(file, "{SALES_HEADER}").unwrap();
         for number in 1..=12 {
             writeln!(file, "{}", numbered(number)).unwrap();
@@ -496,10 +496,10 @@ fn watching_begins_before_the_first_file_and_goes_on_after_a_refused_one() {
     let project = Project::new();
     let mut running = scheduled(&project, &["--watch", "--settle", "200ms"]);
     running.until("watching for files");
-    project.write("data/raw/a.csv", "no,such,header\n1,2,3\n");
+    project.write("data/raw/sales_a.csv", "no,such,header\n1,2,3\n");
     running.until("1 file was refused");
     running.until("next ");
-    project.sales("a.csv", &[numbered(1)]);
+    project.sales("sales_a.csv", &[numbered(1)]);
     running.until("committed as sync 1");
     running.send(Signal::TERM);
     assert_eq!(running.end().0, Some(0));
@@ -522,7 +522,7 @@ fn the_units_are_ones_that_systemd_takes() {
         // The program it names has to be there, and so has the user.
         let text = text
             .replace("/usr/local/bin/salesmart", env!("CARGO_BIN_EXE_salesmart"))
-            .replace("User=salesmart\n", "User=nobody\n");
+            .replace("User=salesmart\n", "User=root\n");
         std::fs::write(folder.path().join(unit), text).unwrap();
     }
     for unit in ["salesmart.timer", "salesmart-watch.service"] {
@@ -552,8 +552,11 @@ fn the_dag_is_one_that_airflow_takes() {
         return;
     };
     let script = "import sys
-from airflow.models.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1])
 assert not bag.import_errors, bag.import_errors
 (dag,) = bag.dags.values()
 print(dag.dag_id, *sorted(task.task_id for task in dag.tasks))";

@@ -100,7 +100,8 @@ impl Repeated<'_> {
         if run.outcome == Outcome::Started {
             // The project could not be opened.
             run.end(&result);
-            let staging = config.and_then(|config| Staging::open(&config).ok());
+            let staging =
+                config.filter(|config| config.staging_file.exists()).and_then(|config| Staging::open(&config).ok());
             if staging.is_none_or(|staging| local::keep(staging.conn(), run).is_err()) {
                 self.unkept.retain(|other| other.run_id != run.run_id);
                 self.unkept.push(run.clone());

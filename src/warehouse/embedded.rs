@@ -359,6 +359,8 @@ fn lock_file(folder: &Path, name: &str) -> Result<File> {
 /// A program of the server, run as its user, away from this process's folder and standard input.
 fn command(files: &ServerFiles, program: &str, owner: Option<Owner>) -> Command {
     let mut command = Command::new(files.bin.join(program));
+    // In a group of its own: a signal to ours, such as Ctrl-C, is for us to answer, and `pg_ctl` may be what answers it.
+    command.process_group(0);
     command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT");
     if let Some(owner) = owner {
         command.uid(owner.uid).gid(owner.gid);
