@@ -83,7 +83,10 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
 /// Is it worth trying the same again? So it is after a lost or refused connection, a server that starts or stops, a lock that was
 /// not to be had, a deadlock, a full disk, and while another process is at work.
 pub fn is_transient(error: &anyhow::Error) -> bool {
-    has_kind(error, Kind::Transient) || is_overlap(error) || error.chain().any(is_transient_cause)
+    has_kind(error, Kind::Transient)
+        || is_overlap(error)
+        || refusal::find(error).is_some_and(is_transient_answer)
+        || error.chain().any(is_transient_cause)
 }
 
 /// Is another process at work on the same staging file or warehouse?
@@ -98,9 +101,7 @@ fn has_kind(error: &anyhow::Error, kind: Kind) -> bool {
 }
 
 fn is_transient_cause(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.downcast_ref::<postgres::Error>().is_some_and(is_transient_answer)
-        || cause.downcast_ref::<io::Error>().is_some_and(is_lost_connection)
-        || is_disk_full(&cause.to_string())
+    cause.downcast_ref::<io::Error>().is_some_and(is_lost_connection) || is_disk_full(&cause.to_string())
 }
 
 /// Is an answer of PostgreSQL, or its absence, one that may be another one in a while? Classes 08 (connection), 40 (rolled back:

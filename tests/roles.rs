@@ -80,7 +80,7 @@ fn logins_of_an_owner_migrate_and_sync_and_make_months() {
         ["4"]
     );
     // The tables of months are the migrating login's to change, though another one made them.
-    shop.project.write("sql/postgres/migrations/V4__index.sql", "create index on mart.fact_sales (customer_id)");
+    shop.project.write("sql/postgres/migrations/V40__index.sql", "create index on mart.fact_sales (customer_id)");
     shop.log_in("salesmart_migrate").ok(&["migrate"]);
     shop.sell(5);
     shop.log_in("salesmart_sync").ok(&["run"]);

@@ -44,7 +44,7 @@ fn a_foreign_duckdb_file_of_another_layout_is_refused() {
     for verb in ["run", "ls", "docs", "show"] {
         let args: &[&str] = if verb == "show" { &["show", "fact_sales"] } else { &[verb] };
         let error = project.fails(args);
-        assert!(error.contains("has layout 99, this program needs 4"), "{verb}: {error}");
+        assert!(error.contains("has layout 99, this program needs 5"), "{verb}: {error}");
     }
 }
 

@@ -59,6 +59,14 @@ impl Report {
     }
 }
 
+/// One line of the table.
+struct Line {
+    name: String,
+    run: fn(&Round) -> &Run,
+    floor: Option<fn(&Round) -> f64>,
+    most: String,
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns =
@@ -68,32 +76,41 @@ impl fmt::Display for Report {
             let most = self.rounds.iter().filter_map(|round| run(round).peak).max();
             most.map(|bytes| format!("{} MB", bytes / 1_000_000))
         };
-        let seconds = |seconds: f64| Some(format!("{seconds:.2} s"));
-        let rows: [(String, fn(&Round) -> &Run, Option<fn(&Round) -> f64>, Option<String>); 4] = [
-            (
-                format!("(a) first sync of {} sales", grouped(self.sales)),
-                |round| &round.first,
-                Some(|round| round.first_floor),
-                Some(format!("{MOST_FIRST:.1}")),
-            ),
-            (
-                format!("(b) a day of {} more", grouped(self.day)),
-                |round| &round.day,
-                Some(|round| round.day_floor),
-                Some(format!("{MOST_DAY:.1}")),
-            ),
-            ("(c) nothing changed".to_owned(), |round| &round.unchanged, None, seconds(MOST_UNCHANGED)),
-            ("(d) 1 % corrections in all months".to_owned(), |round| &round.corrections, None, None),
+        let lines = [
+            Line {
+                name: format!("(a) first sync of {} sales", grouped(self.sales)),
+                run: |round| &round.first,
+                floor: Some(|round| round.first_floor),
+                most: format!("{MOST_FIRST:.1}"),
+            },
+            Line {
+                name: format!("(b) a day of {} more", grouped(self.day)),
+                run: |round| &round.day,
+                floor: Some(|round| round.day_floor),
+                most: format!("{MOST_DAY:.1}"),
+            },
+            Line {
+                name: "(c) nothing changed".to_owned(),
+                run: |round| &round.unchanged,
+                floor: None,
+                most: format!("{MOST_UNCHANGED:.2} s"),
+            },
+            Line {
+                name: "(d) 1 % corrections in all months".to_owned(),
+                run: |round| &round.corrections,
+                floor: None,
+                most: String::new(),
+            },
         ];
-        for (name, run, floor, most) in rows {
+        for Line { name, run, floor, most } in lines {
             // The ratio of each round, not of the medians: both sides of a round ran beside each other.
             let ratio = floor.map(|floor| format!("{:.2}", self.median(|round| run(round).seconds / floor(round))));
             table.push(vec![
                 Some(name),
-                seconds(self.median(|round| run(round).seconds)),
+                Some(format!("{:.2} s", self.median(|round| run(round).seconds))),
                 Some(floor.map_or_else(String::new, |floor| format!("{:.2} s", self.median(floor)))),
                 Some(ratio.unwrap_or_default()),
-                Some(most.unwrap_or_default()),
+                Some(most),
                 Some(peak(run).unwrap_or_default()),
             ]);
         }

@@ -191,7 +191,7 @@ impl Shared {
                 return;
             }
             total += length as u64;
-            self.state.lock().unwrap().forwarded = total;
+            self.state.lock().unwrap().forwarded += length as u64;
         }
     }
 
