@@ -356,7 +356,8 @@ fn a_database_that_comes_back_is_waited_for() {
     assert!(!project.path("called").exists(), "the run did not fail");
     let runs = runs(&project);
     assert_eq!(runs.len(), 2);
-    assert_eq!(runs[1]["attempts"], 4);
+    let attempts = runs[1]["attempts"].as_u64().unwrap();
+    assert!((3..=4).contains(&attempts), "{attempts}");
     assert_eq!(runs[1]["outcome"], "succeeded");
     // Loaded by the first run, which failed later; both are in the warehouse.
     assert_eq!((&runs[0]["outcome"], &runs[0]["files"]["loaded"]), (&Value::from("failed"), &Value::from(1)));
