@@ -1,4 +1,4 @@
-//! Time and memory of a process.
+//! The program as a process, and the time and memory of one.
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -17,6 +17,18 @@ pub struct Run {
     pub cpu: Option<f64>,
     /// Most memory it held, in bytes, where the system tells.
     pub peak: Option<u64>,
+}
+
+/// The program, deaf to what the environment may set for it.
+pub fn salesmart() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_salesmart"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SALESMART_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("RUST_LOG");
+    command
 }
 
 /// Runs a command to its end; returns what it wrote to standard output, too.

@@ -7,6 +7,7 @@ mod diff;
 mod docs;
 mod doctor;
 mod forget;
+mod form;
 mod history;
 mod ingest;
 mod init;

@@ -19,7 +19,7 @@ use crate::staging::Staging;
 use crate::sync::ledger::{self, Wait};
 use crate::sync::plan::Plan;
 use crate::sync::prepare::{Compare, Prepared};
-use crate::sync::push;
+use crate::sync::push::{self, Deletes};
 use crate::sync::verify::{self, Expected};
 use crate::transform::build;
 use crate::transform::change::{self, Observer};
@@ -123,11 +123,8 @@ impl<'a> Project<'a> {
         if let Some(plan) = plan {
             plan.hold(self.staging.conn(), &prepared)?;
         }
-        let deletes = options.push.deletes;
-        let report = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)
-            .map_err(|error| refusal::name_holders(warehouse, error))?;
+        let report = self.push(warehouse, &mut client, &prepared, options.push.deletes)?;
         push::say(&report, started, self.console);
-        self.told.borrow_mut().synced(&report);
         Ok(report)
     }
 
@@ -184,7 +181,7 @@ impl<'a> Project<'a> {
                 Expected::Marts => Compare::Rows,
             };
             let prepared = self.prepare(&mut client, push::Options { deletes, wait, compare })?;
-            let pushed = push::push(self.config, &self.staging, &mut client, &prepared, deletes, self.console)?;
+            let pushed = self.push(warehouse, &mut client, &prepared, deletes)?;
             push::say(&pushed, started, self.console);
         }
         Ok(report)
@@ -192,6 +189,19 @@ impl<'a> Project<'a> {
 
     fn prepare(&self, client: &mut postgres::Client, options: push::Options) -> Result<Prepared> {
         Prepared::new(&self.staging, client, &self.models, options.wait, options.compare, self.console)
+    }
+
+    fn push(
+        &self,
+        warehouse: &Warehouse,
+        client: &mut postgres::Client,
+        prepared: &Prepared,
+        deletes: Deletes,
+    ) -> Result<push::Report> {
+        let report = push::push(self.config, &self.staging, client, prepared, deletes, self.console)
+            .map_err(|error| refusal::name_holders(warehouse, error))?;
+        self.told.borrow_mut().synced(&report);
+        Ok(report)
     }
 
     /// Connects to a warehouse whose schema is up to date. The private one is the project's own, and is migrated as needed.

@@ -9,6 +9,7 @@ pub mod job;
 pub mod on_failure;
 pub mod stop;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -30,6 +31,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// When a run that may go well by itself is tried anew, if no file comes earlier.
 const ANEW: Duration = Duration::from_secs(60);
 
+/// The longest pause before a run for files that were late.
+const LONGEST_GRACE: Duration = Duration::from_secs(60);
+
 /// How long a file must not have changed to count as complete, if nothing else is said.
 pub const SETTLE: Duration = Duration::from_secs(2);
 
@@ -49,7 +53,7 @@ pub fn run(
     let mut arrivals = Arrivals::look(&config, settle)?;
     embedded::leave_signals();
     let stop = Stop::listen()?;
-    let runner = Runner { stop: &stop, configure, format, console };
+    let runner = Runner { stop: &stop, configure, format, console, late: Cell::new(0) };
     match when {
         When::Every(interval) => runner.by_clock(job, Every::new(interval))?,
         When::Cron(cron) => runner.by_clock(job, *cron)?,
@@ -68,6 +72,8 @@ struct Runner<'a> {
     configure: &'a dyn Fn() -> Result<Config>,
     format: LogFormat,
     console: &'a Console,
+    /// Files that were still being written at the last run.
+    late: Cell<u64>,
 }
 
 impl Runner<'_> {
@@ -95,9 +101,28 @@ impl Runner<'_> {
                     if missed == 1 { "was" } else { "were" }
                 ));
             }
+            self.take_late_files(job, &clock);
             if self.wait_for(&clock)? {
                 return Ok(());
             }
+        }
+    }
+
+    /// The next start may be a day away: files that were still being written get runs of their own, unless it is near.
+    fn take_late_files(&self, job: &mut Repeated<'_>, clock: &impl Clock) {
+        let mut pause = job.settle().max(LOOK);
+        while self.late.get() > 0 && clock.left().is_some_and(|left| left > LONGEST_GRACE) {
+            let (late, verb) = (self.late.get(), if self.late.get() == 1 { "is" } else { "are" });
+            self.console.say(&format!(
+                "{} {verb} still being written; once more in {} s",
+                counted(late, "file"),
+                pause.as_secs_f64()
+            ));
+            if self.stop.wait(pause) {
+                return;
+            }
+            self.once(job, 0);
+            pause = (pause * 2).min(LONGEST_GRACE);
         }
     }
 
@@ -174,6 +199,7 @@ impl Runner<'_> {
             is_over
         });
         self.stop.at_work(false);
+        self.late.set(run.report.files.waiting);
         match (result, run.outcome) {
             (Ok(()), _) => Ended::Well,
             (Err(error), Outcome::Skipped) => {

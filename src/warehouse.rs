@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod embedded;
 pub mod migrate;
+pub mod owner;
 pub mod refusal;
 pub mod server_files;
 pub mod tls;

@@ -5,6 +5,7 @@ pub mod content;
 pub mod edits;
 mod project;
 mod proxy;
+pub mod running;
 mod server;
 mod shop;
 

@@ -1,89 +1,16 @@
 //! Scheduled runs: at intervals, by the calendar, as files arrive; stopped, killed, met by others, failing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::harness::running::{PATIENCE, Running};
 use crate::harness::{Cluster, Project, SALES_HEADER, sale};
-
-/// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A process that is killed when a test fails, and what it says.
-struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    said: String,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = mpsc::channel();
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines() {
-                    // The test may have seen enough.
-                    let _ = sender.send(line.unwrap());
-                }
-            });
-        }
-        Self { child, lines, said: String::new() }
-    }
-
-    /// All lines from here up to one that holds the text.
-    #[track_caller]
-    fn until(&mut self, text: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    seen.push_str(&line);
-                    seen.push('\n');
-                    if line.contains(text) {
-                        self.said.push_str(&seen);
-                        return seen;
-                    }
-                }
-                Err(error) => panic!("{text} was not said ({error}):\n{}\n{seen}", self.said),
-            }
-        }
-    }
-
-    fn send(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Waits for the end; returns the exit code and what was said since the last look.
-    fn end(mut self) -> (Option<i32>, String) {
-        let started = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(started.elapsed() < PATIENCE, "it does not end:\n{}", self.said);
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let rest: Vec<String> = self.lines.iter().collect();
-        (status.code(), rest.join("\n"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn scheduled(project: &Project, args: &[&str]) -> Running {
     Running::start(&mut project.command(&[&["run"], args].concat()))
@@ -117,9 +44,9 @@ fn a_hundred_files_arrive_once_through_a_kill_and_a_stop() {
     let mut first = scheduled(&project, &["--every", "2s", "--settle", "500ms"]);
     // Another process that writes under the final name, and stops in the middle of each file.
     let drop = "for file in outside/*.csv; do
-                    name=data/raw/$(basename $file); head -c 200 $file > $name; sleep 0.05; tail -c +201 $file >> $name; sleep 0.05
+                    name=data/raw/$(basename $file); head -c 200 $file > $name; sleep 0.1; tail -c +201 $file >> $name; sleep 0.1
                 done";
-    let mut writer = Running::start(Command::new("sh").args(["-c", drop]).current_dir(project.path("")));
+    let writer = Running::start(Command::new("sh").args(["-c", drop]).current_dir(project.path("")));
 
     first.until("committed as sync 1");
     // In the middle of a later run.
@@ -146,7 +73,7 @@ fn a_hundred_files_arrive_once_through_a_kill_and_a_stop() {
     third.until("committed as sync");
     third.send(Signal::TERM);
     assert_eq!(third.end().0, Some(0));
-    assert!(writer.child.wait().unwrap().success());
+    assert_eq!(writer.end().0, Some(0));
 
     // Every file is there, once and whole.
     let loaded =
@@ -179,23 +106,20 @@ fn a_stop_in_the_middle_of_a_run_lets_it_finish_and_a_second_one_does_not() {
     project.ok(&["run"]);
     project.sales("sales_b.csv", &[numbered(2)]);
 
-    let mut client = project.warehouse();
-    let mut holder = client.transaction().unwrap();
-    holder.batch_execute("lock table mart.fact_sales in exclusive mode").unwrap();
+    let mut holder = hold_facts(&project);
     let mut running = scheduled(&project, &["--every", "1h", "--settle", "0s"]);
     running.until("check ");
     wait_for_lock(&project);
     running.send(Signal::TERM);
     running.until("finished first");
-    holder.commit().unwrap();
+    holder.batch_execute("commit").unwrap();
     running.until("committed as sync 2");
     assert_eq!(running.end().0, Some(0));
     assert_eq!(project.pushed("select count(*) from mart.fact_sales"), ["2"]);
     assert_eq!(outcomes(&project), ["succeeded", "succeeded"]);
 
     project.sales("sales_c.csv", &[numbered(3)]);
-    let mut holder = client.transaction().unwrap();
-    holder.batch_execute("lock table mart.fact_sales in exclusive mode").unwrap();
+    let mut holder = hold_facts(&project);
     let mut running = scheduled(&project, &["--every", "1h", "--settle", "0s"]);
     running.until("check ");
     wait_for_lock(&project);
@@ -204,10 +128,17 @@ fn a_stop_in_the_middle_of_a_run_lets_it_finish_and_a_second_one_does_not() {
     running.send(Signal::TERM);
     let (code, said) = running.end();
     assert_eq!(code, Some(143), "{said}");
-    holder.commit().unwrap();
+    holder.batch_execute("commit").unwrap();
     project.ok(&["run"]);
     assert_eq!(project.pushed("select count(*) from mart.fact_sales"), ["3"]);
     assert_eq!(outcomes(&project), ["succeeded", "succeeded", "interrupted", "succeeded"]);
+}
+
+/// Holds back every sync that pushes, until the transaction ends.
+fn hold_facts(project: &Project) -> postgres::Client {
+    let mut client = project.warehouse();
+    client.batch_execute("begin; lock table mart.fact_sales in exclusive mode").unwrap();
+    client
 }
 
 /// Waits until a sync waits for somebody.
@@ -285,14 +216,12 @@ fn starts_that_fall_due_during_a_run_are_left_out_and_said_once() {
     project.sales("sales_a.csv", &[numbered(1)]);
     project.ok(&["run"]);
     project.sales("sales_b.csv", &[numbered(2)]);
-    let mut client = project.warehouse();
-    let mut holder = client.transaction().unwrap();
-    holder.batch_execute("lock table mart.fact_sales in exclusive mode").unwrap();
+    let mut holder = hold_facts(&project);
     let mut running = scheduled(&project, &["--every", "1s", "--settle", "0s"]);
     running.until("check ");
     wait_for_lock(&project);
     std::thread::sleep(Duration::from_millis(2500));
-    holder.commit().unwrap();
+    holder.batch_execute("commit").unwrap();
     let said = running.until("left out");
     assert!(said.contains("starts during it were left out"), "{said}");
     running.until("no row written");
@@ -492,6 +421,20 @@ fn a_file_that_is_being_written_is_taken_once_and_whole() {
             .collect();
         assert_eq!(loads, [1, 12], "{schedule:?}");
     }
+}
+
+#[test]
+fn a_file_that_was_late_need_not_wait_for_the_next_start() {
+    let project = Project::new();
+    project.sales("sales_a.csv", &[numbered(0)]);
+    project.ok(&["run"]);
+    project.sales("sales_b.csv", &[numbered(1)]);
+    let mut running = scheduled(&project, &["--every", "1h", "--settle", "3s"]);
+    running.until("still being written; once more in 3 s");
+    running.until("committed as sync 2");
+    running.send(Signal::TERM);
+    assert_eq!(running.end().0, Some(0));
+    assert_eq!(project.pushed("select count(*) from mart.fact_sales"), ["2"]);
 }
 
 #[test]

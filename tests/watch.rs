@@ -1,13 +1,12 @@
 //! Watching: every save is rebuilt, shown and forgotten, until Ctrl-C.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::Project;
+use crate::harness::running::Running;
 
 const FILE: &str = "sql/staging/stg_x.sql";
 
@@ -15,67 +14,11 @@ const MODEL: &str = "-- key: id
 select id, revenue::decimal(18,2) as revenue
 from (values (1, 10.00), (2, 20.00)) as t (id, revenue)";
 
-/// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running `salesmart watch`, killed when a test fails.
-struct Watch {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Watch {
-    /// Starts it and waits until it watches.
-    fn start(project: &Project, args: &[&str]) -> (Self, String) {
-        let args = [&["watch"], args].concat();
-        let mut child = project.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, lines) = mpsc::channel();
-        let streams: [Box<dyn Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines() {
-                    // The test may have seen enough.
-                    let _ = sender.send(line.unwrap());
-                }
-            });
-        }
-        let watch = Self { child, lines };
-        let first = watch.until("Ctrl-C ends it");
-        (watch, first)
-    }
-
-    /// All lines up to one that holds the text.
-    #[track_caller]
-    fn until(&self, text: &str) -> String {
-        let mut seen = String::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => {
-                    seen.push_str(&line);
-                    seen.push('\n');
-                    if line.contains(text) {
-                        return seen;
-                    }
-                }
-                Err(error) => panic!("{text} was not said ({error}):\n{seen}"),
-            }
-        }
-    }
-
-    /// Sends a signal and waits for the end; returns the exit code.
-    fn end(mut self, signal: Signal) -> Option<i32> {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A `salesmart watch` that watches, and what it said up to then.
+fn watch(project: &Project, args: &[&str]) -> (Running, String) {
+    let mut watch = Running::start(&mut project.command(&[&["watch"], args].concat()));
+    let first = watch.until("Ctrl-C ends it");
+    (watch, first)
 }
 
 fn project() -> Project {
@@ -88,7 +31,7 @@ fn project() -> Project {
 #[test]
 fn a_save_shows_rows_time_and_the_difference_to_what_is_published() {
     let project = project();
-    let (watch, first) = Watch::start(&project, &[]);
+    let (mut watch, first) = watch(&project, &[]);
     assert!(first.contains("models up to date") && first.contains("no differences"), "{first}");
     project.edit(FILE, "20.00", "25.50");
     let seen = watch.until("from save to result, not published");
@@ -106,14 +49,14 @@ fn a_save_shows_rows_time_and_the_difference_to_what_is_published() {
     project.write(FILE, MODEL);
     let seen = watch.until("from save to result");
     assert!(seen.contains("no differences"), "{seen}");
-    assert_eq!(watch.end(Signal::INT), Some(130));
+    assert_eq!(watch.end_by(Signal::INT), Some(130));
     project.ok(&["build"]);
 }
 
 #[test]
 fn errors_and_failed_checks_are_said_and_watching_goes_on() {
     let project = project();
-    let (watch, _) = Watch::start(&project, &["stg_x"]);
+    let (mut watch, _) = watch(&project, &["stg_x"]);
     project.edit(FILE, "from (values", "frm (values");
     let seen = watch.until("error:");
     assert!(seen.contains("stg_x.sql:3: "), "{seen}");
@@ -130,13 +73,13 @@ fn errors_and_failed_checks_are_said_and_watching_goes_on() {
     project.write("salesmart.toml", "");
     project.write(FILE, MODEL.replace("20.00", "21.00"));
     watch.until("revenue  30.00 → 31.00   +1.00");
-    assert_eq!(watch.end(Signal::TERM), Some(143));
+    assert_eq!(watch.end_by(Signal::TERM), Some(143));
 }
 
 #[test]
 fn models_come_and_go_and_checks_count() {
     let project = project();
-    let (watch, _) = Watch::start(&project, &[]);
+    let (mut watch, _) = watch(&project, &[]);
     project.write("sql/marts/agg_y.sql", "-- key: id\nselect id from stg_x");
     watch.until("agg_y  is new: 2 rows");
     watch.until("not published");
@@ -148,13 +91,13 @@ fn models_come_and_go_and_checks_count() {
     watch.until("from save to result");
     std::fs::remove_file(project.path(FILE)).unwrap();
     watch.until("stg_x  is gone: 2 rows");
-    watch.end(Signal::INT);
+    watch.end_by(Signal::INT);
 }
 
 #[test]
 fn publishing_after_every_good_save_is_a_choice() {
     let project = project();
-    let (watch, _) = Watch::start(&project, &["--publish"]);
+    let (mut watch, _) = watch(&project, &["--publish"]);
     project.edit(FILE, "20.00", "25.00");
     watch.until("from save to result, published");
     assert_eq!(project.staged("select revenue from stg_x order by id"), ["10.00", "25.00"]);
@@ -163,14 +106,14 @@ fn publishing_after_every_good_save_is_a_choice() {
     assert!(seen.contains("revenue  25.00 → 26.00"), "{seen}");
     project.edit(FILE, "(1, 10.00)", "(2, 10.00)");
     watch.until("checks failed");
-    watch.end(Signal::INT);
+    watch.end_by(Signal::INT);
     assert_eq!(project.staged("select revenue from stg_x order by id"), ["10.00", "26.00"]);
 }
 
 #[test]
 fn a_staging_file_in_use_is_tried_again_on_the_next_save() {
     let project = project();
-    let (watch, _) = Watch::start(&project, &[]);
+    let (mut watch, _) = watch(&project, &[]);
     let holder = duckdb::Connection::open(project.path("data/staging.duckdb")).unwrap();
     project.edit(FILE, "20.00", "25.00");
     watch.until(&format!("is in use by process {}", std::process::id()));
@@ -178,7 +121,7 @@ fn a_staging_file_in_use_is_tried_again_on_the_next_save() {
     // Saved again, without a change.
     project.edit(FILE, "25.00", "25.00");
     watch.until("revenue  30.00 → 35.00   +5.00");
-    watch.end(Signal::INT);
+    watch.end_by(Signal::INT);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::measure::{self, Run};
+use crate::measure::{self, Run, salesmart};
 use crate::rebuilt;
-use crate::tool::{self, in_project, salesmart};
+use crate::tool::{self, in_project};
 
 /// The project with its figures.
 pub struct Generated {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::measure;
+use crate::measure::{self, salesmart};
 
 /// The model that is edited, in both projects.
 pub const EDITED: &str = "agg_monthly_product";
@@ -148,18 +148,6 @@ pub fn build(project: &Path) -> Command {
 pub fn in_project(project: &Path, words: &[&str]) -> Command {
     let mut command = salesmart();
     command.args(words).arg("--project").arg(project);
-    command
-}
-
-/// The program, deaf to what the environment may set for it.
-pub fn salesmart() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_salesmart"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SALESMART_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUST_LOG");
     command
 }
 

@@ -8,7 +8,7 @@ use duckdb::Connection;
 use salesmart::staging::literal;
 
 use crate::generate::COLUMNS;
-use crate::measure::{self, Run};
+use crate::measure::{self, Run, salesmart};
 
 /// Who loads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,18 +112,6 @@ pub fn peer(db: &Path, csv: &Path, threads: u32) -> Result<()> {
     ))
     .with_context(|| format!("cannot load {}", csv.display()))?;
     conn.close().map_err(|(_, error)| error).with_context(|| format!("cannot close {}", db.display()))
-}
-
-/// The program, deaf to what the environment may set for it.
-fn salesmart() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_salesmart"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SALESMART_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUST_LOG");
-    command
 }
 
 fn contract_text(csv: &Path) -> Result<String> {

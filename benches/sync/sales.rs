@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::inputs::Inputs;
-use crate::measure::{self, Run};
+use crate::measure::{self, Run, salesmart};
 
 /// The project, with the history built and nothing pushed.
 pub struct Sales {
@@ -81,18 +81,6 @@ impl Sales {
         command.args(words).arg("--project").arg(&self.project).env("DATABASE_URL", url);
         command
     }
-}
-
-/// The program, deaf to what the environment may set for it.
-fn salesmart() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_salesmart"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SALESMART_") {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUST_LOG");
-    command
 }
 
 fn link(file: &Path, folder: &Path) -> Result<()> {

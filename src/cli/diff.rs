@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::Global;
+use super::form::Form;
 use crate::console::Console;
 use crate::diff::{Against, held, published, revision};
 use crate::pipeline::Project;
@@ -30,23 +31,13 @@ pub struct Args {
     pub limit: u64,
     /// Form of the result: text, or one JSON document with decimals as strings
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: Form,
     /// End with exit code 1 if something differs
     #[arg(long)]
     pub fail_if_diff: bool,
     /// The day that RFM looks back from; by default the day after the last sale
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
-}
-
-/// The forms of a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Runs the verb.
@@ -64,8 +55,8 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         Against::Revision(name) => revision::revision(&config, name, &args.models, &options, args.limit, &quiet)?,
     };
     match args.format {
-        Format::Text => outcome.say(console)?,
-        Format::Json => writeln!(Answer::new(), "{}", outcome.json()?)?,
+        Form::Text => outcome.say(console)?,
+        Form::Json => writeln!(Answer::new(), "{}", outcome.json()?)?,
     }
     if let Some(error) = error {
         return Err(error);

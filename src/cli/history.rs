@@ -63,6 +63,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     }
     match (&args.run_id, runs.as_slice()) {
         (Some(_), [run]) => detail(run).write(args.format, out),
+        _ if args.format == Format::Table => overview(&runs).write(args.format, out),
         _ => list(&runs).write(args.format, out),
     }
 }
@@ -103,6 +104,49 @@ fn moment(run: &Run) -> String {
     run.started_at.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// What fits a terminal.
+fn overview(runs: &[Run]) -> Table {
+    let mut table = Table::new(&[
+        ("run_id", false),
+        ("started_at", false),
+        ("seconds", true),
+        ("command", false),
+        ("outcome", false),
+        ("files", true),
+        ("rows", true),
+        ("rejects", true),
+        ("pushed", true),
+        ("sync", true),
+        ("message", false),
+    ]);
+    for run in runs {
+        let report = &run.report;
+        table.push(vec![
+            Some(abbreviated(run, runs).to_owned()),
+            Some(moment(run)),
+            Some(format!("{:.2}", run.seconds)),
+            Some(run.command.clone()),
+            Some(run.outcome.name().to_owned()),
+            Some(report.files.loaded.to_string()),
+            Some(report.rows.accepted.to_string()),
+            Some(report.rows.rejected.to_string()),
+            Some(report.delta().total().to_string()),
+            Some(report.sync_number.map_or_else(String::new, |number| number.to_string())),
+            Some(run.message.as_deref().map_or_else(String::new, |message| shortened(message, 40))),
+        ]);
+    }
+    table
+}
+
+/// As much of a run's identifier as tells it from the others shown, at least the moment that it begins with.
+fn abbreviated<'a>(run: &'a Run, runs: &[Run]) -> &'a str {
+    const MOMENT: usize = 13;
+    let id = run.run_id.as_str();
+    let is_enough = |end: &usize| runs.iter().filter(|other| other.run_id.get(..*end) == id.get(..*end)).count() == 1;
+    (MOMENT..id.len()).find(is_enough).and_then(|end| id.get(..end)).unwrap_or(id)
+}
+
+/// Everything in columns.
 fn list(runs: &[Run]) -> Table {
     let mut table = Table::new(&[
         ("run_id", false),
@@ -141,16 +185,16 @@ fn list(runs: &[Run]) -> Table {
         ];
         row.extend(counts.iter().map(|count| Some(count.to_string())));
         row.push(report.sync_number.map(|number| number.to_string()));
-        row.push(run.message.as_deref().map(|message| shortened(message.lines().next().unwrap_or_default())));
+        row.push(run.message.as_deref().map(|message| shortened(message, 80)));
         table.push(row);
     }
     table
 }
 
 /// A message in a table: whoever wants all of it looks at the run.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 80;
-    match text.char_indices().nth(LONGEST) {
+fn shortened(message: &str, longest: usize) -> String {
+    let text = message.lines().next().unwrap_or_default();
+    match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::Global;
+use super::form::Form;
 use super::sync::PushArgs;
 use crate::console::Console;
 use crate::pipeline::Project;
@@ -17,7 +18,7 @@ pub const SAMPLES: u64 = 3;
 /// Show what the next sync would do to PostgreSQL.
 ///
 /// Per table and month: rows that would be inserted, updated and deleted, and by how much that changes revenue, with some of the
-/// rows. Nothing is written. `--out FILE` keeps the plan, for somebody to look at and for `salesmart sync --plan FILE`, which does
+/// rows. No row is written. `--out FILE` keeps the plan, for somebody to look at and for `salesmart sync --plan FILE`, which does
 /// exactly that or nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -26,7 +27,7 @@ pub struct Args {
     pub out: Option<PathBuf>,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
+    pub format: Form,
     /// Show so many rows of each table and operation
     #[arg(long, value_name = "N", default_value_t = SAMPLES)]
     pub samples: u64,
@@ -35,20 +36,10 @@ pub struct Args {
     pub push: PushArgs,
 }
 
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// Lines for people.
-    #[default]
-    Text,
-    /// One JSON document.
-    Json,
-}
-
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let quiet = if args.format == Format::Json { console.quiet() } else { *console };
+    let quiet = if args.format == Form::Json { console.quiet() } else { *console };
     let project = Project::open(&config, &quiet)?;
     let warehouse = Warehouse::open(&config, &quiet)?;
     let plan = project.plan(&warehouse, args.push.options(), args.samples)?;
@@ -56,10 +47,10 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         plan.save(path)?;
     }
     match args.format {
-        Format::Json => stdout::say(&serde_json::to_string_pretty(&plan)?),
-        Format::Text => plan.say(console),
+        Form::Json => stdout::say(&serde_json::to_string_pretty(&plan)?),
+        Form::Text => plan.say(console),
     }
-    if let (Some(path), Format::Text) = (&args.out, args.format) {
+    if let (Some(path), Form::Text) = (&args.out, args.format) {
         let path = path.display();
         console.say(&format!("kept in {path}; `salesmart sync --plan {path}` does exactly this, or nothing"));
     }

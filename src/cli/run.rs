@@ -25,8 +25,9 @@ const RETRIES: u32 = 5;
 ///
 /// With --every, --cron or --watch it stays in the foreground and runs again and again. A failed run is reported and the next one
 /// goes on; a run that meets another process on the same staging file or warehouse is skipped, and said; files that are still
-/// being written are left for the next run. SIGTERM and Ctrl-C end it: a run at work is finished first, a second signal ends it at
-/// once. `salesmart history` shows all runs. See docs/scheduling.md for systemd, cron and Airflow.
+/// being written are left for the next run, or for one soon if that is far away. SIGTERM and Ctrl-C end it: a run at work is
+/// finished first, a second signal ends it at once. `salesmart history` shows all runs. See docs/scheduling.md for systemd, cron
+/// and Airflow.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:\n  \
     salesmart run                                   once\n  \

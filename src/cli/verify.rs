@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::Global;
-use super::plan::Format;
+use super::form::Form;
 use super::sync::ReachArgs;
 use crate::console::{Console, counted};
 use crate::fail;
@@ -26,7 +26,7 @@ pub struct Args {
     pub limit: u64,
     /// For people or for programs
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
+    pub format: Form,
     /// How to reach the warehouse.
     #[command(flatten)]
     pub reach: ReachArgs,
@@ -35,14 +35,14 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let quiet = if args.format == Format::Json { console.quiet() } else { *console };
+    let quiet = if args.format == Form::Json { console.quiet() } else { *console };
     let project = Project::open(&config, &quiet)?;
     let warehouse = Warehouse::open(&config, &quiet)?;
     let repair = if args.repair { Repair::Yes } else { Repair::No };
     let report = project.verify(&warehouse, args.reach.options(false), args.limit, repair)?;
     match args.format {
-        Format::Json => stdout::say(&serde_json::to_string_pretty(&report)?),
-        Format::Text => say(&report, console),
+        Form::Json => stdout::say(&serde_json::to_string_pretty(&report)?),
+        Form::Text => say(&report, console),
     }
     let differing: Vec<&str> = report.differing().map(|table| table.table.as_str()).collect();
     if differing.is_empty() || args.repair {

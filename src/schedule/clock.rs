@@ -104,7 +104,8 @@ impl FromStr for Calendar {
         const SHAPE: &str = "five fields are needed: minute, hour, day of the month, month, day of the week; \
                              such as \"0 6 * * *\" (at 6:00) or \"*/15 8-18 * * MON-FRI\"";
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(text).map_err(|error| format!("{error}; {SHAPE}"))?;
+        let cron =
+            parser.parse(text).map_err(|error| format!("{}; {SHAPE}", error.to_string().trim_end_matches('.')))?;
         let now = Local::now();
         let due = cron
             .find_next_occurrence(&now, false)

@@ -165,7 +165,7 @@ impl<'a> Detached<'a> {
     }
 }
 
-/// Months whose rows are all new to PostgreSQL, as a set for SQL; empty text if there are none.
+/// The further condition that a row is in none of these months; no text if there are none.
 pub fn not_in(months: &BTreeSet<i32>, partition: &str) -> String {
     match months.is_empty() {
         true => String::new(),

@@ -153,18 +153,18 @@ impl Plan {
     /// # Errors
     /// The warehouse or the marts are not what they were when the plan was made.
     pub fn hold(&self, conn: &Connection, prepared: &Prepared) -> Result<()> {
-        let mut moved = Vec::new();
         if self.after != prepared.head {
             let name = |head: &Option<Head>| match head {
                 Some(head) => format!("sync {}", head.number),
                 None => "no sync at all".to_owned(),
             };
-            moved.push(format!(
-                "the plan was made after {}, and the warehouse is at {}",
+            fail!(
+                "the plan was made after {}, and the warehouse is at {}, so nothing was changed; look at a new `salesmart plan`",
                 name(&self.after),
                 name(&prepared.head)
-            ));
+            );
         }
+        let mut moved = Vec::new();
         for prepared in &prepared.tables {
             let table = &prepared.table;
             let planned = self.tables.iter().find(|planned| planned.table == table.name);

@@ -129,14 +129,14 @@ pub fn fitting(conn: &Connection, client: &mut Client, models: &Models) -> Resul
     Ok(tables)
 }
 
-/// What the ledger of the warehouse says about the mirror; a sync that was committed before it could be noted is noted now.
-/// [`Trust::Pending`] is never returned.
+/// The head of the warehouse's ledger, and whether the mirror is what PostgreSQL holds after it. A sync that was committed before it
+/// could be noted is noted now.
 pub fn trust(
     staging: &Staging,
     client: &mut Client,
     tables: &[PushTable],
     console: &Console,
-) -> Result<(Option<Head>, Trust)> {
+) -> Result<(Option<Head>, bool)> {
     let conn = staging.conn();
     let mut fits = true;
     for table in tables {
@@ -146,7 +146,7 @@ pub fn trust(
     let state = ledger::state(conn)?;
     let trust = if fits { ledger::trust(head.as_ref(), &state) } else { Trust::Nothing };
     if trust == Trust::Nothing {
-        return Ok((head, trust));
+        return Ok((head, false));
     }
     for table in tables {
         mirror::prepare(conn, table)?;
@@ -155,7 +155,7 @@ pub fn trust(
         console.say("the last sync was committed before it was interrupted; taking note of it");
         mirror::promote(staging, tables.iter(), state.pending.as_deref().unwrap_or_default())?;
     }
-    Ok((head, Trust::Mirror))
+    Ok((head, true))
 }
 
 /// Makes the mirror what PostgreSQL holds, by the ledger or by comparing; returns the ledger's head.
@@ -166,8 +166,8 @@ fn settle_mirror(
     compare: Compare,
     console: &Console,
 ) -> Result<Option<Head>> {
-    let (head, trust) = trust(staging, client, tables, console)?;
-    if compare == Compare::Rows || trust == Trust::Nothing {
+    let (head, is_trusted) = trust(staging, client, tables, console)?;
+    if compare == Compare::Rows || !is_trusted {
         let fetched = mirror::rebuild(staging, client, tables, head.as_ref().map(|head| head.run_id.as_str()))?;
         if let Some(head) = &head {
             console.say(&format!(

@@ -7,7 +7,7 @@ use duckdb::Connection;
 use postgres::Client;
 use serde::Serialize;
 
-use super::ledger::{self, Trust, Wait};
+use super::ledger::{self, Wait};
 use super::mirror;
 use super::prepare;
 use super::schema::{PushTable, ROW_HASH};
@@ -99,8 +99,8 @@ pub fn run(
     let conn = staging.conn();
     ledger::lock(client, wait, console)?;
     let tables = prepare::fitting(conn, client, models)?;
-    let (head, trust) = prepare::trust(staging, client, &tables, console)?;
-    let expected = if trust == Trust::Mirror { Expected::Pushed } else { Expected::Marts };
+    let (head, is_trusted) = prepare::trust(staging, client, &tables, console)?;
+    let expected = if is_trusted { Expected::Pushed } else { Expected::Marts };
     let mut report = Report {
         expected,
         after_sync: head.map(|head| head.number),

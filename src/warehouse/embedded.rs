@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::owner::Owner;
 use super::server_files::{self, ServerFiles};
 use crate::config::{Patience, Target};
 use crate::console::Console;
@@ -63,13 +64,6 @@ struct Paths {
     state: PathBuf,
     /// PostgreSQL's data folder.
     cluster: PathBuf,
-}
-
-/// The unprivileged user that the server runs as when this process is root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Owner {
-    uid: u32,
-    gid: u32,
 }
 
 /// While set, a Ctrl-C is left to the program in the foreground (`psql`).
@@ -282,51 +276,6 @@ fn serves(pid: i32, cluster: &Path) -> bool {
         // Without /proc (macOS) the lock file's own words have to do.
         Err(_) if !cfg!(target_os = "linux") => rustix::process::test_kill_process(pid).is_ok(),
         Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
-}
-
-impl Owner {
-    /// PostgreSQL refuses to run as root: then it runs as the owner of the cluster, else as `postgres` or `nobody`.
-    fn needed(folder: &Path) -> Result<Option<Self>> {
-        if !rustix::process::geteuid().is_root() {
-            return Ok(None);
-        }
-        if let Ok(metadata) = std::fs::metadata(folder.join("cluster")) {
-            if metadata.uid() == 0 {
-                fail!(
-                    "{} belongs to root, and PostgreSQL does not run as root; give it to an unprivileged user (chown -R postgres {})",
-                    folder.join("cluster").display(),
-                    folder.join("cluster").display()
-                );
-            }
-            return Ok(Some(Self { uid: metadata.uid(), gid: metadata.gid() }));
-        }
-        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        let find = |name: &str| {
-            let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
-            let mut fields = line.split(':').skip(2);
-            Some(Self { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
-        };
-        match find("postgres").or_else(|| find("nobody")) {
-            Some(owner) => Ok(Some(owner)),
-            None => fail!(
-                "PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as; run salesmart as an ordinary user, or set DATABASE_URL"
-            ),
-        }
-    }
-
-    /// Can this user get into the folder?
-    fn reaches(self, folder: &Path) -> bool {
-        folder.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty()).all(|ancestor| {
-            std::fs::metadata(ancestor).is_ok_and(|metadata| {
-                let bit = match (metadata.uid() == self.uid, metadata.gid() == self.gid) {
-                    (true, _) => 0o100,
-                    (false, true) => 0o010,
-                    (false, false) => 0o001,
-                };
-                metadata.mode() & bit != 0
-            })
-        })
     }
 }
 
