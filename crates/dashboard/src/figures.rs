@@ -1,0 +1,20 @@
+//! What comes out: the numbers of pages, API and exports, from one selection of one load.
+
+mod breakdown;
+mod cohort;
+mod key;
+mod lifetime;
+mod pareto;
+mod places;
+mod rfm;
+mod tally;
+mod trend;
+
+pub use breakdown::{By, Group, breakdown};
+pub use cohort::{Cohort, Cohorts, cohorts};
+pub use key::{Compared, KeyFigures, Overview, overview, ratio};
+pub use lifetime::{Lifetime, Span, lifetime};
+pub use pareto::{Pareto, ParetoPoint, pareto};
+pub use places::{Level, PlaceGroup, places};
+pub use rfm::{RfmCell, rfm};
+pub use trend::{Bucket, Trend, trend};

@@ -1,0 +1,68 @@
+//! How many products make how much of the revenue.
+
+use serde::Serialize;
+
+use super::breakdown::Group;
+use super::key::ratio;
+use crate::money::Amount;
+
+/// The products by revenue, and how it adds up.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pareto {
+    /// Products that sold more than was taken back.
+    pub products: usize,
+    /// So many of the best make 80 % of the revenue.
+    pub products_for_80: usize,
+    /// Their share of the products.
+    pub share_for_80: Option<f64>,
+    /// Revenue of the products that sold more than was taken back.
+    pub revenue: Amount,
+    /// At most 200 points, the best product first.
+    pub points: Vec<ParetoPoint>,
+}
+
+/// A product's place in the order of revenue.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ParetoPoint {
+    /// First is 1.
+    pub rank: usize,
+    /// What a filter calls the product.
+    pub key: String,
+    /// Its name.
+    pub label: String,
+    /// Its revenue.
+    pub revenue: Amount,
+    /// Share of the products up to it.
+    pub share_of_products: Option<f64>,
+    /// Share of the revenue up to it.
+    pub share_of_revenue: Option<f64>,
+}
+
+/// Adds up groups that come with the greatest revenue first. Those at or below zero add nothing to a share and are left out.
+pub fn pareto(groups: &[Group]) -> Pareto {
+    const MOST: usize = 200;
+    let sold: Vec<&Group> = groups.iter().filter(|group| group.figures.revenue > Amount(0)).collect();
+    let revenue: Amount = sold.iter().map(|group| group.figures.revenue).sum();
+    let mut so_far = Amount(0);
+    let mut products_for_80 = 0;
+    let mut points = Vec::new();
+    let step = sold.len().div_ceil(MOST).max(1);
+    for (place, group) in sold.iter().enumerate() {
+        if so_far.0 * 10 < revenue.0 * 8 {
+            products_for_80 += 1;
+        }
+        so_far += group.figures.revenue;
+        if place % step == 0 || place + 1 == sold.len() {
+            points.push(ParetoPoint {
+                rank: place + 1,
+                key: group.key.clone(),
+                label: group.label.clone(),
+                revenue: group.figures.revenue,
+                share_of_products: ratio((place + 1) as f64, sold.len() as f64),
+                share_of_revenue: ratio(so_far.as_f64(), revenue.as_f64()),
+            });
+        }
+    }
+    let share_for_80 = ratio(products_for_80 as f64, sold.len() as f64);
+    Pareto { products: sold.len(), products_for_80, share_for_80, revenue, points }
+}

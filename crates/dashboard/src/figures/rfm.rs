@@ -1,0 +1,41 @@
+//! Customers by the scores that the warehouse gave them.
+
+use serde::Serialize;
+
+use crate::cube::Selection;
+use crate::money::Amount;
+
+/// The customers of one pair of scores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RfmCell {
+    /// Recency score, 1 to 5; 5 bought last.
+    pub recency: u8,
+    /// Frequency score, 1 to 5; 5 buys most often.
+    pub frequency: u8,
+    /// Customers with a sale line in the selection.
+    pub customers: u64,
+    /// What the selection's lines of theirs brought.
+    pub revenue: Amount,
+}
+
+/// All 25 cells, by recency and frequency. Customers without scores are in none.
+pub fn rfm(selection: &Selection<'_>) -> Vec<RfmCell> {
+    let cube = selection.cube();
+    let mut revenue = vec![None::<i128>; cube.customers.len()];
+    selection.each(|line| {
+        *revenue[cube.sales.customer[line] as usize].get_or_insert(0) += i128::from(cube.sales.revenue[line]);
+    });
+    let mut cells: Vec<RfmCell> = (1..=5)
+        .flat_map(|recency| (1..=5).map(move |frequency| (recency, frequency)))
+        .map(|(recency, frequency)| RfmCell { recency, frequency, customers: 0, revenue: Amount(0) })
+        .collect();
+    for (customer, revenue) in cube.customers.iter().zip(revenue) {
+        let (Some([recency @ 1..=5, frequency @ 1..=5, _]), Some(revenue)) = (customer.scores, revenue) else {
+            continue;
+        };
+        let cell = &mut cells[usize::from(recency - 1) * 5 + usize::from(frequency - 1)];
+        cell.customers += 1;
+        cell.revenue += Amount(revenue);
+    }
+    cells
+}

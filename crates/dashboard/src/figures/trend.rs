@@ -1,0 +1,82 @@
+//! Key figures over time.
+
+use serde::Serialize;
+
+use super::key::KeyFigures;
+use super::tally;
+use crate::calendar::{Granularity, Range};
+use crate::cube::Selection;
+use crate::filter::Filter;
+
+/// Key figures by bucket of time, with those of the days compared with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trend {
+    /// How wide the buckets are.
+    pub granularity: Granularity,
+    /// The days compared with.
+    pub compared_range: Option<Range>,
+    /// The buckets, in order, also those without a sale.
+    pub buckets: Vec<Bucket>,
+}
+
+/// One bucket.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bucket {
+    /// Its name.
+    pub label: String,
+    /// Its selected days.
+    pub range: Range,
+    /// Are all its days selected, and over?
+    pub is_complete: bool,
+    /// Figures of its selected days.
+    pub figures: KeyFigures,
+    /// Figures of the bucket in the same place of the days compared with.
+    pub compared: Option<KeyFigures>,
+}
+
+/// The trend of a selection. Buckets get wider than asked where they would be more than [`Filter::MAX_BUCKETS`].
+pub fn trend(selection: &Selection<'_>, filter: &Filter) -> Trend {
+    let wanted = selection.range().map(|range| filter.granularity_for(range));
+    let (Some(range), Some(mut granularity)) = (selection.range(), wanted) else {
+        return Trend { granularity: Granularity::Month, compared_range: None, buckets: Vec::new() };
+    };
+    let mut buckets = granularity.buckets(range);
+    while buckets.len() > Filter::MAX_BUCKETS && granularity != Granularity::Year {
+        granularity = Granularity::ALL.into_iter().find(|wider| *wider > granularity).unwrap_or(Granularity::Year);
+        buckets = granularity.buckets(range);
+    }
+    let last = selection.cube().days().map(|days| days.to);
+    let compared_range = filter
+        .comparison
+        .of(range)
+        .filter(|compared| selection.cube().days().is_some_and(|days| compared.to >= days.from));
+    let compared = compared_range.map(|range| figures(&selection.on(range), &granularity.buckets(range)));
+    let figures = figures(selection, &buckets);
+    let buckets = buckets
+        .iter()
+        .zip(figures)
+        .enumerate()
+        .map(|(place, (bucket, figures))| Bucket {
+            label: granularity.label(*bucket),
+            range: Range { from: bucket.from.max(range.from), to: bucket.to.min(range.to) },
+            is_complete: range.from <= bucket.from
+                && bucket.to <= range.to
+                && last.is_some_and(|last| bucket.to <= last),
+            figures,
+            compared: compared.as_ref().and_then(|compared| compared.get(place).copied()),
+        })
+        .collect();
+    Trend { granularity, compared_range, buckets }
+}
+
+/// The figures of each bucket. Lines come in the order of their days, and so do the buckets.
+fn figures(selection: &Selection<'_>, buckets: &[Range]) -> Vec<KeyFigures> {
+    let days = &selection.cube().sales.day;
+    let at = std::cell::Cell::new(0);
+    tally::by(selection, buckets.len(), |line| {
+        while buckets.get(at.get()).is_some_and(|bucket| bucket.to < days[line]) {
+            at.set(at.get() + 1);
+        }
+        Some(at.get() as u32)
+    })
+}

@@ -1,0 +1,37 @@
+//! Who asks, and what they may see.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::app::App;
+use super::problem::Problem;
+use crate::source::Scope;
+
+/// Somebody who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewer {
+    name: Option<String>,
+    scope: Scope,
+}
+
+impl Viewer {
+    /// The name they logged in with; none where nobody needs to.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What they may see.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Viewer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(_: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        Ok(Self { name: None, scope: Scope::Everything })
+    }
+}

@@ -1,0 +1,81 @@
+//! Where the figures come from: the warehouse, or an analyst's staging file.
+
+mod head;
+mod quality;
+mod rows;
+mod warehouse;
+
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::cube::Cube;
+
+pub use quality::{Change, Quality, RunSummary};
+pub use rows::{RowsQuery, SaleKey, SaleRow};
+pub use warehouse::{Notices, Warehouse};
+
+/// The regions that somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Scope {
+    /// All of them.
+    #[default]
+    Everything,
+    /// Only these, by name, in alphabetical order. PostgreSQL's policies hold to it, see `docs/serving.md`.
+    Regions(Arc<[String]>),
+}
+
+/// A source of figures.
+#[derive(Clone)]
+pub enum Source {
+    /// The warehouse, in PostgreSQL.
+    Warehouse(Warehouse),
+    /// Something on this machine, read by blocking calls.
+    Local(Arc<dyn Local>),
+}
+
+/// A source on this machine: the staging file. It has no roles; who can read it sees everything.
+pub trait Local: Send + Sync {
+    /// What [`Cube::load`] would have as its identifier; cheap, it is asked every second.
+    fn load_id(&self) -> Result<String>;
+    /// Reads everything.
+    fn load(&self) -> Result<Cube>;
+    /// The last runs.
+    fn quality(&self) -> Result<Quality>;
+    /// Sale lines, by key.
+    fn rows(&self, query: &RowsQuery) -> Result<Vec<SaleRow>>;
+}
+
+impl Source {
+    /// Reads one consistent state, as somebody of this scope may see it.
+    pub async fn load(&self, scope: &Scope) -> Result<Cube> {
+        match self {
+            Self::Warehouse(warehouse) => warehouse.load(scope).await,
+            Self::Local(local) => blocking(local, |local| local.load()).await,
+        }
+    }
+
+    /// The last runs and syncs.
+    pub async fn quality(&self) -> Result<Quality> {
+        match self {
+            Self::Warehouse(warehouse) => warehouse.quality().await,
+            Self::Local(local) => blocking(local, |local| local.quality()).await,
+        }
+    }
+
+    /// Sale lines by key, as somebody of this scope may see them.
+    pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<Vec<SaleRow>> {
+        match self {
+            Self::Warehouse(warehouse) => warehouse.rows(scope, &query).await,
+            Self::Local(local) => blocking(local, move |local| local.rows(&query)).await,
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    local: &Arc<dyn Local>,
+    work: impl FnOnce(&dyn Local) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let local = Arc::clone(local);
+    tokio::task::spawn_blocking(move || work(local.as_ref())).await?
+}

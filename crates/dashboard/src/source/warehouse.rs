@@ -1,0 +1,160 @@
+//! The star schema in PostgreSQL, read by a pool of read-only connections.
+
+mod facts;
+mod listen;
+mod numeric;
+mod sales;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction};
+use tokio_postgres::{Config, IsolationLevel, NoTls, Socket, tls};
+
+use super::quality::{Quality, RunSummary};
+use super::rows::{RowsQuery, SaleRow};
+use super::{Scope, head};
+use crate::cube::{Builder, Cube, Load};
+
+pub use listen::Notices;
+
+/// So many connections at most; figures come from memory, so few requests need one.
+const CONNECTIONS: usize = 4;
+/// How long to wait for a connection.
+const WAIT: Duration = Duration::from_secs(5);
+/// Between names in the setting `salesmart.regions`.
+const SEPARATOR: &str = "\u{1f}";
+/// Runs on the page about quality.
+const RUNS: i64 = 200;
+
+/// A warehouse that can be read.
+#[derive(Clone)]
+pub struct Warehouse {
+    pool: Pool,
+    open: listen::Open,
+}
+
+impl Warehouse {
+    /// A pool of connections of a login that may read as `salesmart_reader`; none is opened yet. Without `tls` they are not
+    /// encrypted.
+    pub fn new<T>(config: &Config, tls: Option<T>) -> Result<Self>
+    where
+        T: tls::MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as tls::TlsConnect<Socket>>::Future: Send,
+    {
+        let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let (manager, open) = match tls {
+            Some(tls) => (Manager::from_config(config.clone(), tls.clone(), how), listen::opener(config.clone(), tls)),
+            None => (Manager::from_config(config.clone(), NoTls, how), listen::opener(config.clone(), NoTls)),
+        };
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .recycle_timeout(Some(WAIT))
+            .post_create(Hook::async_fn(|client, _| {
+                Box::pin(async move {
+                    let settle = "set role salesmart_reader;
+                        set default_transaction_read_only = on;
+                        set statement_timeout = '60s';
+                        set application_name = 'salesmart serve'";
+                    client.batch_execute(settle).await.map_err(HookError::Backend)
+                })
+            }))
+            .build()?;
+        Ok(Self { pool, open })
+    }
+
+    /// What is told after each sync, over a connection of its own.
+    pub async fn listen(&self) -> Result<Notices> {
+        Notices::open(&self.open).await
+    }
+
+    /// The state it is in.
+    pub async fn head(&self) -> Result<Load> {
+        head::read(&**self.client().await?).await
+    }
+
+    /// May regions be kept apart: do the policies hold?
+    pub async fn holds_regions_apart(&self) -> Result<bool> {
+        let sql = "select coalesce(bool_and(relrowsecurity), false)
+                   from pg_class
+                   where oid in ('mart.fact_sales'::regclass, 'mart.dim_region'::regclass, 'mart.dim_customer'::regclass)
+                     and exists (select from pg_policies where schemaname = 'mart' and policyname = 'salesmart_regions')";
+        Ok(self.client().await?.query_one(sql, &[]).await?.try_get(0)?)
+    }
+
+    /// One consistent state in memory. Takes about a second for a million sale lines.
+    pub async fn load(&self, scope: &Scope) -> Result<Cube> {
+        let mut client = self.client().await?;
+        let transaction = begin(&mut client, scope).await?;
+        let load = head::read(&*transaction).await?;
+        let mut builder = Builder::default();
+        for row in transaction
+            .query("select product_id, product_code, product_name, category from mart.dim_product", &[])
+            .await?
+        {
+            builder.product(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        }
+        for row in transaction.query("select region_id, region, city, store from mart.dim_region", &[]).await? {
+            builder.place(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+        }
+        let customers =
+            "select customer_id, customer_code, customer_name, recency_score, frequency_score, monetary_score, segment
+                         from mart.dim_customer";
+        for row in transaction.query(customers, &[]).await? {
+            let score = |column| {
+                row.try_get::<_, Option<i32>>(column).map(|score| score.and_then(|score| u8::try_from(score).ok()))
+            };
+            let scores = match (score(3)?, score(4)?, score(5)?) {
+                (Some(recency), Some(frequency), Some(monetary)) => Some([recency, frequency, monetary]),
+                _ => None,
+            };
+            builder.customer(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, scores, row.try_get(6)?);
+        }
+        facts::read(&transaction, &mut builder).await?;
+        transaction.commit().await?;
+        tokio::task::spawn_blocking(move || builder.finish(load)).await?
+    }
+
+    /// Sale lines by key.
+    pub async fn rows(&self, scope: &Scope, query: &RowsQuery) -> Result<Vec<SaleRow>> {
+        let mut client = self.client().await?;
+        let transaction = begin(&mut client, scope).await?;
+        let rows = sales::read(&transaction, query).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// The last runs. None where the warehouse is of a version that keeps no runs.
+    pub async fn quality(&self) -> Result<Quality> {
+        let client = self.client().await?;
+        let is_there: bool = client.query_one("select to_regclass('etl.run') is not null", &[]).await?.try_get(0)?;
+        if !is_there {
+            return Ok(Quality::default());
+        }
+        let sql = "select report::text from etl.run order by started_at desc, run_id desc limit $1";
+        let rows = client.query(sql, &[&RUNS]).await?;
+        let runs = rows.iter().map(|row| RunSummary::from_json(row.try_get(0)?)).collect::<Result<_>>()?;
+        Ok(Quality { runs })
+    }
+
+    async fn client(&self) -> Result<Object> {
+        self.pool.get().await.context("no connection to the warehouse")
+    }
+}
+
+/// A transaction that sees one state, and only what the scope lets it see.
+async fn begin<'c>(client: &'c mut Object, scope: &Scope) -> Result<Transaction<'c>> {
+    let transaction =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    if let Scope::Regions(regions) = scope {
+        // Nobody who is kept to no region at all may see all of them.
+        let regions = if regions.is_empty() { SEPARATOR.to_owned() } else { regions.join(SEPARATOR) };
+        transaction.execute("select set_config('salesmart.regions', $1, true)", &[&regions]).await?;
+    }
+    Ok(transaction)
+}
