@@ -18,3 +18,6 @@ pub use pareto::{Pareto, ParetoPoint, pareto};
 pub use places::{Level, PlaceGroup, places};
 pub use rfm::{RfmCell, rfm};
 pub use trend::{Bucket, Trend, trend};
+
+#[cfg(test)]
+mod tests;

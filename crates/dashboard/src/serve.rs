@@ -1,5 +1,6 @@
 //! The server: one process, pages and API over the figures of one load.
 
+mod access;
 mod answer;
 mod app;
 mod keep;
@@ -18,13 +19,14 @@ use anyhow::Result;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use access::{Access, fingerprint, hash_password, new_secret};
 pub use answer::{Answer, Made};
 pub use app::{App, Health};
 pub use problem::Problem;
@@ -53,12 +55,13 @@ pub async fn serve(
     let keeping = tokio::spawn(keep::keep(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let (stopped, is_stopped) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
-        stop.await;
-        // Event streams never end by themselves.
-        stopping.close();
-        let _ = stopped.send(());
-    });
+    let serving = axum::serve(listener, router(app).into_make_service_with_connect_info::<std::net::SocketAddr>())
+        .with_graceful_shutdown(async move {
+            stop.await;
+            // Event streams never end by themselves.
+            stopping.close();
+            let _ = stopped.send(());
+        });
     let too_long = async {
         let _ = is_stopped.await;
         tokio::time::sleep(GRACE).await;
@@ -73,7 +76,7 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).layer(
+    let limited = Router::new().merge(probe::routes()).merge(access::routes()).layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
             .timeout(TIME_LIMIT)
@@ -84,9 +87,23 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(live::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(send_to_login))
         .layer(middleware::from_fn(protect))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), metrics::measure))
         .with_state(app)
+}
+
+/// Who opens a page without being logged in is asked to, and comes back to it.
+async fn send_to_login(request: axum::extract::Request, next: Next) -> Response {
+    let is_page = request.method() == Method::GET
+        && request.headers().get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+    let wanted = request.uri().path_and_query().map_or("/", |wanted| wanted.as_str()).to_owned();
+    let response = next.run(request).await;
+    if is_page && response.status() == StatusCode::UNAUTHORIZED {
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("next", &wanted).finish();
+        return Redirect::to(&format!("/login?{query}")).into_response();
+    }
+    response
 }
 
 async fn protect(request: axum::extract::Request, next: Next) -> Response {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use moka::future::Cache;
 use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
+use super::access::Access;
 use super::answer::Answer;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -30,6 +31,7 @@ type Slot = Arc<Mutex<Option<Arc<Cube>>>>;
 pub struct App {
     /// What the project says about its dashboard.
     pub settings: Settings,
+    pub(super) access: Access,
     pub(super) source: Source,
     pub(super) answers: Cache<String, Arc<Answer>>,
     pub(super) metrics: Metrics,
@@ -69,10 +71,11 @@ pub(super) enum Event {
 
 impl App {
     /// Nothing is loaded yet.
-    pub fn new(settings: Settings, source: Source) -> Arc<Self> {
+    pub fn new(settings: Settings, access: Access, source: Source) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Arc::new(Self {
             settings,
+            access,
             source,
             answers: Cache::builder()
                 .weigher(|key: &String, answer: &Arc<Answer>| {

@@ -9,6 +9,9 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::app::{App, Health};
+use super::problem::Problem;
+use super::viewer::Viewer;
+use crate::source::Scope;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(readyz)).route("/metrics", get(metrics))
@@ -21,11 +24,17 @@ async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
         Health::Reachable | Health::Starting => (StatusCode::SERVICE_UNAVAILABLE, "nothing is loaded yet\n".to_owned()),
         Health::Unreachable { since, reason } => {
             let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+            // Names of hosts are not for everybody who can ask.
+            let reason = if app.access.is_open() { reason } else { "see the log".to_owned() };
             (StatusCode::SERVICE_UNAVAILABLE, format!("the warehouse cannot be reached since {since}: {reason}\n"))
         }
     }
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())
+/// Where there are logins, for who may see everything; Prometheus sends a token.
+async fn metrics(viewer: Viewer, State(app): State<Arc<App>>) -> Result<impl IntoResponse, Problem> {
+    if *viewer.scope() != Scope::Everything {
+        return Err(Problem::NotFound);
+    }
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text()))
 }

@@ -15,6 +15,8 @@ pub enum Problem {
     NotFound,
     /// Nobody is logged in, or the token is not known.
     Unauthorized,
+    /// The request came by a name that is not this server's.
+    WrongHost,
     /// Too many tries; after so many seconds there may be another one.
     TooMany(u64),
     /// The source cannot be reached.
@@ -36,6 +38,7 @@ impl Problem {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::WrongHost => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -48,6 +51,9 @@ impl Problem {
             Self::Invalid(invalid) => invalid.to_string(),
             Self::NotFound => "there is nothing at this address".to_owned(),
             Self::Unauthorized => "log in, or send a token that is known: Authorization: Bearer …".to_owned(),
+            Self::WrongHost => "this server answers to localhost only, and to forms of its own pages; for other names configure logins \
+                                (docs/serving.md)"
+                .to_owned(),
             Self::TooMany(seconds) => format!("too many tries; the next one is possible in {seconds} seconds"),
             Self::Unavailable(reason) => format!("the warehouse cannot be reached: {reason}"),
             Self::Internal => "something went wrong; the server's log says what".to_owned(),

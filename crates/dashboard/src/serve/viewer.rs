@@ -17,6 +17,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
+    /// Somebody of this name, if they have one, who may see this.
+    pub fn new(name: Option<String>, scope: Scope) -> Self {
+        Self { name, scope }
+    }
+
     /// The name they logged in with; none where nobody needs to.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -31,7 +36,7 @@ impl Viewer {
 impl FromRequestParts<Arc<App>> for Viewer {
     type Rejection = Problem;
 
-    async fn from_request_parts(_: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
-        Ok(Self { name: None, scope: Scope::Everything })
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        app.access.viewer(&parts.headers)
     }
 }

@@ -1,0 +1,277 @@
+//! Figures of a shop that fits on a page, by hand, and of random ones beside a computation that is slow and plain.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use proptest::prelude::*;
+
+use super::*;
+use crate::calendar::Granularity;
+use crate::cube::{Builder, Cube, Load, Sale, Selection};
+use crate::filter::{Comparison, Field, Filter};
+use crate::money::Amount;
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn whole(units: i64) -> i64 {
+    units * 10_000
+}
+
+fn load() -> Load {
+    Load { id: "1".to_owned(), committed_at: None }
+}
+
+/// Two regions, two categories, three customers; the last sale is on 10 March.
+fn shop() -> Cube {
+    let mut builder = Builder::default();
+    builder.product(1, Some("TEA"), "Tea", "Drinks");
+    builder.product(2, Some("CUP"), "Cup", "Things");
+    builder.product(0, None, "Unknown", "Unknown");
+    builder.place(1, "North", "Kiel", "Kiel 1");
+    builder.place(2, "South", "Ulm", "Ulm 1");
+    builder.place(3, "South", "Ulm", "Ulm 2");
+    builder.customer(1, Some("A"), "Anna", Some([5, 5, 5]), "Champions");
+    builder.customer(2, Some("B"), "Bert", Some([1, 2, 3]), "Lost");
+    builder.customer(3, Some("C"), "Carl", None, "No Purchase");
+    let lines = [
+        ("2024-01-05", 1, 1, 1, "o1", 10, Some(4), false),
+        ("2024-01-05", 2, 1, 1, "o1", 20, None, false),
+        ("2024-01-31", 1, 2, 2, "o2", 30, Some(6), false),
+        ("2024-02-10", 1, 1, 1, "o3", 40, Some(10), false),
+        ("2024-02-11", 1, 1, 1, "o3", -10, Some(-4), true),
+        ("2024-03-01", 2, 0, 3, "o4", 50, None, false),
+        ("2024-03-10", 1, 3, 3, "r1", -5, Some(-1), true),
+        ("2024-03-10", 0, 1, 2, "o5", 7, None, false),
+    ];
+    for (date, product_id, customer_id, region_id, order_id, revenue, profit, is_return) in lines {
+        builder
+            .sale(&Sale {
+                day: day(date),
+                product_id,
+                customer_id,
+                region_id,
+                order_id,
+                quantity: whole(if is_return { -1 } else { 1 }),
+                revenue: whole(revenue),
+                profit: profit.map(whole),
+                is_return,
+            })
+            .unwrap();
+    }
+    builder.finish(load()).unwrap()
+}
+
+fn amount(units: i64) -> Amount {
+    Amount(i128::from(whole(units)))
+}
+
+#[test]
+fn key_figures_count_once_what_is_once() {
+    let cube = shop();
+    let all = overview(&Selection::new(&cube, &Filter::parse("dates=all").unwrap())).figures;
+    assert_eq!((all.lines, all.orders, all.customers), (8, 5, 3));
+    assert_eq!((all.revenue, all.returns, all.quantity), (amount(142), amount(-15), amount(4)));
+    assert_eq!((all.profit, all.revenue_with_cost), (Some(amount(15)), amount(65)));
+    assert_eq!(all.margin, Some(0.230769));
+    assert_eq!(all.average_order, Some(Amount(284_000)));
+}
+
+#[test]
+fn the_running_month_is_compared_with_as_many_days_of_the_one_before() {
+    let cube = shop();
+    let march = overview(&Selection::new(&cube, &Filter::parse("dates=this_month").unwrap()));
+    assert!(march.is_running);
+    assert_eq!(march.figures.revenue, amount(52));
+    let before = march.previous.unwrap();
+    assert_eq!((before.range.to_string().as_str(), before.figures.revenue), ("2024-02-01 to 2024-02-10", amount(40)));
+    assert!(before.is_complete);
+    assert_eq!(march.last_year, None, "there was no sale a year before");
+    // February began within the sales, January did so only in part.
+    let february = overview(&Selection::new(&cube, &Filter::parse("dates=last_month").unwrap()));
+    assert!(!february.is_running && !february.previous.unwrap().is_complete);
+}
+
+#[test]
+fn filters_hold_within_a_list_by_or_and_between_lists_by_and() {
+    let cube = shop();
+    for (query, revenue) in [
+        ("region=South", 82),
+        ("region=South&region=North", 142),
+        ("region=South&category=Drinks", 25),
+        ("region=North&city=Ulm", 0),
+        ("store=Ulm+1", 37),
+        ("segment=Champions", 67),
+        ("product=unknown", 7),
+        ("product=nothing", 0),
+        ("from=2024-01-31&to=2024-02-10", 70),
+    ] {
+        let query = if query.contains("from") { query.to_owned() } else { format!("dates=all&{query}") };
+        let figures = overview(&Selection::new(&cube, &Filter::parse(&query).unwrap())).figures;
+        assert_eq!(figures.revenue, amount(revenue), "{query}");
+    }
+}
+
+#[test]
+fn a_trend_has_all_buckets_and_marks_the_running_one() {
+    let cube = shop();
+    let filter = Filter::parse("dates=all&granularity=month&compare=none").unwrap();
+    let trend = trend(&Selection::new(&cube, &filter), &filter);
+    let buckets: Vec<_> = trend
+        .buckets
+        .iter()
+        .map(|bucket| (bucket.label.as_str(), bucket.figures.revenue, bucket.figures.orders, bucket.is_complete))
+        .collect();
+    assert_eq!(
+        buckets,
+        [("Jan 2024", amount(60), 2, false), ("Feb 2024", amount(30), 1, true), ("Mar 2024", amount(52), 2, false)]
+    );
+}
+
+#[test]
+fn a_breakdown_adds_up_and_is_in_order() {
+    let cube = shop();
+    let filter = Filter::parse("dates=all").unwrap();
+    let selection = Selection::new(&cube, &filter);
+    let of = |by| -> Vec<(String, Amount, u64)> {
+        let groups = breakdown(&selection, by, Comparison::None);
+        groups.into_iter().map(|group| (group.key, group.figures.revenue, group.figures.customers)).collect()
+    };
+    let named = |name: &str, revenue, customers| (name.to_owned(), amount(revenue), customers);
+    assert_eq!(of(By::City), [named("Ulm", 82, 3), named("Kiel", 60, 1)]);
+    assert_eq!(of(By::Category), [named("Things", 70, 1), named("Drinks", 65, 3), named("Unknown", 7, 1)]);
+    assert_eq!(of(By::Customer), [named("A", 67, 1), named("B", 30, 1), named("C", -5, 1)]);
+    assert_eq!(of(By::Weekday).first().unwrap().0, "Wed");
+    for by in By::ALL {
+        let sum: Amount = of(by).iter().map(|group| group.1).sum();
+        let unknown = if by == By::Customer { amount(50) } else { amount(0) };
+        assert_eq!(sum + unknown, amount(142), "{by:?}");
+    }
+}
+
+#[test]
+fn places_go_down_and_have_their_share_of_all() {
+    let cube = shop();
+    let filter = Filter::parse("dates=all&region=South").unwrap();
+    assert_eq!(Level::of(&filter), Level::City);
+    let cities = places(&Selection::new(&cube, &filter), Level::City, Comparison::None);
+    assert_eq!(cities.len(), 1);
+    assert_eq!((cities[0].share_of_customers, cities[0].share_of_revenue), (Some(1.0), Some(0.577465)));
+    assert_eq!(Level::of(&filter.with(Field::City, &["Ulm"])), Level::Store);
+}
+
+#[test]
+fn eighty_percent_of_the_revenue_is_counted_from_the_best() {
+    let cube = shop();
+    let products =
+        breakdown(&Selection::new(&cube, &Filter::parse("dates=all").unwrap()), By::Product, Comparison::None);
+    let pareto = pareto(&products);
+    assert_eq!((pareto.products, pareto.products_for_80, pareto.share_for_80), (3, 2, Some(0.666667)));
+    assert_eq!(pareto.points[0].share_of_revenue, Some(0.492958));
+}
+
+#[test]
+fn customers_have_the_scores_of_the_warehouse() {
+    let cube = shop();
+    let selection = Selection::new(&cube, &Filter::parse("dates=all").unwrap());
+    let cells: Vec<_> = rfm(&selection).into_iter().filter(|cell| cell.customers > 0).collect();
+    assert_eq!(cells.len(), 2);
+    assert_eq!((cells[0].recency, cells[0].frequency, cells[0].revenue), (1, 2, amount(30)));
+    let lifetime = lifetime(&selection);
+    assert_eq!((lifetime.customers, lifetime.total, lifetime.median), (3, amount(92), Some(amount(30))));
+    assert_eq!(lifetime.spans.iter().map(|span| span.customers).sum::<u64>(), 3);
+    assert_eq!(lifetime.spans[0].below, Some(amount(0)), "somebody is below zero");
+}
+
+#[test]
+fn cohorts_begin_with_the_first_order() {
+    let cube = shop();
+    let cohorts = cohorts(&Selection::new(&cube, &Filter::parse("dates=all").unwrap()));
+    assert_eq!(cohorts.cohorts.len(), 1, "who only ever took back is in none");
+    let january = &cohorts.cohorts[0];
+    assert_eq!((january.size, january.active.as_slice()), (2, [2, 1, 1].as_slice()));
+    assert_eq!(january.revenue, [amount(60), amount(40), amount(7)]);
+    assert_eq!(cohorts.lost, [Some(0.0), Some(0.5), Some(0.5)]);
+}
+
+#[test]
+fn nothing_sold_is_not_an_error() {
+    let cube = Builder::default().finish(load()).unwrap();
+    let filter = Filter::default();
+    let selection = Selection::new(&cube, &filter);
+    assert_eq!(overview(&selection).figures, KeyFigures::default());
+    assert!(trend(&selection, &filter).buckets.is_empty());
+    assert!(breakdown(&selection, By::Product, Comparison::Previous).is_empty());
+    assert!(cohorts(&selection).cohorts.is_empty());
+    assert!(lifetime(&selection).spans.is_empty());
+    assert_eq!(rfm(&selection).len(), 25);
+}
+
+/// Day, product, customer, place, order, revenue, whether taken back.
+type Line = (u16, u8, u8, u8, u8, i32, bool);
+
+fn random_shop(lines: &[Line]) -> Cube {
+    let mut builder = Builder::default();
+    for id in 0..4_i64 {
+        builder.product(id, (id > 0).then(|| format!("p{id}")).as_deref(), "name", if id < 2 { "x" } else { "y" });
+        builder.place(id, if id < 2 { "N" } else { "S" }, "c", &format!("s{id}"));
+        builder.customer(id, Some(&format!("c{id}")), "name", None, if id < 2 { "a" } else { "b" });
+    }
+    let first = day("2023-11-20");
+    for (at, product, customer, place, order, revenue, is_return) in lines {
+        builder
+            .sale(&Sale {
+                day: first + chrono::TimeDelta::days(i64::from(*at)),
+                product_id: i64::from(*product),
+                customer_id: i64::from(*customer),
+                region_id: i64::from(*place),
+                order_id: &format!("o{order}"),
+                quantity: 10_000,
+                revenue: i64::from(*revenue),
+                profit: (*revenue % 3 == 0).then_some(i64::from(*revenue) / 3),
+                is_return: *is_return,
+            })
+            .unwrap();
+    }
+    builder.finish(load()).unwrap()
+}
+
+/// The same, slow and plain.
+fn plain(lines: &[&Line]) -> (u64, u64, u64, i128) {
+    let orders: BTreeSet<u8> = lines.iter().filter(|line| !line.6).map(|line| line.4).collect();
+    let customers: BTreeSet<u8> = lines.iter().map(|line| line.2).filter(|customer| *customer > 0).collect();
+    let revenue = lines.iter().map(|line| i128::from(line.5)).sum();
+    (lines.len() as u64, orders.len() as u64, customers.len() as u64, revenue)
+}
+
+fn counted(figures: &KeyFigures) -> (u64, u64, u64, i128) {
+    (figures.lines, figures.orders, figures.customers, figures.revenue.0)
+}
+
+proptest! {
+    #[test]
+    fn figures_are_those_of_a_plain_computation(
+        lines in prop::collection::vec((0u16..400, 0u8..4, 0u8..4, 0u8..4, 0u8..30, -50_000i32..50_000, any::<bool>()), 0..80),
+        granularity in prop::sample::select(&Granularity::ALL[..]),
+    ) {
+        let cube = random_shop(&lines);
+        let filter = Filter::parse(&format!("dates=all&compare=none&granularity={}", granularity.name())).unwrap();
+        let selection = Selection::new(&cube, &filter);
+        prop_assert_eq!(counted(&overview(&selection).figures), plain(&lines.iter().collect::<Vec<_>>()));
+
+        for group in breakdown(&selection, By::Store, Comparison::None) {
+            let own: Vec<&Line> = lines.iter().filter(|line| format!("s{}", line.3) == group.key).collect();
+            prop_assert_eq!(counted(&group.figures), plain(&own));
+        }
+        let first = day("2023-11-20");
+        for bucket in trend(&selection, &filter).buckets {
+            let own: Vec<&Line> =
+                lines.iter().filter(|line| bucket.range.contains(first + chrono::TimeDelta::days(i64::from(line.0)))).collect();
+            prop_assert_eq!(counted(&bucket.figures), plain(&own));
+        }
+        let south = filter.with(Field::Region, &["S"]).with(Field::Segment, &["a"]);
+        let own: Vec<&Line> = lines.iter().filter(|line| line.3 >= 2 && line.2 < 2).collect();
+        prop_assert_eq!(counted(&overview(&Selection::new(&cube, &south)).figures), plain(&own));
+    }
+}
