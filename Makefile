@@ -35,14 +35,17 @@ endif
 
 CARGO := cargo
 BUILD := --release --locked $(FEATURES)
-INSTA := PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --release --test-runner cargo-test --no-quiet
+# Where the tests find axe-core.
+export SALESMART_AXE := $(CACHE)/tools/axe.min.js
+
+INSTA := PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --release --workspace --test-runner cargo-test --no-quiet
 # Such as TEST_ARGS="sync::" for the tests of one module.
 TEST_ARGS ?= --test-threads=2
 # Such as BENCH_ARGS="--rounds 9".
 BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
-.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync duckdb postgres tools dist clean
+.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync bench-serve duckdb postgres browser tools dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -55,19 +58,19 @@ build: $(NEEDS_LIBRARY) ## compile the program
 demo: postgres build ## load the sample into a private PostgreSQL and show what is there
 	$(SALESMART) demo --dir demo
 
-test: postgres $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
-	$(CARGO) build $(BUILD) --tests
+test: postgres browser $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
+	$(CARGO) build $(BUILD) --workspace --tests
 	$(INSTA) --check --unreferenced=reject $(FEATURES) -- $(TEST_ARGS)
 
 check: fmt clippy test ## everything CI wants
 
 fmt: ## formatting, without changing anything
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 clippy: $(NEEDS_LIBRARY) ## lints, warnings are errors
-	$(CARGO) clippy $(BUILD) --all-targets -- -D warnings
+	$(CARGO) clippy $(BUILD) --workspace --all-targets -- -D warnings
 
-snapshots: postgres $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
+snapshots: postgres browser $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
 	$(INSTA) --accept --unreferenced=delete $(FEATURES) -- $(TEST_ARGS)
 
 bench-ingest: $(NEEDS_LIBRARY) ## time ingest beside DuckDB's read_csv on 2,000,000 rows (BENCH_ARGS=--help)
@@ -87,6 +90,9 @@ duckdb: ## fetch the official DuckDB library
 
 postgres: ## install the PostgreSQL server programs where none are found
 	@scripts/postgres.sh
+
+browser: ## install Chromium, its driver and axe-core, for the tests of the dashboard
+	@scripts/browser.sh $(CACHE)/tools
 
 tools: ## install cargo-insta, which the tests need
 	@if [ ! -x $(CACHE)/tools/bin/cargo-insta ]; then \

@@ -20,6 +20,7 @@ mod rejects;
 mod run;
 mod sample;
 mod select;
+mod serve;
 mod show;
 mod sniff;
 mod sync;
@@ -100,6 +101,7 @@ pub enum Verb {
     Sync(sync::Args),
     Verify(verify::Args),
     Migrate(migrate::Args),
+    Serve(serve::Args),
     History(history::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -108,7 +110,7 @@ pub enum Verb {
 
 /// Runs a verb.
 pub fn run(args: &Args) -> Result<()> {
-    log_to_stderr(args.global.log_format);
+    log_to_stderr(args.global.log_format, args.verb.diagnostics());
     let console = Console::new(args.global.log_format);
     let global = &args.global;
     match &args.verb {
@@ -133,10 +135,21 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Verify(verb) => verify::run(verb, global, &console),
         Verb::Migrate(verb) => migrate::run(verb, global, &console),
+        Verb::Serve(verb) => serve::run(verb, global, &console),
         Verb::History(verb) => history::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),
         Verb::Psql(verb) => psql::run(verb, global, &console),
         Verb::Doctor(verb) => doctor::run(verb, global, &console),
+    }
+}
+
+impl Verb {
+    /// What is logged where RUST_LOG does not say otherwise.
+    fn diagnostics(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "error,salesmart_dashboard=info,salesmart::request=info",
+            _ => "error",
+        }
     }
 }
 
@@ -157,8 +170,8 @@ impl Global {
 }
 
 /// Diagnostics, for `RUST_LOG=debug`; what users read goes through the console.
-fn log_to_stderr(format: LogFormat) {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "error".into());
+fn log_to_stderr(format: LogFormat, default: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.try_init(),

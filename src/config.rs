@@ -3,6 +3,7 @@
 //! Precedence: flag > environment > the chosen profile > the file's own sections > defaults. The file
 //! never holds a secret: it may only name the environment variable that does.
 
+mod dashboard;
 mod database_url;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use crate::{fail, toml_file};
 
+pub use dashboard::Dashboard;
 pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
 
 /// The name of the project file.
@@ -36,6 +38,8 @@ pub struct Config {
     pub patience: Patience,
     /// What a sync may do.
     pub sync: SyncPolicy,
+    /// What `salesmart serve` shows, and to whom.
+    pub dashboard: Dashboard,
 }
 
 /// The PostgreSQL that holds the star schema.
@@ -101,6 +105,8 @@ struct File {
     #[serde(default)]
     sync: SyncSection,
     #[serde(default)]
+    dashboard: dashboard::Section,
+    #[serde(default)]
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -113,6 +119,8 @@ struct Profile {
     warehouse: WarehouseSection,
     #[serde(default)]
     sync: SyncSection,
+    #[serde(default)]
+    dashboard: dashboard::Section,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -185,6 +193,7 @@ impl Config {
             warehouse,
             patience,
             sync: SyncPolicy { max_delete_pct },
+            dashboard: Dashboard::new(profile.dashboard, file.dashboard, &root, &path)?,
             root,
         })
     }

@@ -23,6 +23,7 @@ pub mod relation;
 pub mod render;
 pub mod sample;
 pub mod schedule;
+pub mod serve;
 pub mod staging;
 pub mod stdout;
 pub mod summary;

@@ -46,6 +46,11 @@ impl Warehouse {
         &self.target
     }
 
+    /// How a driver of one's own reaches it: the settings that [`connect`](Self::connect) uses.
+    pub fn prepared(&self) -> Target {
+        connect::prepared(&self.target, &self.patience)
+    }
+
     /// The private server, if there is one.
     pub fn embedded(&self) -> Option<&Embedded> {
         self.embedded.as_ref()

@@ -1,7 +1,9 @@
 //! The harness: a project in a temporary folder, the real program, a database of its own.
 
+pub mod browser;
 mod cluster;
 pub mod content;
+pub mod dashboard;
 pub mod edits;
 mod project;
 mod proxy;
@@ -9,7 +11,9 @@ pub mod running;
 mod server;
 mod shop;
 
+pub use browser::Browser;
 pub use cluster::Cluster;
+pub use dashboard::Dashboard;
 pub use project::{Outcome, Project, SALES_HEADER, sale};
 pub use proxy::{Fault, Proxy};
 pub use server::Server;

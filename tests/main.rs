@@ -28,6 +28,7 @@ mod roles;
 mod sample;
 mod schedule;
 mod select;
+mod serve;
 mod snapshots;
 mod sniff;
 mod staging;

@@ -87,7 +87,7 @@ fn exempt<T>(client: &mut Client, names: &[&str], work: impl FnOnce(&mut Client)
 }
 
 /// The target with what the driver has to be told.
-fn prepared(target: &Target, patience: &Patience) -> Target {
+pub fn prepared(target: &Target, patience: &Patience) -> Target {
     let mut target = target.clone();
     #[cfg(unix)]
     if matches!(target.driver.get_hosts().first(), Some(Host::Unix(_))) {

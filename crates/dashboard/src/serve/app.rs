@@ -115,6 +115,16 @@ impl App {
         }
     }
 
+    /// Reads what most see, before anybody asks.
+    ///
+    /// # Errors
+    /// The source cannot be reached.
+    pub async fn prepare(&self) -> Result<(), Problem> {
+        self.cube(&Scope::Everything).await?;
+        self.is_reachable();
+        Ok(())
+    }
+
     /// Reads every load anew that is in memory, if the source has another state than `id` names.
     pub(super) async fn refresh(&self, id: &str) -> Result<()> {
         let slots: Vec<_> =

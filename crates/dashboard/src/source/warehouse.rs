@@ -20,8 +20,6 @@ pub use listen::Notices;
 
 /// So many connections at most; figures come from memory, so few requests need one.
 const CONNECTIONS: usize = 4;
-/// How long to wait for a connection.
-const WAIT: Duration = Duration::from_secs(5);
 /// Between names in the setting `salesmart.regions`.
 const SEPARATOR: &str = "\u{1f}";
 /// Runs on the page about quality.
@@ -36,8 +34,8 @@ pub struct Warehouse {
 
 impl Warehouse {
     /// A pool of connections of a login that may read as `salesmart_reader`; none is opened yet. Without `tls` they are not
-    /// encrypted.
-    pub fn new<T>(config: &Config, tls: Option<T>) -> Result<Self>
+    /// encrypted; `patience` is how long to wait for one.
+    pub fn new<T>(config: &Config, tls: Option<T>, patience: Duration) -> Result<Self>
     where
         T: tls::MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
         T::Stream: Send + Sync,
@@ -52,9 +50,9 @@ impl Warehouse {
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(WAIT))
-            .create_timeout(Some(WAIT))
-            .recycle_timeout(Some(WAIT))
+            .wait_timeout(Some(patience))
+            .create_timeout(Some(patience))
+            .recycle_timeout(Some(patience))
             .post_create(Hook::async_fn(|client, _| {
                 Box::pin(async move {
                     let settle = "set role salesmart_reader;
@@ -76,15 +74,6 @@ impl Warehouse {
     /// The state it is in.
     pub async fn head(&self) -> Result<Load> {
         head::read(&**self.client().await?).await
-    }
-
-    /// May regions be kept apart: do the policies hold?
-    pub async fn holds_regions_apart(&self) -> Result<bool> {
-        let sql = "select coalesce(bool_and(relrowsecurity), false)
-                   from pg_class
-                   where oid in ('mart.fact_sales'::regclass, 'mart.dim_region'::regclass, 'mart.dim_customer'::regclass)
-                     and exists (select from pg_policies where schemaname = 'mart' and policyname = 'salesmart_regions')";
-        Ok(self.client().await?.query_one(sql, &[]).await?.try_get(0)?)
     }
 
     /// One consistent state in memory. Takes about a second for a million sale lines.
