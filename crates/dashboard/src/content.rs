@@ -18,7 +18,7 @@ use crate::calendar::Range;
 use crate::chart::{self, Chart};
 
 pub use link::Links;
-pub use said::{Said, said};
+pub use said::{Said, name, said};
 pub use table::{Cell, Column, Row, Table};
 pub use tile::{Change, Direction, Tile};
 pub use value::{Value, Written};

@@ -13,6 +13,7 @@ pub mod cube;
 pub mod figures;
 pub mod filter;
 pub mod money;
+pub mod page;
 pub mod serve;
 pub mod settings;
 pub mod source;

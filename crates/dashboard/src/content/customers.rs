@@ -1,5 +1,7 @@
 //! Who buys, and who comes back?
 
+use std::collections::BTreeSet;
+
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
@@ -76,9 +78,10 @@ fn segments(scene: &Scene<'_>) -> Figure {
 fn scores(scene: &Scene<'_>) -> Figure {
     let title = "Recency and frequency";
     let cells = rfm(&scene.without(Field::Segment));
+    let segments = Segments::of(scene.cube());
     let at = |recency: u8, frequency: u8| cells.iter().find(|c| c.recency == recency && c.frequency == frequency);
     let rows = (1..=5).rev().map(|recency| {
-        let cells = (1..=5).map(|frequency| at(recency, frequency).map(|cell| score_cell(scene, cell)));
+        let cells = (1..=5).map(|frequency| at(recency, frequency).map(|cell| score_cell(scene, &segments, cell)));
         heatmap::Row::new(format!("R{recency}"), cells.collect())
     });
     let heading = Heading::new("rfm", title, "customers; scores from 1 to 5, 5 is best").described(
@@ -95,43 +98,65 @@ fn scores(scene: &Scene<'_>) -> Figure {
         shade_to: None,
     };
     let rows = cells.iter().rev().map(|cell| {
-        let segment = segment_of(scene.cube(), cell);
+        let names = segments.names(cell);
         Row::new(vec![
             Value::Count(u64::from(cell.recency)).into(),
             Value::Count(u64::from(cell.frequency)).into(),
-            Cell::link(segment.unwrap_or("several"), segment.map(|name| scene.links.toggle(Field::Segment, name))),
+            Cell::link(names.join(", "), if names.is_empty() { None } else { segments_link(scene, &names) }),
             Value::Count(cell.customers).into(),
             Value::Money(cell.revenue).into(),
         ])
     });
-    let heads = ["#Recency", "#Frequency", "Segment", "#Customers", "#Revenue"];
+    let heads = ["#Recency", "#Frequency", "Segments", "#Customers", "#Revenue"];
     Figure::half(Drawing::Heatmap(chart), Table::new("rfm-table", title, &heads).rows(rows))
-        .noted("A click on a cell filters by the segment of its customers.")
+        .noted("A click on a cell filters by the segments of its customers.")
 }
 
-fn score_cell(scene: &Scene<'_>, cell: &RfmCell) -> heatmap::Cell {
-    let segment = segment_of(scene.cube(), cell).filter(|_| cell.customers > 0);
+fn score_cell(scene: &Scene<'_>, segments: &Segments<'_>, cell: &RfmCell) -> heatmap::Cell {
     let revenue = scene.written.full(&Value::Money(cell.revenue));
     let customers = scene.written.full(&Value::Count(cell.customers));
+    let names = segments.names(cell);
     let mut tip = format!("Recency {}, frequency {}", cell.recency, cell.frequency);
-    if let Some(segment) = segment {
-        tip.push_str(&format!(": {segment}"));
+    tip.push_str(&format!("\n{customers} customers, {revenue}"));
+    if !names.is_empty() {
+        tip.push_str(&format!("\n{}", names.join(", ")));
     }
-    tip.push_str(&format!("\n{customers} customers\n{revenue} revenue"));
+    let selected = scene.filter().segments.as_slice();
     heatmap::Cell {
-        href: segment.map(|name| scene.links.toggle(Field::Segment, name)),
+        href: if names.is_empty() { None } else { segments_link(scene, &names) },
         tip: Some(tip),
-        selected: segment.is_some_and(|name| scene.is_selected(Field::Segment, name)),
+        selected: !names.is_empty() && names.iter().all(|name| selected.iter().any(|one| one == name)),
         ..heatmap::Cell::new(cell.customers as f64)
     }
 }
 
-/// The segment of all customers with these scores, if it is one.
-fn segment_of<'c>(cube: &'c Cube, cell: &RfmCell) -> Option<&'c str> {
-    let scored = |customer: &&crate::cube::Customer| matches!(customer.scores, Some([recency, frequency, _]) if (recency, frequency) == (cell.recency, cell.frequency));
-    let mut segments = cube.customers.iter().filter(scored).map(|customer| customer.segment);
-    let first = segments.next()?;
-    segments.all(|segment| segment == first).then(|| cube.segments[first as usize].as_str())
+/// The segments of the customers of each pair of scores, in alphabetical order: recency first, then frequency.
+struct Segments<'c>(Vec<BTreeSet<&'c str>>);
+
+impl<'c> Segments<'c> {
+    fn of(cube: &'c Cube) -> Self {
+        let mut segments = vec![BTreeSet::new(); 25];
+        for customer in &cube.customers {
+            if let Some([recency @ 1..=5, frequency @ 1..=5, _]) = customer.scores {
+                segments[place(recency, frequency)].insert(cube.segments[customer.segment as usize].as_str());
+            }
+        }
+        Self(segments)
+    }
+
+    fn names(&self, cell: &RfmCell) -> Vec<&'c str> {
+        self.0[place(cell.recency, cell.frequency)].iter().copied().collect()
+    }
+}
+
+fn place(recency: u8, frequency: u8) -> usize {
+    usize::from(recency - 1) * 5 + usize::from(frequency - 1)
+}
+
+/// A click filters by the segments of a cell's customers; a second one by none.
+fn segments_link(scene: &Scene<'_>, names: &[&str]) -> Option<String> {
+    let names = if scene.filter().segments == names { &[] } else { names };
+    Some(scene.links.filtered(scene.filter().clone().with(Field::Segment, names)))
 }
 
 /// Who ordered again, by month of the first order.
