@@ -7,11 +7,13 @@
 //! [`serve`] is the server around them.
 
 pub mod calendar;
+pub mod chart;
+pub mod content;
 pub mod cube;
 pub mod figures;
 pub mod filter;
 pub mod money;
+pub mod page;
 pub mod serve;
-
 pub mod settings;
 pub mod source;

@@ -27,7 +27,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::{Access, fingerprint, hash_password, new_secret};
-pub use answer::{Answer, Made};
+pub use answer::{Answer, Made, answer};
 pub use app::{App, Health};
 pub use problem::Problem;
 pub use seen::{Asked, Seen};
@@ -76,7 +76,7 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).merge(access::routes()).layer(
+    let limited = Router::new().merge(probe::routes()).merge(access::routes()).merge(crate::page::routes()).layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
             .timeout(TIME_LIMIT)
