@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod download;
 mod keep;
 mod live;
 mod metrics;
@@ -73,7 +74,7 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).layer(
+    let limited = Router::new().merge(probe::routes()).merge(download::routes()).layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
             .timeout(TIME_LIMIT)
