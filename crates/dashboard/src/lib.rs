@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod chart;
 pub mod content;
 pub mod cube;
+pub mod export;
 pub mod figures;
 pub mod filter;
 pub mod money;

@@ -3,6 +3,7 @@
 mod access;
 mod answer;
 mod app;
+mod download;
 mod keep;
 mod live;
 mod metrics;
@@ -76,7 +77,7 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).merge(access::routes()).merge(crate::page::routes()).layer(
+    let limited = Router::new().merge(probe::routes()).merge(access::routes()).merge(crate::page::routes()).merge(download::routes()).layer(
         ServiceBuilder::new()
             .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
             .timeout(TIME_LIMIT)

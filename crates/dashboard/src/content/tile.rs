@@ -31,6 +31,10 @@ pub struct Change {
     pub direction: Direction,
     /// The days compared with and the value then, for who wants to know.
     pub detail: String,
+    /// The value then.
+    pub before: Value,
+    /// By how much it went up, for spreadsheets: of a share the difference, of all else the part of what it was.
+    pub by: Value,
 }
 
 /// Which way a figure went. More of any figure shown is better.
@@ -86,6 +90,8 @@ impl Change {
                 text: "no data".to_owned(),
                 direction: Direction::Unknown,
                 detail: format!("There are no sales as early as the {against}."),
+                before: Value::None,
+                by: Value::None,
             };
         };
         let before = before(compared);
@@ -114,6 +120,8 @@ impl Change {
             text,
             direction,
             detail: format!("{}: {}{part}", range, written.full(&before)),
+            by: Value::change(difference),
+            before,
         }
     }
 }

@@ -1,0 +1,121 @@
+//! A page as a workbook: real numbers with formats, charts that Excel draws itself, and a sheet that says what was asked.
+
+mod chart;
+mod look;
+mod sheet;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::Result;
+use rust_xlsxwriter::{DocProperties, Workbook, Worksheet};
+
+use self::look::Look;
+use self::sheet::Names;
+use super::{Report, cell_text, key_figures};
+use crate::content::{Block, Cell, Column, Row, Table};
+
+/// Writes the report.
+///
+/// # Errors
+/// What Excel would not read.
+pub(super) fn write(report: &Report<'_>) -> Result<Vec<u8>> {
+    let mut workbook = Workbook::new();
+    workbook.set_properties(&properties(report));
+    let look = Look::new(&report.settings.currency);
+    let mut names = Names::default();
+    about(workbook.add_worksheet().set_name(names.unique("Filters"))?, report, &look)?;
+    for block in &report.content.blocks {
+        let (title, table) = match block {
+            Block::Tiles(tiles) => ("Key figures".to_owned(), key_figure_table(tiles)),
+            Block::Figure(figure) => (figure.table.title.clone(), figure.table.clone()),
+            Block::Table(table) => (table.title.clone(), table.clone()),
+        };
+        let name = names.unique(&title);
+        let worksheet = workbook.add_worksheet().set_name(&name)?;
+        sheet::fill(worksheet, &table, &look)?;
+        if let Block::Figure(figure) = block {
+            chart::insert(worksheet, &name, figure, &look)?;
+        }
+    }
+    Ok(workbook.save_to_buffer()?)
+}
+
+fn properties(report: &Report<'_>) -> DocProperties {
+    let mut properties = DocProperties::new()
+        .set_title(cell_text(&report.title()))
+        .set_subject(cell_text(&report.sentence()).chars().take(250).collect::<String>())
+        .set_author(cell_text(report.author()))
+        .set_comment(cell_text(&report.source()));
+    // Otherwise it is the time of writing, and no two files are the same.
+    properties = properties.set_creation_datetime(&report.committed_at().unwrap_or_default());
+    properties
+}
+
+/// What was asked, of which load, by whom.
+fn about(sheet: &mut Worksheet, report: &Report<'_>, look: &Look) -> Result<()> {
+    sheet.set_column_width(0, 20)?.set_column_width(1, 90)?.set_screen_gridlines(false);
+    sheet.write_string_with_format(0, 0, cell_text(&report.title()), &look.title)?;
+    let mut row = 2;
+    let mut line = |about: &str, text: &str| -> Result<()> {
+        sheet.write_string_with_format(row, 0, about, &look.about)?;
+        sheet.write_string_with_format(row, 1, cell_text(text), &look.wrapped)?;
+        row += 1;
+        Ok(())
+    };
+    line("Page", report.content.page.title())?;
+    let trail: Vec<&str> = report.content.trail.iter().map(|crumb| crumb.label.as_str()).collect();
+    if !trail.is_empty() {
+        line("Place", &trail.join(" › "))?;
+    }
+    for said in &report.content.said {
+        line(&said.about, &said.text)?;
+    }
+    line("Filter", if report.query.is_empty() { "none" } else { &report.query })?;
+    line("Load", &report.load.id)?;
+    match report.committed_at() {
+        Some(moment) => {
+            sheet.write_string_with_format(row, 0, "Data as of (UTC)", &look.about)?;
+            sheet.write_datetime_with_format(row, 1, moment, &look.moment_left)?;
+            row += 1;
+        }
+        None => line("Data as of", &report.as_of())?,
+    }
+    let mut line = |about: &str, text: &str| -> Result<()> {
+        sheet.write_string_with_format(row, 0, about, &look.about)?;
+        sheet.write_string_with_format(row, 1, cell_text(text), &look.wrapped)?;
+        row += 1;
+        Ok(())
+    };
+    if let Some(who) = report.who {
+        line("Exported by", who)?;
+    }
+    for note in &report.content.notes {
+        line("Note", note)?;
+    }
+    if report.content.blocks.is_empty() {
+        line("Note", "There is nothing to show for this selection.")?;
+    }
+    Ok(())
+}
+
+/// The key figures as a table.
+fn key_figure_table(tiles: &[crate::content::Tile]) -> Table {
+    let mut rows = key_figures(tiles).into_iter();
+    let heads = rows.next().unwrap_or_default();
+    let columns = heads.iter().enumerate().map(|(place, head)| Column {
+        title: match head {
+            crate::content::Value::Text(text) => text.clone(),
+            _ => String::new(),
+        },
+        is_number: place > 0 && place + 1 < heads.len(),
+    });
+    Table {
+        id: super::KEY_FIGURES.to_owned(),
+        title: "Key figures".to_owned(),
+        columns: columns.collect(),
+        rows: rows.map(|row| Row::new(row.into_iter().map(Cell::from).collect())).collect(),
+        empty: "There are no key figures for this selection.".to_owned(),
+        ..Table::default()
+    }
+}

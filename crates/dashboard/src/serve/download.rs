@@ -1,0 +1,95 @@
+//! Pages as files.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::app::App;
+use super::problem::Problem;
+use super::seen::Seen;
+use crate::content::{Page, Wanted};
+use crate::export::{self, Failure, Format, Order};
+use crate::filter::Invalid;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/export/{file}", get(download))
+}
+
+/// `/export/overview.xlsx?region=North`: what that page shows with that filter.
+async fn download(seen: Seen, Path(file): Path<String>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let (page, format) = file.rsplit_once('.').ok_or(Problem::NotFound)?;
+    let page = Page::named(page).ok_or(Problem::NotFound)?;
+    let format = Format::named(format).ok_or(Problem::NotFound)?;
+    let (wanted, order) = read(page, format, query.as_deref(), seen.viewer.name())?;
+    let quality = match page {
+        Page::Quality => Some(seen.app.quality().await?),
+        _ => None,
+    };
+    let _permit = seen.app.cores.acquire().await.map_err(Problem::internal)?;
+    let (app, cube) = (Arc::clone(&seen.app), Arc::clone(&seen.cube));
+    let making = tokio::task::spawn_blocking(move || {
+        export::write(&cube, &app.settings, &wanted, quality.as_deref(), format, &order)
+    });
+    let file = making.await.map_err(Problem::internal)?.map_err(|failure| match failure {
+        Failure::Invalid(invalid) => Problem::Invalid(invalid),
+        Failure::Internal(error) => Problem::internal(format!("{error:#}")),
+    })?;
+    let name = format!("attachment; filename=\"{}\"", file.name);
+    let mut response = file.bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(name).map_err(Problem::internal)?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    Ok(response)
+}
+
+/// What is wanted, and what only files have.
+fn read(page: Page, format: Format, query: Option<&str>, who: Option<&str>) -> Result<(Wanted, Order), Invalid> {
+    let mut order = Order { who: who.map(str::to_owned), ..Order::default() };
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    let (mut block, mut notes) = (None, None);
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let own = match (format, name.as_ref()) {
+            (Format::Csv, "block") => &mut block,
+            (Format::Csv, "notes") => &mut notes,
+            _ => {
+                rest.append_pair(&name, &value);
+                continue;
+            }
+        };
+        if own.replace(value.into_owned()).is_some() {
+            return Err(Invalid::new(&name, "it is given twice"));
+        }
+    }
+    order.has_notes = match notes.as_deref() {
+        None | Some("" | "0") => false,
+        Some("1") => true,
+        Some(_) => return Err(Invalid::new("notes", "it is one of 0, 1")),
+    };
+    order.block = block.filter(|block| !block.is_empty());
+    Ok((Wanted::parse(page, Some(&rest.finish()))?, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_have_parameters_of_their_own() {
+        let csv = |query| read(Page::Products, Format::Csv, Some(query), Some("ann"));
+        let (wanted, order) = csv("region=N%26S&block=pareto-table&notes=1&top=20").unwrap();
+        assert_eq!((wanted.filter.regions, wanted.top), (vec!["N&S".to_owned()], 20));
+        let all = Order { who: Some("ann".into()), block: Some("pareto-table".into()), has_notes: true };
+        assert_eq!(order, all);
+        assert!(!csv("notes=&block=").unwrap().1.has_notes);
+        for (query, parameter) in [("notes=2", "notes"), ("block=a&block=b", "block"), ("x=1", "x"), ("from=x", "from")] {
+            assert_eq!(csv(query).unwrap_err().parameter, parameter);
+        }
+        let pdf = read(Page::Products, Format::Pdf, Some("block=a"), None);
+        assert_eq!(pdf.unwrap_err().parameter, "block");
+    }
+}
