@@ -17,4 +17,5 @@ pub use lifetime::{Lifetime, Span, lifetime};
 pub use pareto::{Pareto, ParetoPoint, pareto};
 pub use places::{Level, PlaceGroup, places};
 pub use rfm::{RfmCell, rfm};
-pub use trend::{Bucket, Trend, trend};
+pub use tally::whole;
+pub use trend::{Bucket, Trend, buckets, trend};

@@ -18,15 +18,16 @@ use anyhow::Result;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use answer::{Answer, Made};
+pub use answer::{Answer, Made, answer};
 pub use app::{App, Health};
+pub(crate) use problem::Body as ProblemBody;
 pub use problem::Problem;
 pub use seen::{Asked, Seen};
 pub use viewer::Viewer;
@@ -73,9 +74,9 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).layer(
+    let limited = Router::new().merge(probe::routes()).merge(crate::api::routes()).layer(
         ServiceBuilder::new()
-            .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
+            .layer(HandleErrorLayer::new(|_| async { Problem::TooLong }))
             .timeout(TIME_LIMIT)
             .concurrency_limit(AT_ONCE),
     );
