@@ -8,6 +8,7 @@ mod select;
 
 use chrono::NaiveDate;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::calendar::Range;
 
@@ -18,7 +19,7 @@ pub use select::Selection;
 pub(crate) const UNKNOWN: i64 = i64::MIN;
 
 /// Which state of the warehouse this is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
 pub struct Load {
     /// Differs whenever a figure may: the identifier of the last sync, or the content of the staging file.
     pub id: String,

@@ -17,7 +17,8 @@ pub use lifetime::{Lifetime, Span, lifetime};
 pub use pareto::{Pareto, ParetoPoint, pareto};
 pub use places::{Level, PlaceGroup, places};
 pub use rfm::{RfmCell, rfm};
-pub use trend::{Bucket, Trend, trend};
+pub use tally::whole;
+pub use trend::{Bucket, Trend, buckets, trend};
 
 #[cfg(test)]
 mod tests;

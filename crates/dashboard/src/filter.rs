@@ -6,6 +6,7 @@ mod dates;
 mod parse;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::calendar::{Granularity, Range};
 
@@ -13,7 +14,7 @@ pub use dates::{Dates, Preset};
 pub use parse::{Invalid, PARAMETERS, one_of, unknown_parameter};
 
 /// What to compare with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparison {
     /// The period before, of the same kind and length.

@@ -6,6 +6,7 @@
 //!
 //! [`serve`] is the server around them.
 
+pub mod api;
 pub mod calendar;
 pub mod chart;
 pub mod content;

@@ -6,7 +6,8 @@ use serde::{Serialize, Serializer};
 pub const ONE: i64 = 10_000;
 
 /// A sum of money or of a quantity, in ten-thousandths: what `numeric(18,4)` columns hold, and sums of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, utoipa::ToSchema)]
+#[schema(value_type = f64, format = "decimal", example = 1234.5)]
 pub struct Amount(pub i128);
 
 impl Amount {
@@ -67,6 +68,21 @@ impl std::fmt::Display for Amount {
     }
 }
 
+/// A text of PostgreSQL's `numeric` with at most four decimals.
+impl std::str::FromStr for Amount {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+        let (whole, rest) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = [whole, rest].iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+        anyhow::ensure!(is_number && rest.len() <= 4, "{text:?} is no amount with at most four decimals");
+        let units = whole.parse::<i128>()?.checked_mul(i128::from(ONE));
+        let amount = units.and_then(|units| units.checked_add(format!("{rest:0<4}").parse().ok()?));
+        amount.map(|amount| Self(sign * amount)).ok_or_else(|| anyhow::anyhow!("{text} is out of range"))
+    }
+}
+
 /// A JSON number with its four decimals, so that no float comes between; readers that need them exact find them there.
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,7 +100,17 @@ mod tests {
         for (units, text) in [(0, "0.0000"), (1, "0.0001"), (-1, "-0.0001"), (123_456, "12.3456"), (-10_000, "-1.0000")]
         {
             assert_eq!(Amount(units).to_string(), text);
+            assert_eq!(text.parse::<Amount>().unwrap(), Amount(units));
             assert_eq!(serde_json::to_string(&Amount(units)).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_amount_is_refused() {
+        assert_eq!("12".parse::<Amount>().unwrap(), Amount(120_000));
+        assert_eq!("12.5".parse::<Amount>().unwrap(), Amount(125_000));
+        for text in ["", "-", "1.", ".5", "1.23456", "1e3", "--1", "NaN", "9".repeat(40).as_str()] {
+            assert!(text.parse::<Amount>().is_err(), "{text}");
         }
     }
 

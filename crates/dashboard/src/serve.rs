@@ -30,6 +30,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use access::{Access, fingerprint, hash_password, new_secret};
 pub use answer::{Answer, Made, answer};
 pub use app::{App, Health};
+pub(crate) use problem::Body as ProblemBody;
 pub use problem::Problem;
 pub use seen::{Asked, Seen};
 pub use viewer::Viewer;
@@ -77,12 +78,18 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
-    let limited = Router::new().merge(probe::routes()).merge(access::routes()).merge(crate::page::routes()).merge(download::routes()).layer(
-        ServiceBuilder::new()
-            .layer(HandleErrorLayer::new(|_| async { (StatusCode::SERVICE_UNAVAILABLE, "took too long; try again\n") }))
-            .timeout(TIME_LIMIT)
-            .concurrency_limit(AT_ONCE),
-    );
+    let limited = Router::new()
+        .merge(probe::routes())
+        .merge(access::routes())
+        .merge(crate::page::routes())
+        .merge(download::routes())
+        .merge(crate::api::routes())
+        .layer(
+            ServiceBuilder::new()
+                .layer(HandleErrorLayer::new(|_| async { Problem::TooLong }))
+                .timeout(TIME_LIMIT)
+                .concurrency_limit(AT_ONCE),
+        );
     Router::new()
         .merge(limited)
         .merge(live::routes())

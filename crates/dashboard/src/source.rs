@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::cube::Cube;
+use crate::cube::{Cube, Load};
 
 pub use quality::{Change, Quality, RunSummary};
 pub use rows::{RowsQuery, SaleKey, SaleRow};
@@ -63,11 +63,17 @@ impl Source {
         }
     }
 
-    /// Sale lines by key, as somebody of this scope may see them.
-    pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<Vec<SaleRow>> {
+    /// Sale lines by key and the state they are of, as somebody of this scope may see them.
+    pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<(Load, Vec<SaleRow>)> {
         match self {
             Self::Warehouse(warehouse) => warehouse.rows(scope, &query).await,
-            Self::Local(local) => blocking(local, move |local| local.rows(&query)).await,
+            Self::Local(local) => {
+                blocking(local, move |local| {
+                    let load = Load { id: local.load_id()?, committed_at: None };
+                    Ok((load, local.rows(&query)?))
+                })
+                .await
+            }
         }
     }
 }

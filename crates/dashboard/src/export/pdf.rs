@@ -60,7 +60,8 @@ fn compose(report: &Report<'_>) -> Result<Paper> {
     let mut fonts = Fonts::new()?;
     let content = report.content;
     let tables = || content.blocks.iter().filter_map(Block::table);
-    let is_wide = tables().any(|table| table::width(&mut fonts, table, &report.written) > paper::A4.0 - 2.0 * paper::MARGIN);
+    let is_wide =
+        tables().any(|table| table::width(&mut fonts, table, &report.written) > paper::A4.0 - 2.0 * paper::MARGIN);
     let mut paper = Paper::new(fonts, is_wide);
     head::title(&mut paper, report);
     let mut blocks = content.blocks.iter().peekable();
@@ -69,7 +70,8 @@ fn compose(report: &Report<'_>) -> Result<Paper> {
             Block::Tiles(tiles) => tile::tiles(&mut paper, tiles, &report.written)?,
             Block::Figure(figure) => {
                 let is_half = |figure: &Figure| figure.width == Width::Half;
-                let beside = blocks.next_if(|next| is_half(figure) && matches!(next, Block::Figure(next) if is_half(next)));
+                let beside =
+                    blocks.next_if(|next| is_half(figure) && matches!(next, Block::Figure(next) if is_half(next)));
                 match beside {
                     Some(Block::Figure(beside)) => chart::row(&mut paper, &[figure, beside])?,
                     _ => chart::row(&mut paper, &[figure])?,

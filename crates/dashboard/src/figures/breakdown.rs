@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, Weekday};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::key::{KeyFigures, ratio};
 use super::tally;
@@ -11,7 +12,7 @@ use crate::cube::Selection;
 use crate::filter::{Comparison, Field};
 
 /// What sale lines are grouped by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
     /// Region.
@@ -74,7 +75,7 @@ impl By {
 }
 
 /// One member and its figures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Group {
     /// What a filter calls it.
     pub key: String,

@@ -1,6 +1,7 @@
 //! Who came back, and when they stopped.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::key::ratio;
 use crate::calendar::{Granularity, Range, month_number, month_start};
@@ -8,7 +9,7 @@ use crate::cube::Selection;
 use crate::money::Amount;
 
 /// Customers by the month of their first order, and how many ordered again in the months after.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cohorts {
     /// The cohorts whose first month is among the selected days, in order.
     pub cohorts: Vec<Cohort>,
@@ -17,7 +18,7 @@ pub struct Cohorts {
 }
 
 /// The customers of one first month.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cohort {
     /// `Mar 2024`
     pub label: String,

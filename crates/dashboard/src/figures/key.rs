@@ -1,6 +1,7 @@
 //! The key figures, and what they are compared with.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::tally;
 use crate::calendar::Range;
@@ -9,7 +10,7 @@ use crate::filter::Comparison;
 use crate::money::Amount;
 
 /// What is counted and summed of any set of sale lines.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, ToSchema)]
 pub struct KeyFigures {
     /// Net revenue: returns count against it.
     pub revenue: Amount,
@@ -34,7 +35,7 @@ pub struct KeyFigures {
 }
 
 /// Key figures of some days and of those they are compared with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Compared {
     /// The days compared with.
     pub range: Range,
@@ -45,7 +46,7 @@ pub struct Compared {
 }
 
 /// Key figures with both comparisons.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Overview {
     /// The days.
     pub range: Option<Range>,

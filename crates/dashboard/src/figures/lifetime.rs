@@ -1,13 +1,14 @@
 //! What customers have brought in all.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::key::ratio;
 use crate::cube::Selection;
 use crate::money::{Amount, ONE};
 
 /// How lifetime values are distributed: a customer's is the net revenue of all days, of the selected products and places.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Lifetime {
     /// Known customers with a sale line on the selected days.
     pub customers: u64,
@@ -26,7 +27,7 @@ pub struct Lifetime {
 }
 
 /// Customers between two values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Span {
     /// At least this; the first span has no lower end.
     pub from: Option<Amount>,

@@ -1,13 +1,14 @@
 //! How many products make how much of the revenue.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::breakdown::Group;
 use super::key::ratio;
 use crate::money::Amount;
 
 /// The products by revenue, and how it adds up.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Pareto {
     /// Products that sold more than was taken back.
     pub products: usize,
@@ -22,7 +23,7 @@ pub struct Pareto {
 }
 
 /// A product's place in the order of revenue.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ParetoPoint {
     /// First is 1.
     pub rank: usize,

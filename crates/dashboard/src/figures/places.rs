@@ -1,6 +1,7 @@
 //! Region, city, store: the next level down, and how far each place has got.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::breakdown::{By, Group, breakdown};
 use super::key::ratio;
@@ -9,7 +10,7 @@ use crate::cube::Selection;
 use crate::filter::{Comparison, Field, Filter};
 
 /// A level of places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Regions.
@@ -50,7 +51,7 @@ impl Level {
 }
 
 /// A place and how far it has got.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PlaceGroup {
     /// The place and its figures.
     #[serde(flatten)]

@@ -1,12 +1,13 @@
 //! Customers by the scores that the warehouse gave them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::cube::Selection;
 use crate::money::Amount;
 
 /// The customers of one pair of scores.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RfmCell {
     /// Recency score, 1 to 5; 5 bought last.
     pub recency: u8,

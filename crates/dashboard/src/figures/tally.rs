@@ -5,7 +5,7 @@ use crate::cube::{Columns, Selection, UNKNOWN};
 use crate::money::Amount;
 
 /// The figures of all selected lines.
-pub(super) fn whole(selection: &Selection<'_>) -> KeyFigures {
+pub fn whole(selection: &Selection<'_>) -> KeyFigures {
     by(selection, 1, |_| Some(0)).first().copied().unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! Key figures over time.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::key::KeyFigures;
 use super::tally;
@@ -9,7 +10,7 @@ use crate::cube::Selection;
 use crate::filter::Filter;
 
 /// Key figures by bucket of time, with those of the days compared with.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Trend {
     /// How wide the buckets are.
     pub granularity: Granularity,
@@ -20,7 +21,7 @@ pub struct Trend {
 }
 
 /// One bucket.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Bucket {
     /// Its name.
     pub label: String,
@@ -36,15 +37,10 @@ pub struct Bucket {
 
 /// The trend of a selection. Buckets get wider than asked where they would be more than [`Filter::MAX_BUCKETS`].
 pub fn trend(selection: &Selection<'_>, filter: &Filter) -> Trend {
-    let wanted = selection.range().map(|range| filter.granularity_for(range));
-    let (Some(range), Some(mut granularity)) = (selection.range(), wanted) else {
+    let Some(range) = selection.range() else {
         return Trend { granularity: Granularity::Month, compared_range: None, buckets: Vec::new() };
     };
-    let mut buckets = granularity.buckets(range);
-    while buckets.len() > Filter::MAX_BUCKETS && granularity != Granularity::Year {
-        granularity = Granularity::ALL.into_iter().find(|wider| *wider > granularity).unwrap_or(Granularity::Year);
-        buckets = granularity.buckets(range);
-    }
+    let (granularity, buckets) = buckets(filter, range);
     let last = selection.cube().days().map(|days| days.to);
     let compared_range = filter
         .comparison
@@ -67,6 +63,17 @@ pub fn trend(selection: &Selection<'_>, filter: &Filter) -> Trend {
         })
         .collect();
     Trend { granularity, compared_range, buckets }
+}
+
+/// The buckets of a range, and how wide they are.
+pub fn buckets(filter: &Filter, range: Range) -> (Granularity, Vec<Range>) {
+    let mut granularity = filter.granularity_for(range);
+    let mut buckets = granularity.buckets(range);
+    while buckets.len() > Filter::MAX_BUCKETS && granularity != Granularity::Year {
+        granularity = Granularity::ALL.into_iter().find(|wider| *wider > granularity).unwrap_or(Granularity::Year);
+        buckets = granularity.buckets(range);
+    }
+    (granularity, buckets)
 }
 
 /// The figures of each bucket. Lines come in the order of their days, and so do the buckets.

@@ -2,11 +2,12 @@
 
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::calendar::{Granularity, Range, month_number, month_start};
 
 /// Days by name, relative to the last day with a sale: nothing depends on when a page is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
     /// The last seven days.

@@ -25,11 +25,15 @@ pub(super) fn page(problem: &Problem, site: &str, page: Option<Page>) -> Respons
                     (words(problem))
                     p.ways {
                         @match problem {
-                            Problem::Unavailable(_) | Problem::Internal | Problem::TooMany(_) => {
+                            Problem::Unavailable(_) | Problem::TooLong | Problem::Internal | Problem::TooMany(_) => {
                                 a.button href="" { "Try again" }
                             },
                             Problem::Unauthorized => a.button href="/login" { "Log in" },
-                            Problem::Invalid(_) | Problem::NotFound => {
+                            Problem::Invalid(_)
+                            | Problem::NotFound
+                            | Problem::MethodNotAllowed
+                            | Problem::NotAcceptable(_)
+                            | Problem::WrongHost => {
                                 a.button href=(Links::to(&Wanted::page(back))) { (back.title()) " without a filter" }
                             },
                         }
@@ -49,6 +53,9 @@ pub(super) fn page(problem: &Problem, site: &str, page: Option<Page>) -> Respons
 fn title(problem: &Problem) -> &'static str {
     match problem {
         Problem::Invalid(_) => "This address cannot be read",
+        Problem::MethodNotAllowed | Problem::NotAcceptable(_) => "This cannot be given",
+        Problem::WrongHost => "This server has another name",
+        Problem::TooLong => "It took too long",
         Problem::NotFound => "There is nothing at this address",
         Problem::Unauthorized => "Please log in",
         Problem::TooMany(_) => "Too many tries",
@@ -62,6 +69,9 @@ fn words(problem: &Problem) -> Markup {
         @match problem {
             Problem::Invalid(invalid) => {
                 p { "The part " code { (invalid.parameter) } " is wrong: " (invalid.reason) "." }
+            },
+            Problem::MethodNotAllowed | Problem::NotAcceptable(_) | Problem::WrongHost | Problem::TooLong => {
+                p { (problem.detail()) "." }
             },
             Problem::NotFound => p { "The link may be old, or a letter may be missing." },
             Problem::Unauthorized => p { "This dashboard is for people who are known here." },

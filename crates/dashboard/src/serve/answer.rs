@@ -61,12 +61,19 @@ impl Answer {
         Ok(Self { content_type: made.content_type, plain: made.body.into(), gzip, tag })
     }
 
+    /// One that depends on nothing but this version of the program.
+    pub fn fixed(made: Made, name: &str) -> Result<Self, Problem> {
+        let tag = tag(name)?;
+        Self::new(made, tag).map_err(Problem::internal)
+    }
+
     /// Bytes in memory.
     pub fn size(&self) -> usize {
         self.plain.len() + self.gzip.as_ref().map_or(0, Bytes::len)
     }
 
-    fn response(&self, headers: &HeaderMap) -> Response {
+    /// The response to a request with these headers.
+    pub fn response(&self, headers: &HeaderMap) -> Response {
         let mut response = Response::new(Body::empty());
         let own = response.headers_mut();
         own.insert(header::ETAG, self.tag.clone());

@@ -13,9 +13,9 @@ use super::access::Access;
 use super::answer::Answer;
 use super::metrics::Metrics;
 use super::problem::Problem;
-use crate::cube::Cube;
+use crate::cube::{Cube, Load};
 use crate::settings::Settings;
-use crate::source::{Quality, Scope, Source};
+use crate::source::{Quality, RowsQuery, SaleRow, Scope, Source};
 
 /// Answers that are kept, in bytes.
 const ANSWERS: u64 = 64 * 1024 * 1024;
@@ -153,6 +153,11 @@ impl App {
     pub async fn quality(&self) -> Result<Arc<Quality>, Problem> {
         let read = async { self.source.quality().await.map(Arc::new) };
         self.quality.try_get_with((), read).await.map_err(|error| Problem::Unavailable(in_words(&error)))
+    }
+
+    /// Sale lines, straight from the source, and the state they are of.
+    pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<(Load, Vec<SaleRow>), Problem> {
+        self.source.rows(scope, query).await.map_err(|error| Problem::Unavailable(in_words(&error)))
     }
 
     /// The identifier of the newest load.

@@ -86,7 +86,8 @@ mod tests {
         let all = Order { who: Some("ann".into()), block: Some("pareto-table".into()), has_notes: true };
         assert_eq!(order, all);
         assert!(!csv("notes=&block=").unwrap().1.has_notes);
-        for (query, parameter) in [("notes=2", "notes"), ("block=a&block=b", "block"), ("x=1", "x"), ("from=x", "from")] {
+        for (query, parameter) in [("notes=2", "notes"), ("block=a&block=b", "block"), ("x=1", "x"), ("from=x", "from")]
+        {
             assert_eq!(csv(query).unwrap_err().parameter, parameter);
         }
         let pdf = read(Page::Products, Format::Pdf, Some("block=a"), None);

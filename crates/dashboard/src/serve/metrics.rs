@@ -79,6 +79,6 @@ pub(super) async fn measure(State(app): State<Arc<App>>, request: Request, next:
     let (elapsed, status) = (started.elapsed(), response.status().as_u16());
     app.metrics.requests.get_or_create(&Labels { route: route.clone(), status }).inc();
     app.metrics.seconds.get_or_create(&Route { route }).observe(elapsed.as_secs_f64());
-    tracing::info!(target: "salesmart::request", %method, path, status, ms = elapsed.as_secs_f64() * 1e3, "request");
+    tracing::info!(target: "salesmart::request", %method, path, status, ms = (elapsed.as_secs_f64() * 1e4).round() / 10.0, "request");
     response
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The last runs, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -48,7 +49,7 @@ pub struct RunSummary {
 }
 
 /// Rows of a table that a sync changed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Change {
     /// Inserted.

@@ -109,13 +109,14 @@ impl Warehouse {
         tokio::task::spawn_blocking(move || builder.finish(load)).await?
     }
 
-    /// Sale lines by key.
-    pub async fn rows(&self, scope: &Scope, query: &RowsQuery) -> Result<Vec<SaleRow>> {
+    /// Sale lines by key, and the state they are of.
+    pub async fn rows(&self, scope: &Scope, query: &RowsQuery) -> Result<(Load, Vec<SaleRow>)> {
         let mut client = self.client().await?;
         let transaction = begin(&mut client, scope).await?;
+        let load = head::read(&*transaction).await?;
         let rows = sales::read(&transaction, query).await?;
         transaction.commit().await?;
-        Ok(rows)
+        Ok((load, rows))
     }
 
     /// The last runs. None where the warehouse is of a version that keeps no runs.

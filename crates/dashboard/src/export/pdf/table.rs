@@ -68,7 +68,11 @@ fn widths(fonts: &mut Fonts, table: &Table, written: &Written<'_>, room: f32) ->
     let squeezed: Vec<f32> = natural
         .iter()
         .enumerate()
-        .map(|(place, width)| if is_name(place) { (width * given / names.max(1.0)).max(least(*width, false)) } else { *width })
+        .map(
+            |(place, width)| {
+                if is_name(place) { (width * given / names.max(1.0)).max(least(*width, false)) } else { *width }
+            },
+        )
         .collect();
     let whole: f32 = squeezed.iter().sum();
     if whole <= room { squeezed } else { squeezed.iter().map(|width| width * room / whole).collect() }

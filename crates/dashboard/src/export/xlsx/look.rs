@@ -82,7 +82,8 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm";
 /// A format with the currency's symbol in its place.
 fn money(currency: &Currency, digits: &str) -> String {
     // A quote would end the symbol early.
-    let symbol: String = currency.symbol.chars().filter(|letter| *letter != '"' && !letter.is_control()).take(20).collect();
+    let symbol: String =
+        currency.symbol.chars().filter(|letter| *letter != '"' && !letter.is_control()).take(20).collect();
     match currency.place {
         _ if symbol.is_empty() => digits.to_owned(),
         SymbolPlace::Before => format!("\"{symbol}\"{digits};-\"{symbol}\"{digits}"),

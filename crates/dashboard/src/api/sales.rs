@@ -1,0 +1,214 @@
+//! Sale lines, a page after the other, by key.
+
+use anyhow::Result;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chrono::NaiveDate;
+use form_urlencoded::Serializer;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::BASE;
+use super::call::{Answered, Call, Effective, Whole, of_load};
+use super::endpoint::{Endpoint, schema};
+use super::format::Format;
+use super::parameter::{Parameter, Values, number};
+use super::tabular::Table;
+use crate::filter::{Filter, Invalid};
+use crate::money::Amount;
+use crate::serve::{Made, Problem};
+use crate::source::{RowsQuery, SaleKey, SaleRow};
+
+const LIMIT: Parameter =
+    Parameter { name: "limit", about: "At most so many lines.", values: Values::Number { most: 10_000, default: 100 } };
+
+const OWN: [Parameter; 2] = [
+    LIMIT,
+    Parameter {
+        name: "after",
+        about: "The last line of the page before: its `next`.",
+        values: Values::Text { pattern: "^[0-9]{8}\\.[0-9]{1,19}$", example: "20240315.1234" },
+    },
+];
+
+/// Sale lines.
+pub(super) const SALES: Endpoint = Endpoint {
+    name: "sales",
+    title: "Sale lines",
+    about: "The selected sale lines with the names of their dimensions, by day and key. They come straight from the source \
+            and are not kept, so there is no tag. `next` – and the header `Link`, in every form – names the page after; \
+            where `load` differs between two pages, a sync came between them. As rows: one per line.",
+    own: &OWN,
+    example: "limit=2",
+    has_pages: true,
+    data: schema::<Page>,
+    route: || get(sales),
+};
+
+/// Some sale lines.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Page {
+    /// The lines.
+    pub rows: Vec<SaleLine>,
+    /// What to send as `after` for the next page; none if this is the last.
+    pub next: Option<String>,
+}
+
+/// A sale line with the names of its dimensions.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SaleLine {
+    /// Its key, and the place of the line in their order.
+    pub key: String,
+    /// The day it counts for.
+    pub date: NaiveDate,
+    /// The source's own name for it.
+    pub transaction_id: String,
+    /// The order it belongs to.
+    pub order_id: String,
+    /// Product code.
+    pub product_code: Option<String>,
+    /// Product name.
+    pub product_name: String,
+    /// Category.
+    pub category: String,
+    /// Customer code.
+    pub customer_code: Option<String>,
+    /// Customer name.
+    pub customer_name: String,
+    /// The customer's segment.
+    pub segment: String,
+    /// Region.
+    pub region: String,
+    /// City.
+    pub city: String,
+    /// Store.
+    pub store: String,
+    /// Quantity.
+    pub quantity: Amount,
+    /// Price of one.
+    pub unit_price: Amount,
+    /// Revenue.
+    pub revenue: Amount,
+    /// Cost, where it is known.
+    pub cost: Option<Amount>,
+    /// Profit, where the cost is known.
+    pub profit: Option<Amount>,
+    /// Taken back?
+    pub is_return: bool,
+}
+
+async fn sales(call: Call) -> Answered {
+    let (asked, format) = call.asked(&OWN)?;
+    let limit = number(&asked, &LIMIT)?;
+    let after = asked.own("after").map(key).transpose()?;
+    let filter = asked.filter;
+    let effective = Effective::of(&filter, &call.seen.cube);
+    let cube = &call.seen.cube;
+    let Some(range) = effective.dates else {
+        let page = Page { rows: Vec::new(), next: None };
+        let made = Whole { load: &cube.load, filter: effective, data: page }.written(format, table)?;
+        return Ok(of_load(fresh(made, HeaderMap::new()), &cube.load));
+    };
+    // One more says whether there is a next page.
+    let query = RowsQuery { filter: filter.clone(), range, after, limit: limit + 1 };
+    let (mut load, mut rows) = call.seen.app.rows(call.seen.viewer.scope(), query).await?;
+    if load.id == cube.load.id {
+        load = cube.load.clone();
+    }
+    let has_more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| has_more).map(|row| row.key.to_string());
+    let mut headers = HeaderMap::new();
+    if let Some(next) = &next {
+        let link = link(&filter, limit, format, next);
+        headers.insert(header::LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
+    }
+    // Ten thousand lines take a while to write.
+    let id = load.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let rows = rows.into_iter().map(line).collect::<Result<Vec<SaleLine>>>().map_err(Problem::internal)?;
+        Whole { load: &load, filter: effective, data: Page { rows, next } }.written(format, table)
+    });
+    let made = written.await.map_err(Problem::internal)??;
+    Ok(of_load(fresh(made, headers), &id))
+}
+
+/// The key after which a page begins.
+fn key(text: &str) -> Result<SaleKey, Invalid> {
+    let invalid = || Invalid::new("after", "it is the `next` of another answer, such as 20240315.1234");
+    let (day, sale) = text.split_once('.').ok_or_else(invalid)?;
+    let is_number = |text: &str, most| (1..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if day.len() != 8 || !is_number(day, 8) || !is_number(sale, 19) {
+        return Err(invalid());
+    }
+    let sale = sale.parse::<u64>().map_err(|_| invalid())?;
+    // No key is greater than the greatest: what comes after is the next day.
+    let sale_id = i64::try_from(sale).unwrap_or(i64::MAX);
+    Ok(SaleKey { date_id: day.parse().map_err(|_| invalid())?, sale_id })
+}
+
+fn link(filter: &Filter, limit: u32, format: Format, next: &str) -> String {
+    let mut query = Serializer::new(filter.query());
+    query.append_pair("after", next).append_pair("format", format.name()).append_pair("limit", &limit.to_string());
+    format!("<{BASE}/{}?{}>; rel=\"next\"", SALES.name, query.finish().trim_start_matches('&'))
+}
+
+/// An answer that nobody keeps.
+fn fresh(made: Made, headers: HeaderMap) -> Response {
+    let own = [
+        (header::CONTENT_TYPE, made.content_type),
+        (header::CACHE_CONTROL, "private, no-store"),
+        (header::VARY, "accept, cookie, authorization"),
+    ];
+    (own, headers, made.body).into_response()
+}
+
+fn line(row: SaleRow) -> Result<SaleLine> {
+    let maybe = |text: Option<String>| text.map(|text| text.parse::<Amount>()).transpose();
+    Ok(SaleLine {
+        key: row.key.to_string(),
+        date: row.date,
+        transaction_id: row.transaction_id,
+        order_id: row.order_id,
+        product_code: row.product_code,
+        product_name: row.product_name,
+        category: row.category,
+        customer_code: row.customer_code,
+        customer_name: row.customer_name,
+        segment: row.segment,
+        region: row.region,
+        city: row.city,
+        store: row.store,
+        quantity: row.quantity.parse()?,
+        unit_price: row.unit_price.parse()?,
+        revenue: row.revenue.parse()?,
+        cost: maybe(row.cost)?,
+        profit: maybe(row.profit)?,
+        is_return: row.is_return,
+    })
+}
+
+fn table(page: &Page) -> Table {
+    Table::of(&page.rows)
+        .text("key", |line| &line.key)
+        .day("date", |line| Some(line.date))
+        .text("transaction_id", |line| &line.transaction_id)
+        .text("order_id", |line| &line.order_id)
+        .maybe_text("product_code", |line| line.product_code.as_deref())
+        .text("product_name", |line| &line.product_name)
+        .text("category", |line| &line.category)
+        .maybe_text("customer_code", |line| line.customer_code.as_deref())
+        .text("customer_name", |line| &line.customer_name)
+        .text("segment", |line| &line.segment)
+        .text("region", |line| &line.region)
+        .text("city", |line| &line.city)
+        .text("store", |line| &line.store)
+        .amount("quantity", |line| Some(line.quantity))
+        .amount("unit_price", |line| Some(line.unit_price))
+        .amount("revenue", |line| Some(line.revenue))
+        .amount("cost", |line| line.cost)
+        .amount("profit", |line| line.profit)
+        .flag("is_return", |line| Some(line.is_return))
+        .table()
+}
