@@ -45,7 +45,7 @@ TEST_ARGS ?= --test-threads=2
 BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
-.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync bench-serve duckdb postgres browser tools dist clean
+.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync bench-serve screenshots duckdb postgres browser tools dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -81,6 +81,12 @@ bench-build: $(NEEDS_LIBRARY) ## time a day onto 2, 10 and 20 million records, b
 
 bench-sync: postgres $(NEEDS_LIBRARY) ## time a sync beside PostgreSQL's own COPY on 2,000,000 sales (BENCH_ARGS=--help)
 	$(CARGO) bench --profile release --locked $(FEATURES) --bench sync -- $(BENCH_ARGS)
+
+bench-serve: postgres $(NEEDS_LIBRARY) ## time pages and API with 16 clients on 2,000,000 sales (BENCH_ARGS=--help)
+	$(CARGO) bench --profile release --locked $(FEATURES) --bench serve -- $(BENCH_ARGS)
+
+screenshots: postgres browser $(NEEDS_LIBRARY) ## take the pictures of the dashboard that the README shows
+	SALESMART_SCREENSHOTS=$(CURDIR)/dashboards/screenshots $(CARGO) test $(BUILD) --test main -- dashboard::pictures_of_the_pages
 
 duckdb: ## fetch the official DuckDB library
 	@echo "== fetching the DuckDB $(DUCKDB_VERSION) library ($(OS)-$(ARCH)) from npm"

@@ -17,6 +17,7 @@ mod migrate;
 mod plan;
 mod psql;
 mod rejects;
+mod report;
 mod run;
 mod sample;
 mod select;
@@ -103,6 +104,7 @@ pub enum Verb {
     Verify(verify::Args),
     Migrate(migrate::Args),
     Serve(serve::Args),
+    Report(report::Args),
     History(history::Args),
     Sample(sample::Args),
     Psql(psql::Args),
@@ -136,6 +138,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Sync(verb) => sync::run(verb, global, &console),
         Verb::Verify(verb) => verify::run(verb, global, &console),
         Verb::Migrate(verb) => migrate::run(verb, global, &console),
+        Verb::Report(verb) => report::run(verb, global, &console),
         Verb::Serve(verb) => serve::run(verb, global, &console),
         Verb::History(verb) => history::run(verb, global, &console),
         Verb::Sample(verb) => sample::run(verb, &console),

@@ -122,6 +122,8 @@ fn help_teaches() {
         "trace",
         "sync",
         "history",
+        "serve",
+        "report",
         "sample",
         "psql",
         "doctor",
@@ -131,7 +133,9 @@ fn help_teaches() {
     }
     for (verb, taught) in [
         ("run", "Safe to repeat"),
-        ("demo", "prints what is in the warehouse"),
+        ("demo", "serves the dashboard until Ctrl-C"),
+        ("serve", "open pages follow by themselves"),
+        ("report", "what stands behind the question mark"),
         ("init", "put your CSV files into data/raw"),
         ("ingest", "replaces its old rows"),
         ("forget", "people archive files"),

@@ -1,5 +1,6 @@
 //! `salesmart demo`
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -10,18 +11,22 @@ use crate::console::Console;
 use crate::history::Run;
 use crate::pipeline::{self, Job};
 use crate::project::{self, Raw};
+use crate::serve::{self, From};
 use crate::summary;
 use crate::warehouse::Warehouse;
 
-/// See it work: sample data, private PostgreSQL, run, summary.
+/// See it work: sample data, private PostgreSQL, run, dashboard.
 ///
 /// Makes a project with sample sales in DIR (or uses the one made there before), loads, models, checks and pushes
-/// them to a private PostgreSQL, and prints what is in the warehouse and how to look at it.
+/// them to a private PostgreSQL, prints what is in the warehouse and how to look at it, and serves the dashboard until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folder of the demo project
     #[arg(long, default_value = "salesmart-demo", value_name = "DIR")]
     pub dir: PathBuf,
+    /// End after the summary instead of serving the dashboard
+    #[arg(long)]
+    pub no_serve: bool,
 }
 
 /// Runs the verb.
@@ -45,11 +50,24 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
          salesmart show fact_sales                      rows of a model\n  \
          salesmart show \"select * from dim_customer where segment = 'Champions'\"\n  \
          salesmart rejects                              what was refused, and why\n  \
+         salesmart serve                                the dashboard\n  \
          salesmart psql                                 SQL shell on the warehouse\n  \
          salesmart doctor                               how Power BI, Tableau & co. connect\n  \
          salesmart run                                  the daily job; put files into data/raw first"
     ));
-    Ok(())
+    if args.no_serve {
+        return Ok(());
+    }
+    console.heading("Dashboard");
+    serve::run(&config, From::Warehouse, free(config.dashboard.listen), console)
+}
+
+/// The usual address, or another port if somebody listens there already: a demo should not fail by that.
+fn free(usual: SocketAddr) -> SocketAddr {
+    match TcpListener::bind(usual) {
+        Ok(_) => usual,
+        Err(_) => SocketAddr::new(usual.ip(), 0),
+    }
 }
 
 /// The folder of this program, if the shell would not find it there.

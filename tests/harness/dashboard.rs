@@ -46,13 +46,17 @@ impl Dashboard {
         self.ask(path, &[])
     }
 
-    /// Asks for a path with headers.
+    /// Asks for a path with headers; the body is as it was sent, compressed or not.
     pub fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        Reply::of(self.send(path, headers))
+    }
+
+    fn send(&self, path: &str, headers: &[(&str, &str)]) -> http::Response<ureq::Body> {
         let mut request = agent().get(self.url(path));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Reply::of(request.call().unwrap())
+        request.call().unwrap()
     }
 
     /// Sends a form.
