@@ -119,8 +119,9 @@ impl<'a> Project<'a> {
     pub fn sync(&self, warehouse: &Warehouse, options: SyncOptions, plan: Option<&Plan>) -> Result<push::Report> {
         let started = Instant::now();
         let mut client = self.connect(warehouse, options)?;
-        let prepared = self.prepare(&mut client, options.push)?;
+        let mut prepared = self.prepare(&mut client, options.push)?;
         if let Some(plan) = plan {
+            prepared.save(self.staging.conn())?;
             plan.hold(self.staging.conn(), &prepared)?;
         }
         let report = self.push(warehouse, &mut client, &prepared, options.push.deletes)?;
@@ -154,7 +155,8 @@ impl<'a> Project<'a> {
     /// What [`sync`](Self::sync) would do, with up to `samples` rows per table and operation.
     pub fn plan(&self, warehouse: &Warehouse, options: SyncOptions, samples: u64) -> Result<Plan> {
         let mut client = self.connect(warehouse, options)?;
-        let prepared = self.prepare(&mut client, options.push)?;
+        let mut prepared = self.prepare(&mut client, options.push)?;
+        prepared.save(self.staging.conn())?;
         Plan::new(&self.staging, &mut client, &prepared, self.config.sync, samples)
     }
 

@@ -11,7 +11,7 @@ use duckdb::Connection;
 use indicatif::ProgressBar;
 use postgres::{Client, Transaction};
 
-use super::delta::Counts;
+use super::delta::{Counts, Extent};
 use super::foreign_key::{self, ForeignKey};
 use super::ledger::{self, Head};
 use super::partition::{self, Detached};
@@ -27,6 +27,8 @@ pub struct Change<'a> {
     pub table: &'a PushTable,
     /// What changes.
     pub counts: Counts,
+    /// What of it is in the staging file.
+    pub extent: Extent,
     /// All rows of the mart.
     pub held: u64,
     /// The condition that a row's day is one of those from the first to the last that change; none in a table without months.
@@ -34,6 +36,11 @@ pub struct Change<'a> {
 }
 
 impl Change<'_> {
+    /// The table into which the rows are to be noted as they are sent.
+    fn noted(&self) -> Option<&PushTable> {
+        (self.extent == Extent::Whole).then_some(self.table)
+    }
+
     /// The days as a further condition, so that the other months of the mart, which is sorted by them, are skipped.
     fn and_days(&self) -> String {
         self.days.as_ref().map_or_else(String::new, |days| format!(" and {days}"))
@@ -66,7 +73,7 @@ pub fn apply(
         let name = &change.table.name;
         bar.set_message(name.clone());
         failpoint::hit(&format!("sync.before_rows.{name}"));
-        let loaded = backfill(&mut transaction, staging.conn(), &sender, change.table, unchecked)
+        let loaded = backfill(&mut transaction, staging.conn(), &sender, change, unchecked)
             .with_context(|| format!("cannot load new months of {name}"))?;
         match set_based {
             true => replace(&mut transaction, &sender, change, &loaded),
@@ -115,10 +122,11 @@ fn backfill(
     transaction: &mut Transaction<'_>,
     conn: &Connection,
     sender: &Sender<'_>,
-    table: &PushTable,
+    change: &Change<'_>,
     unchecked: &[ForeignKey],
 ) -> Result<Loaded> {
-    let months = partition::months_written(conn, table)?;
+    let table = change.table;
+    let months = partition::months_written(conn, table, change.extent)?;
     let missing = partition::missing(transaction, table, &months)?;
     let detached: Vec<Detached<'_>> =
         missing.iter().filter_map(|month| Detached::new(table, *month, unchecked.iter())).collect();
@@ -128,12 +136,13 @@ fn backfill(
         .map(|(detached, month)| Part {
             copy: copy_statement(&detached.name(), table),
             // As a range of the column by which the mart is sorted, so that the other months are skipped.
-            select: rows_to_send(table, &format!("_op = 'insert' and {}", table.month_range(*month))),
+            select: rows_to_send(change, "_op = 'insert'", &table.month_range(*month)),
         })
         .collect();
     let rows = sender.send(
         transaction,
         &parts,
+        change.noted(),
         |transaction, index| {
             failpoint::hit(&format!("sync.before_month.{}", missing[index]));
             Ok(transaction.batch_execute(&detached[index].create_statements())?)
@@ -186,8 +195,13 @@ pub fn delete_statement(table: &PushTable) -> String {
     format!("delete from {} where ({keys}) in (select {keys} from {})", table.target(), outgoing(table))
 }
 
-/// The query for the rows of a mart whose entry in the delta is one of these.
-fn rows_to_send(table: &PushTable, which: &str) -> String {
+/// The query for the rows of a mart whose entry in the delta is one of these, and that are so themselves.
+fn rows_to_send(change: &Change<'_>, entries: &str, rows: &str) -> String {
+    let table = change.table;
+    if change.extent == Extent::Whole {
+        let columns: Vec<String> = table.columns.iter().map(|column| ident(&column.name)).collect();
+        return format!("select {} from {} where {rows}", columns.join(", "), table.mart());
+    }
     let columns: Vec<String> = table
         .columns
         .iter()
@@ -197,7 +211,7 @@ fn rows_to_send(table: &PushTable, which: &str) -> String {
         })
         .collect();
     format!(
-        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where {which}",
+        "select {}, delta.{ROW_HASH} from {} as mart inner join {} as delta using ({}) where {entries} and {rows}",
         columns.join(", "),
         table.mart(),
         table.delta(),
@@ -231,10 +245,11 @@ fn put(
     if rows == loaded.rows {
         return Ok(());
     }
-    let which = format!("{which}{}{}", partition::not_in(&loaded.months, &table.mart_partition()), change.and_days());
+    let others = format!("true{}{}", partition::not_in(&loaded.months, &table.mart_partition()), change.and_days());
     // Rows in the order of the primary key go into its index side by side.
-    let select = format!("{} order by {}", rows_to_send(table, &which), idents(&table.key, ""));
-    let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&table.target(), table), select }])?;
+    let select = format!("{} order by {}", rows_to_send(change, which, &others), idents(&table.key, ""));
+    let part = Part { copy: copy_statement(&table.target(), table), select };
+    let sent = sender.send(transaction, &[part], change.noted(), |_, _| Ok(()), |_, _, _| Ok(()))?;
     match sent + loaded.rows == rows {
         true => Ok(()),
         false => bail!("{} of {rows} rows were sent", sent + loaded.rows),
@@ -250,7 +265,7 @@ fn update(transaction: &mut Transaction<'_>, sender: &Sender<'_>, change: &Chang
     let incoming = incoming(table);
     transaction
         .batch_execute(&format!("create temporary table {incoming} (like {}) on commit drop", table.target()))?;
-    let select = rows_to_send(table, &format!("_op = 'update'{}", change.and_days()));
+    let select = rows_to_send(change, "_op = 'update'", &format!("true{}", change.and_days()));
     let sent = sender.send_all(transaction, &[Part { copy: copy_statement(&incoming, table), select }])?;
     if sent != change.counts.updated {
         bail!("{sent} of {} rows to update were sent", change.counts.updated);

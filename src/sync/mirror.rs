@@ -45,7 +45,7 @@ pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable
 
 fn delta_exists(conn: &Connection, table: &PushTable) -> Result<bool> {
     let sql = "select count(*) > 0 from duckdb_tables() where schema_name = 'sync' and table_name = ?";
-    Ok(conn.query_row(sql, [format!("delta_{}", table.name)], |row| row.get(0))?)
+    Ok(conn.query_row(sql, [table.delta_name()], |row| row.get(0))?)
 }
 
 /// Whether the mirror of a table, if there is one, has the table's key: a key may have changed since.

@@ -10,21 +10,23 @@ use anyhow::Result;
 use duckdb::Connection;
 use postgres::Transaction;
 
+use super::delta::Extent;
 use super::foreign_key::ForeignKey;
 use super::schema::{PushTable, SCHEMA};
 use crate::fail;
 use crate::staging::ident;
 
 /// Months (yyyymm) that the new and changed rows of a table are in.
-pub fn months_written(conn: &Connection, table: &PushTable) -> Result<Vec<i32>> {
+pub fn months_written(conn: &Connection, table: &PushTable, extent: Extent) -> Result<Vec<i32>> {
     if table.partition.is_none() {
         return Ok(Vec::new());
     }
-    let mut statement = conn.prepare(&format!(
-        "select distinct {} as month from {} where _op <> 'delete' order by month",
-        table.mart_partition(),
-        table.delta()
-    ))?;
+    let written = match extent {
+        Extent::Saved => format!("{} where _op <> 'delete'", table.delta()),
+        Extent::Whole => table.mart(),
+    };
+    let mut statement =
+        conn.prepare(&format!("select distinct {} as month from {written} order by month", table.mart_partition()))?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 

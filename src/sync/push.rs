@@ -6,7 +6,7 @@ use anyhow::Result;
 use postgres::Client;
 
 use super::apply::{self, Change};
-use super::delta::{self, Counts};
+use super::delta::{self, Counts, Extent};
 use super::ledger::{self, Wait};
 use super::prepare::{Compare, Prepared};
 use super::{guard, mirror};
@@ -67,8 +67,15 @@ pub fn push(
         .map(|prepared| {
             let held =
                 conn.query_row(&format!("select count(*) from {}", prepared.table.mart()), [], |row| row.get(0))?;
-            let days = delta::days(conn, &prepared.table, &prepared.table.delta())?;
-            Ok(Change { table: &prepared.table, counts: prepared.counts, held, days })
+            let table = &prepared.table;
+            let days = match prepared.extent {
+                Extent::Saved => delta::days(conn, table, &table.delta())?,
+                Extent::Whole => {
+                    delta::begin_whole(conn, table)?;
+                    None
+                }
+            };
+            Ok(Change { table, counts: prepared.counts, extent: prepared.extent, held, days })
         })
         .collect::<Result<Vec<_>>>()?;
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {

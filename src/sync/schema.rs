@@ -180,7 +180,12 @@ impl PushTable {
 
     /// The difference that is to be pushed.
     pub fn delta(&self) -> String {
-        format!("sync.{}", ident(&format!("delta_{}", self.name)))
+        format!("sync.{}", ident(&self.delta_name()))
+    }
+
+    /// The name of the difference in its schema.
+    pub fn delta_name(&self) -> String {
+        format!("delta_{}", self.name)
     }
 
     /// DuckDB's expression for a row's hash: the first 63 bits of the md5 of its columns in alphabetical order.

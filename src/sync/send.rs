@@ -11,6 +11,8 @@ use indicatif::ProgressBar;
 use postgres::Transaction;
 
 use super::copy::Encoder;
+use super::notes::Notes;
+use super::schema::PushTable;
 use crate::staging::Staging;
 
 /// Bytes that travel together.
@@ -24,7 +26,7 @@ const AHEAD: usize = 256;
 pub struct Part {
     /// The statement in PostgreSQL.
     pub copy: String,
-    /// The query in the staging file, with the same columns.
+    /// The query in the staging file, with the same columns; without the row hash if the rows are to be noted.
     pub select: String,
 }
 
@@ -48,22 +50,33 @@ impl<'a> Sender<'a> {
 
     /// Sends the parts one after the other.
     pub fn send_all(&self, transaction: &mut Transaction<'_>, parts: &[Part]) -> Result<u64> {
-        self.send(transaction, parts, |_, _| Ok(()), |_, _, _| Ok(()))
+        self.send(transaction, parts, None, |_, _| Ok(()), |_, _, _| Ok(()))
     }
 
     /// Sends the parts one after the other; `before` and `after` (which is told the number of rows) are called around each, with
-    /// its place among the parts. Returns the number of all rows.
+    /// its place among the parts. The rows are noted in the delta of the table `noted`, if one is given. Returns the number of all
+    /// rows.
     pub fn send(
         &self,
         transaction: &mut Transaction<'_>,
         parts: &[Part],
+        noted: Option<&PushTable>,
         mut before: impl FnMut(&mut Transaction<'_>, usize) -> Result<()>,
         mut after: impl FnMut(&mut Transaction<'_>, usize, u64) -> Result<()>,
     ) -> Result<u64> {
         let reader = self.staging.another()?;
+        let notes = noted.map(|table| Ok::<_, anyhow::Error>((self.staging.another()?, table))).transpose()?;
         thread::scope(|scope| {
             let (sender, receiver) = sync_channel(AHEAD);
-            let encoder = scope.spawn(move || encode(&reader, parts, &sender));
+            let encoder = scope.spawn(move || match notes {
+                // One transaction, because many small ones would be written twice. If the sync fails, nobody asks for what it noted.
+                Some((writer, table)) => writer.transaction(|conn| {
+                    let mut notes = Notes::new(conn, table)?;
+                    encode(&reader, parts, Some(&mut notes), &sender)?;
+                    notes.finish()
+                }),
+                None => encode(&reader, parts, None, &sender),
+            });
             let sent = || -> Result<Option<u64>> {
                 let mut total = 0;
                 for (index, part) in parts.iter().enumerate() {
@@ -111,14 +124,22 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Reads and encodes all parts, unless nobody listens any more.
-fn encode(reader: &Staging, parts: &[Part], sender: &SyncSender<Message>) -> Result<()> {
+/// Reads, notes and encodes all parts, unless nobody listens any more.
+fn encode(
+    reader: &Staging,
+    parts: &[Part],
+    mut notes: Option<&mut Notes<'_>>,
+    sender: &SyncSender<Message>,
+) -> Result<()> {
     for part in parts {
         let mut statement = reader.conn().prepare(&part.select)?;
         let mut encoder = Encoder::new();
         let mut rows = 0;
         for batch in statement.stream_arrow([])? {
-            let batch: RecordBatch = batch;
+            let batch: RecordBatch = match &mut notes {
+                Some(notes) => notes.take(&batch)?,
+                None => batch,
+            };
             encoder.batch(&batch)?;
             rows += batch.num_rows() as u64;
             if encoder.waiting() >= CHUNK {
