@@ -53,12 +53,15 @@ pub fn days(conn: &Connection, table: &PushTable, relation: &str) -> Result<Opti
     Ok(first.zip(last).map(|(first, last)| format!("{column} between {first} and {last}")))
 }
 
-/// Notes that a mart is pushed as it is now.
-pub fn settle(staging: &Staging, table: &PushTable, content: &str) -> Result<()> {
+/// Notes that marts are pushed with these contents.
+pub fn settle<'a>(staging: &Staging, pushed: impl Iterator<Item = (&'a PushTable, &'a str)>) -> Result<()> {
     staging.transaction(|conn| {
-        conn.execute("insert or replace into sync.pushed values (?, ?)", [table.name.as_str(), content])?;
-        conn.execute("delete from sync.unpushed where table_name = ?", [&table.name])?;
-        Ok(conn.execute_batch(&format!("drop table if exists unpushed.{}", ident(&table.name)))?)
+        for (table, content) in pushed {
+            conn.execute("insert or replace into sync.pushed values (?, ?)", [table.name.as_str(), content])?;
+            conn.execute("delete from sync.unpushed where table_name = ?", [&table.name])?;
+            conn.execute_batch(&format!("drop table if exists unpushed.{}", ident(&table.name)))?;
+        }
+        Ok(())
     })
 }
 

@@ -99,15 +99,18 @@ impl Prepared {
     }
 }
 
-/// Computes the delta of every table. Most are small, so that two at a time take less than one after the other.
+/// Computes the delta of every table. Most are small, so that two at a time take less than one after the other, if those that are
+/// not begin first.
 fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
     const AT_ONCE: usize = 2;
     let next = AtomicUsize::new(0);
+    let mut order: Vec<usize> = (0..tables.len()).collect();
+    order.sort_by_key(|index| tables[*index].partition.is_none());
     let work = |staging: &Staging| -> Result<Vec<(usize, Counts, Extent, Option<Unpushed>)>> {
         let mut done = Vec::new();
         loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(table) = tables.get(index) else { return Ok(done) };
+            let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return Ok(done) };
+            let table = &tables[index];
             let unpushed = unpushed(staging.conn(), table)?;
             let (counts, extent) = match unpushed {
                 None => (Counts::default(), Extent::Saved),
@@ -150,10 +153,7 @@ pub fn trust(
     console: &Console,
 ) -> Result<(Option<Head>, bool)> {
     let conn = staging.conn();
-    let mut fits = true;
-    for table in tables {
-        fits &= mirror::fits(conn, table)?;
-    }
+    let fits = mirror::all_fit(conn, tables)?;
     let head = ledger::head(client)?;
     let state = ledger::state(conn)?;
     let trust = if fits { ledger::trust(head.as_ref(), &state) } else { Trust::Nothing };

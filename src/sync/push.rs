@@ -96,10 +96,13 @@ pub fn push(
         failpoint::hit("sync.promoted");
         tracing::debug!("the mirror is up to date");
     }
-    for prepared in &prepared.tables {
-        if let Some(content) = prepared.unpushed.as_ref().and_then(|unpushed| unpushed.content.as_deref()) {
-            delta::settle(staging, &prepared.table, content)?;
-        }
+    let mut pushed = prepared
+        .tables
+        .iter()
+        .filter_map(|prepared| Some((&prepared.table, prepared.unpushed.as_ref()?.content.as_deref()?)))
+        .peekable();
+    if pushed.peek().is_some() {
+        delta::settle(staging, pushed)?;
     }
     failpoint::hit("sync.settled");
     Ok(report)
