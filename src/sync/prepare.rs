@@ -99,6 +99,9 @@ impl Prepared {
     }
 }
 
+/// What is to be pushed of the table with this number.
+type Found = (usize, Counts, Extent, Option<Unpushed>);
+
 /// Computes the delta of every table. Most are small, so that two at a time take less than one after the other, if those that are
 /// not begin first.
 fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
@@ -106,7 +109,7 @@ fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
     let next = AtomicUsize::new(0);
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by_key(|index| tables[*index].partition.is_none());
-    let work = |staging: &Staging| -> Result<Vec<(usize, Counts, Extent, Option<Unpushed>)>> {
+    let work = |staging: &Staging| -> Result<Vec<Found>> {
         let mut done = Vec::new();
         loop {
             let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return Ok(done) };

@@ -167,7 +167,7 @@ impl<'a> Step<'a> {
     /// Makes what its rows go into.
     pub fn before(&self, transaction: &mut Transaction<'_>) -> Result<()> {
         let table = self.change.table;
-        Ok(match &self.work {
+        match &self.work {
             Work::Month(month, detached) => {
                 failpoint::hit(&format!("sync.before_month.{month}"));
                 transaction.batch_execute(&detached.create_statements())?;
@@ -184,13 +184,14 @@ impl<'a> Step<'a> {
                 idents(&table.key, ""),
                 table.target()
             ))?,
-        })
+        }
+        Ok(())
     }
 
     /// Does what its rows are there for.
     pub fn after(&self, transaction: &mut Transaction<'_>) -> Result<()> {
         let table = self.change.table;
-        Ok(match &self.work {
+        match &self.work {
             Work::Month(month, detached) => {
                 failpoint::hit(&format!("sync.after_month.{month}"));
                 transaction.batch_execute(&detached.attach_statements())?;
@@ -201,7 +202,8 @@ impl<'a> Step<'a> {
                 let statements = format!("analyze {};\n{}", outgoing(table), delete_statement(table));
                 transaction.batch_execute(&statements)?;
             }
-        })
+        }
+        Ok(())
     }
 }
 
