@@ -67,6 +67,8 @@ pub struct Project<'a> {
     run_id: String,
     /// What its stages did.
     told: RefCell<history::Report>,
+    /// The connection of a sync that went well, over which the record of the run can be sent.
+    connected: RefCell<Option<postgres::Client>>,
 }
 
 impl<'a> Project<'a> {
@@ -80,7 +82,16 @@ impl<'a> Project<'a> {
         let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
         let models = Models::load(config)?;
         let staging = Staging::open(config)?;
-        Ok(Self { config, staging, contracts, models, console, run_id, told: RefCell::default() })
+        Ok(Self {
+            config,
+            staging,
+            contracts,
+            models,
+            console,
+            run_id,
+            told: RefCell::default(),
+            connected: RefCell::default(),
+        })
     }
 
     /// Loads what is new; if a file is refused, all others are loaded before this fails.
@@ -119,11 +130,14 @@ impl<'a> Project<'a> {
     pub fn sync(&self, warehouse: &Warehouse, options: SyncOptions, plan: Option<&Plan>) -> Result<push::Report> {
         let started = Instant::now();
         let mut client = self.connect(warehouse, options)?;
-        let prepared = self.prepare(&mut client, options.push)?;
+        let mut prepared = self.prepare(&mut client, options.push)?;
         if let Some(plan) = plan {
+            prepared.save(self.staging.conn())?;
             plan.hold(self.staging.conn(), &prepared)?;
         }
         let report = self.push(warehouse, &mut client, &prepared, options.push.deletes)?;
+        ledger::unlock(&mut client)?;
+        self.connected.replace(Some(client));
         push::say(&report, started, self.console);
         Ok(report)
     }
@@ -132,7 +146,13 @@ impl<'a> Project<'a> {
     pub fn keep(&self, run: &Run, warehouse: Option<&Warehouse>) {
         let conn = self.staging.conn();
         let kept = history::local::keep(conn, run).and_then(|()| match warehouse {
-            Some(warehouse) => history::warehouse::record(conn, &mut warehouse.connect()?),
+            Some(warehouse) => {
+                let mut client = match self.connected.take() {
+                    Some(client) => client,
+                    None => warehouse.connect()?,
+                };
+                history::warehouse::record(conn, &mut client)
+            }
             None => Ok(()),
         });
         match kept {
@@ -154,7 +174,8 @@ impl<'a> Project<'a> {
     /// What [`sync`](Self::sync) would do, with up to `samples` rows per table and operation.
     pub fn plan(&self, warehouse: &Warehouse, options: SyncOptions, samples: u64) -> Result<Plan> {
         let mut client = self.connect(warehouse, options)?;
-        let prepared = self.prepare(&mut client, options.push)?;
+        let mut prepared = self.prepare(&mut client, options.push)?;
+        prepared.save(self.staging.conn())?;
         Plan::new(&self.staging, &mut client, &prepared, self.config.sync, samples)
     }
 

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use insta::assert_snapshot;
-use salesmart::sync::apply;
 use salesmart::sync::foreign_key::ForeignKey;
 use salesmart::sync::partition::Detached;
 use salesmart::sync::schema::{Column, Kind, PushTable};
+use salesmart::sync::steps;
 
 use crate::harness::Project;
 
@@ -173,10 +173,10 @@ fn statements_that_push() {
     let month = Detached::new(&table, 202_412, [&key].into_iter()).unwrap();
     let statements = [
         month.create_statements(),
-        apply::copy_statement(&month.name(), &table),
+        steps::copy_statement(&month.name(), &table),
         month.attach_statements(),
-        apply::upsert_statement(&table),
-        apply::delete_statement(&table),
+        steps::upsert_statement(&table),
+        steps::delete_statement(&table),
     ]
     .join(";\n\n");
     for shape in ["merge", " using ", "trigger", "nextval", "serial", "identity", "ctid"] {

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use postgres::Transaction;
 
-use super::apply::{Change, outgoing};
+use super::apply::Change;
 use super::schema::SCHEMA;
 use super::send::{Part, Sender};
+use super::steps::outgoing;
 use crate::failure::Failure;
 use crate::staging::{ident, idents};
 
@@ -82,17 +83,17 @@ pub fn check(
 ) -> Result<()> {
     let changed: BTreeMap<&str, &Change<'_>> =
         changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
+    let (mut tables, mut parts, mut queries) = (Vec::new(), Vec::new(), Vec::new());
     for (number, key) in keys.iter().enumerate() {
         let (columns, targets) = (idents(&key.columns, ""), idents(&key.target_columns, ""));
-        let mut queries = Vec::new();
         if let Some(change) =
             changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0)
         {
             let referring = ident(&format!("referring_{number}"));
-            transaction.batch_execute(&format!(
+            tables.push(format!(
                 "create temporary table {referring} on commit drop as select {columns} from {} limit 0",
                 change.table.target()
-            ))?;
+            ));
             let mut present: Vec<String> =
                 key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
             // So that the other months are skipped.
@@ -111,34 +112,36 @@ pub fn check(
                 change.table.mart(),
                 present.join(" and ")
             );
-            sender.send_all(
-                transaction,
-                &[Part { copy: format!("copy {referring} ({columns}) from stdin (format binary)"), select }],
-            )?;
-            queries.push(format!(
+            let copy = format!("copy {referring} ({columns}) from stdin (format binary)");
+            parts.push(Part { copy, select, noted: None });
+            let query = format!(
                 "select ({columns})::text from {referring} where ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
                 ident(&key.target)
-            ));
+            );
+            queries.push((key, query));
         }
         if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
-            queries.push(format!(
+            let query = format!(
                 "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (
                      select {targets} from {} where ({targets}) not in (select {targets} from {})) limit 1",
                 ident(&key.table),
                 outgoing(change.table),
                 change.table.target()
-            ));
+            );
+            queries.push((key, query));
         }
-        for query in queries {
-            if let Some(row) = transaction.query_opt(&query, &[])? {
-                let value: String = row.get(0);
-                return Err(Failure::new(format!(
-                    "rows of {SCHEMA}.{} would have ({columns}) = {value} without a row in {SCHEMA}.{}; nothing was changed; \
-                     the check that every key resolves should have stopped this: run `salesmart build --full-refresh`",
-                    key.table, key.target
-                ))
-                .into());
-            }
+    }
+    transaction.batch_execute(&tables.join(";"))?;
+    sender.send_all(transaction, &parts)?;
+    for (key, query) in queries {
+        if let Some(row) = transaction.query_opt(&query, &[])? {
+            let (columns, value) = (idents(&key.columns, ""), row.get::<_, String>(0));
+            return Err(Failure::new(format!(
+                "rows of {SCHEMA}.{} would have ({columns}) = {value} without a row in {SCHEMA}.{}; nothing was changed; \
+                 the check that every key resolves should have stopped this: run `salesmart build --full-refresh`",
+                key.table, key.target
+            ))
+            .into());
         }
     }
     Ok(())

@@ -75,6 +75,12 @@ pub fn lock(client: &mut Client, wait: Wait, console: &Console) -> Result<()> {
     Ok(())
 }
 
+/// Gives the lock back, so that the connection can be used for something else.
+pub fn unlock(client: &mut Client) -> Result<()> {
+    client.execute("select pg_advisory_unlock($1)", &[&LOCK])?;
+    Ok(())
+}
+
 fn holder(client: &mut Client) -> Result<String> {
     let row = client.query_opt(
         "select application_name, usename::text, coalesce(host(client_addr), 'local'), backend_start::text

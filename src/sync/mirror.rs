@@ -8,7 +8,7 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::ledger;
-use super::schema::{PushTable, ROW_HASH};
+use super::schema::{PushTable, ROW_HASH, columns_of_tables};
 use crate::staging::{Staging, ident, idents};
 
 /// Number of rows, sum and exclusive or of their hashes: equal digests mean equal rows.
@@ -45,16 +45,19 @@ pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable
 
 fn delta_exists(conn: &Connection, table: &PushTable) -> Result<bool> {
     let sql = "select count(*) > 0 from duckdb_tables() where schema_name = 'sync' and table_name = ?";
-    Ok(conn.query_row(sql, [format!("delta_{}", table.name)], |row| row.get(0))?)
+    Ok(conn.query_row(sql, [table.delta_name()], |row| row.get(0))?)
 }
 
-/// Whether the mirror of a table, if there is one, has the table's key: a key may have changed since.
-pub fn fits(conn: &Connection, table: &PushTable) -> Result<bool> {
-    let mut statement = conn.prepare(
-        "select column_name from duckdb_columns() where schema_name = 'mirror' and table_name = ? order by column_index",
-    )?;
-    let columns: Vec<String> = statement.query_map([&table.name], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(columns.is_empty() || columns.iter().eq(table.key.iter().chain([&ROW_HASH.to_owned()])))
+/// Whether the mirrors of the tables, where there are some, have the tables' keys: a key may have changed since.
+pub fn all_fit(conn: &Connection, tables: &[PushTable]) -> Result<bool> {
+    let found = columns_of_tables(conn, "mirror")?;
+    let fits = |table: &PushTable| {
+        let names = |columns: &Vec<(String, String)>| {
+            columns.iter().map(|(name, _)| name.as_str()).eq(table.key.iter().map(String::as_str).chain([ROW_HASH]))
+        };
+        found.get(&table.name).is_none_or(names)
+    };
+    Ok(tables.iter().all(fits))
 }
 
 /// Rebuilds the mirrors from what PostgreSQL holds: hashes are computed anew from its rows, so that a row that was

@@ -10,21 +10,23 @@ use anyhow::Result;
 use duckdb::Connection;
 use postgres::Transaction;
 
+use super::delta::Extent;
 use super::foreign_key::ForeignKey;
 use super::schema::{PushTable, SCHEMA};
 use crate::fail;
 use crate::staging::ident;
 
 /// Months (yyyymm) that the new and changed rows of a table are in.
-pub fn months_written(conn: &Connection, table: &PushTable) -> Result<Vec<i32>> {
+pub fn months_written(conn: &Connection, table: &PushTable, extent: Extent) -> Result<Vec<i32>> {
     if table.partition.is_none() {
         return Ok(Vec::new());
     }
-    let mut statement = conn.prepare(&format!(
-        "select distinct {} as month from {} where _op <> 'delete' order by month",
-        table.mart_partition(),
-        table.delta()
-    ))?;
+    let written = match extent {
+        Extent::Saved => format!("{} where _op <> 'delete'", table.delta()),
+        Extent::Whole => table.mart(),
+    };
+    let mut statement =
+        conn.prepare(&format!("select distinct {} as month from {written} order by month", table.mart_partition()))?;
     Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
@@ -80,7 +82,7 @@ struct Range {
 
 impl Range {
     fn of_month(month: i32) -> Self {
-        Self { from: month * 100 + 1, to: next(month) * 100 + 1 }
+        Self { from: month * 100 + 1, to: after(month) * 100 + 1 }
     }
 
     /// `FOR VALUES FROM (20240101) TO (20240201)`, with `MINVALUE` and `MAXVALUE` at the ends of time; `DEFAULT` has none.
@@ -106,7 +108,7 @@ impl Range {
 }
 
 /// The month after this one.
-fn next(month: i32) -> i32 {
+pub fn after(month: i32) -> i32 {
     if month % 100 == 12 { month + 89 } else { month + 1 }
 }
 
@@ -188,6 +190,7 @@ mod tests {
         assert_eq!(of("DEFAULT"), None);
         let december = Range::of_month(202_412);
         assert_eq!((december.from, december.to), (20_241_201, 20_250_101));
+        assert_eq!((after(202_411), after(202_412)), (202_412, 202_501));
         assert!(!december.overlaps(Range::of_month(202_501)) && !december.contains(Range::of_month(202_411)));
     }
 }

@@ -223,6 +223,7 @@ fn send_keys(transaction: &mut Transaction<'_>, sender: &Sender<'_>, table: &Pus
     let part = Part {
         copy: format!("copy {planned} ({keys}) from stdin (format binary)"),
         select: format!("select {keys} from {} where _op <> 'insert'", table.delta()),
+        noted: None,
     };
     sender.send_all(transaction, &[part])?;
     Ok(transaction.batch_execute(&format!("analyze {planned}"))?)

@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use duckdb::Connection;
 use postgres::Client;
 
-use super::delta::{self, Counts};
+use super::delta::{self, Counts, Extent};
 use super::ledger::{self, Head, Trust, Wait};
 use super::schema::PushTable;
 use super::{drift, mirror};
@@ -26,7 +26,7 @@ pub enum Compare {
     Rows,
 }
 
-/// The difference between marts and warehouse. The deltas are in the staging file.
+/// The difference between marts and warehouse. The deltas are in the staging file, or will be (see [`Extent`]).
 pub struct Prepared {
     /// The pushed tables.
     pub tables: Vec<Prepare>,
@@ -40,6 +40,8 @@ pub struct Prepare {
     pub table: PushTable,
     /// The size of its delta.
     pub counts: Counts,
+    /// What of it is in the staging file.
+    pub extent: Extent,
     /// The mart's content, if it is another one than was pushed last.
     pub unpushed: Option<Unpushed>,
 }
@@ -77,6 +79,15 @@ impl Prepared {
         Ok(Self { tables: deltas(staging, tables)?, head })
     }
 
+    /// Saves the deltas that are to be noted as they are sent, for those who have to look at them first.
+    pub fn save(&mut self, conn: &Connection) -> Result<()> {
+        for prepared in self.tables.iter_mut().filter(|prepared| prepared.extent == Extent::Whole) {
+            delta::save_whole(conn, &prepared.table)?;
+            prepared.extent = Extent::Saved;
+        }
+        Ok(())
+    }
+
     /// The tables that change.
     pub fn changed(&self) -> impl Iterator<Item = &Prepare> {
         self.tables.iter().filter(|prepared| prepared.counts.total() > 0)
@@ -88,25 +99,31 @@ impl Prepared {
     }
 }
 
-/// Computes the delta of every table. Most are small, so that two at a time take less than one after the other.
+/// What is to be pushed of the table with this number.
+type Found = (usize, Counts, Extent, Option<Unpushed>);
+
+/// Computes the delta of every table. Most are small, so that two at a time take less than one after the other, if those that are
+/// not begin first.
 fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
     const AT_ONCE: usize = 2;
     let next = AtomicUsize::new(0);
-    let work = |staging: &Staging| -> Result<Vec<(usize, Counts, Option<Unpushed>)>> {
+    let mut order: Vec<usize> = (0..tables.len()).collect();
+    order.sort_by_key(|index| tables[*index].partition.is_none());
+    let work = |staging: &Staging| -> Result<Vec<Found>> {
         let mut done = Vec::new();
         loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(table) = tables.get(index) else { return Ok(done) };
+            let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed)).copied() else { return Ok(done) };
+            let table = &tables[index];
             let unpushed = unpushed(staging.conn(), table)?;
-            let counts = match unpushed {
-                None => Counts::default(),
-                Some(_) => delta::compute(staging, table)?,
+            let (counts, extent) = match unpushed {
+                None => (Counts::default(), Extent::Saved),
+                Some(_) => delta::find(staging.conn(), table)?,
             };
             tracing::debug!("the delta of {}: {counts:?}", table.name);
             if counts.total() == 0 {
                 delta::discard(staging.conn(), table)?;
             }
-            done.push((index, counts, unpushed));
+            done.push((index, counts, extent, unpushed));
         }
     };
     let readers = (0..AT_ONCE).map(|_| staging.another()).collect::<Result<Vec<_>>>()?;
@@ -117,7 +134,8 @@ fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
     })?
     .concat();
     done.sort_by_key(|(index, ..)| *index);
-    Ok(tables.into_iter().zip(done).map(|(table, (_, counts, unpushed))| Prepare { table, counts, unpushed }).collect())
+    let prepare = |(table, (_, counts, extent, unpushed))| -> Prepare { Prepare { table, counts, extent, unpushed } };
+    Ok(tables.into_iter().zip(done).map(prepare).collect())
 }
 
 /// The pushed tables, which all fit their marts.
@@ -138,10 +156,7 @@ pub fn trust(
     console: &Console,
 ) -> Result<(Option<Head>, bool)> {
     let conn = staging.conn();
-    let mut fits = true;
-    for table in tables {
-        fits &= mirror::fits(conn, table)?;
-    }
+    let fits = mirror::all_fit(conn, tables)?;
     let head = ledger::head(client)?;
     let state = ledger::state(conn)?;
     let trust = if fits { ledger::trust(head.as_ref(), &state) } else { Trust::Nothing };

@@ -6,7 +6,7 @@ use anyhow::Result;
 use postgres::Client;
 
 use super::apply::{self, Change};
-use super::delta::{self, Counts};
+use super::delta::{self, Counts, Extent};
 use super::ledger::{self, Wait};
 use super::prepare::{Compare, Prepared};
 use super::{guard, mirror};
@@ -67,8 +67,15 @@ pub fn push(
         .map(|prepared| {
             let held =
                 conn.query_row(&format!("select count(*) from {}", prepared.table.mart()), [], |row| row.get(0))?;
-            let days = delta::days(conn, &prepared.table, &prepared.table.delta())?;
-            Ok(Change { table: &prepared.table, counts: prepared.counts, held, days })
+            let table = &prepared.table;
+            let days = match prepared.extent {
+                Extent::Saved => delta::days(conn, table, &table.delta())?,
+                Extent::Whole => {
+                    delta::begin_whole(conn, table)?;
+                    None
+                }
+            };
+            Ok(Change { table, counts: prepared.counts, extent: prepared.extent, held, days })
         })
         .collect::<Result<Vec<_>>>()?;
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {
@@ -89,10 +96,13 @@ pub fn push(
         failpoint::hit("sync.promoted");
         tracing::debug!("the mirror is up to date");
     }
-    for prepared in &prepared.tables {
-        if let Some(content) = prepared.unpushed.as_ref().and_then(|unpushed| unpushed.content.as_deref()) {
-            delta::settle(staging, &prepared.table, content)?;
-        }
+    let mut pushed = prepared
+        .tables
+        .iter()
+        .filter_map(|prepared| Some((&prepared.table, prepared.unpushed.as_ref()?.content.as_deref()?)))
+        .peekable();
+    if pushed.peek().is_some() {
+        delta::settle(staging, pushed)?;
     }
     failpoint::hit("sync.settled");
     Ok(report)

@@ -1,10 +1,12 @@
 //! The tables that are pushed: their keys, columns, partitions, and the hash of a row on both sides.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
 use duckdb::Connection;
 
+use super::partition;
 use crate::fail;
 use crate::model::{Model, Models};
 use crate::staging::ident;
@@ -100,6 +102,21 @@ pub struct Column {
     pub kind: Kind,
 }
 
+/// Names and types of the columns of all tables of a schema in the staging file, in order. One question for all: each has DuckDB go
+/// through every table there is.
+pub fn columns_of_tables(conn: &Connection, schema: &str) -> Result<BTreeMap<String, Vec<(String, String)>>> {
+    let mut statement = conn.prepare(
+        "select table_name, column_name, data_type from duckdb_columns()
+         where database_name = current_database() and schema_name = ? order by table_name, column_index",
+    )?;
+    let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
+    let mut rows = statement.query([schema])?;
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+    }
+    Ok(found)
+}
+
 /// A mart that is pushed.
 #[derive(Debug, Clone)]
 pub struct PushTable {
@@ -121,19 +138,14 @@ impl PushTable {
     /// # Errors
     /// A mart that is not built, a column of a type without an exact form, a key that names no column.
     pub fn all(conn: &Connection, models: &Models) -> Result<Vec<Self>> {
-        models.models.values().filter(|model| model.is_pushed()).map(|model| Self::of(conn, model)).collect()
+        let mut found = columns_of_tables(conn, "main")?;
+        let of = |model: &Model| Self::of(model, found.remove(&model.name).unwrap_or_default());
+        models.models.values().filter(|model| model.is_pushed()).map(of).collect()
     }
 
-    fn of(conn: &Connection, model: &Model) -> Result<Self> {
-        let mut statement = conn.prepare(
-            "select column_name, data_type from duckdb_columns()
-             where database_name = current_database() and schema_name = 'main' and table_name = ? order by column_index",
-        )?;
-        let rows =
-            statement.query_map([&model.name], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    fn of(model: &Model, found: Vec<(String, String)>) -> Result<Self> {
         let mut columns = Vec::new();
-        for row in rows {
-            let (name, data_type) = row?;
+        for (name, data_type) in found {
             if name.starts_with('_') || name == ROW_HASH {
                 fail!("{}: the column name {name} is used by salesmart itself; choose another", model.path.display());
             }
@@ -180,7 +192,12 @@ impl PushTable {
 
     /// The difference that is to be pushed.
     pub fn delta(&self) -> String {
-        format!("sync.{}", ident(&format!("delta_{}", self.name)))
+        format!("sync.{}", ident(&self.delta_name()))
+    }
+
+    /// The name of the difference in its schema.
+    pub fn delta_name(&self) -> String {
+        format!("delta_{}", self.name)
     }
 
     /// DuckDB's expression for a row's hash: the first 63 bits of the md5 of its columns in alphabetical order.
@@ -224,8 +241,25 @@ impl PushTable {
 
     /// The condition that a row is in a month (yyyymm), the same on both sides. In a table without partitions all rows are in month 0.
     pub fn month_range(&self, month: i32) -> String {
+        self.in_months(month, month)
+    }
+
+    /// The condition that a row is in one of these months, given in order. Months that follow each other are one range: of many, every
+    /// row would have to be held against one after the other.
+    pub fn month_ranges(&self, months: &[i32]) -> String {
+        let ranges: Vec<String> = months
+            .chunk_by(|month, next| partition::after(*month) == *next)
+            .filter_map(|months| Some(self.in_months(*months.first()?, *months.last()?)))
+            .collect();
+        match ranges.is_empty() {
+            true => "false".to_owned(),
+            false => ranges.join(" or "),
+        }
+    }
+
+    fn in_months(&self, first: i32, last: i32) -> String {
         match &self.partition {
-            Some(column) => format!("{} between {month}00 and {month}99", ident(column)),
+            Some(column) => format!("{} between {first}00 and {last}99", ident(column)),
             None => "true".to_owned(),
         }
     }

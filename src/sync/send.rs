@@ -1,5 +1,5 @@
 //! Sends rows of the staging file to PostgreSQL. They are read and encoded in a thread that runs ahead, so that it works while
-//! PostgreSQL does: while it takes rows in, and while it builds the indexes of a month, the next month is made ready.
+//! PostgreSQL does: while it takes rows in, deletes, or builds the indexes of a month, the next rows are made ready.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,6 +11,8 @@ use indicatif::ProgressBar;
 use postgres::Transaction;
 
 use super::copy::Encoder;
+use super::notes::Notes;
+use super::schema::PushTable;
 use crate::staging::Staging;
 
 /// Bytes that travel together.
@@ -21,11 +23,13 @@ const AHEAD: usize = 256;
 
 /// The rows of one COPY.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Part<'a> {
     /// The statement in PostgreSQL.
     pub copy: String,
-    /// The query in the staging file, with the same columns.
+    /// The query in the staging file, with the same columns; without the row hash if the rows are to be noted.
     pub select: String,
+    /// The table in whose delta the rows are noted.
+    pub noted: Option<&'a PushTable>,
 }
 
 /// Sends rows, and counts them on a bar.
@@ -47,7 +51,7 @@ impl<'a> Sender<'a> {
     }
 
     /// Sends the parts one after the other.
-    pub fn send_all(&self, transaction: &mut Transaction<'_>, parts: &[Part]) -> Result<u64> {
+    pub fn send_all(&self, transaction: &mut Transaction<'_>, parts: &[Part<'_>]) -> Result<u64> {
         self.send(transaction, parts, |_, _| Ok(()), |_, _, _| Ok(()))
     }
 
@@ -56,14 +60,15 @@ impl<'a> Sender<'a> {
     pub fn send(
         &self,
         transaction: &mut Transaction<'_>,
-        parts: &[Part],
+        parts: &[Part<'_>],
         mut before: impl FnMut(&mut Transaction<'_>, usize) -> Result<()>,
         mut after: impl FnMut(&mut Transaction<'_>, usize, u64) -> Result<()>,
     ) -> Result<u64> {
         let reader = self.staging.another()?;
+        let writer = self.staging.another()?;
         thread::scope(|scope| {
             let (sender, receiver) = sync_channel(AHEAD);
-            let encoder = scope.spawn(move || encode(&reader, parts, &sender));
+            let encoder = scope.spawn(move || encode(&reader, &writer, parts, &sender));
             let sent = || -> Result<Option<u64>> {
                 let mut total = 0;
                 for (index, part) in parts.iter().enumerate() {
@@ -79,8 +84,9 @@ impl<'a> Sender<'a> {
             drop(receiver);
             let encoded = encoder.join().map_err(|_| anyhow!("the thread that encodes rows panicked"))?;
             match (sent, encoded) {
-                (Ok(Some(total)), _) => Ok(total),
-                (Err(error), _) | (Ok(None), Err(error)) => Err(error),
+                (Ok(Some(total)), Ok(())) => Ok(total),
+                // Also after all rows were sent: their notes may not have been kept.
+                (Err(error), _) | (Ok(_), Err(error)) => Err(error),
                 (Ok(None), Ok(())) => Err(anyhow!("the rows to send ended too early")),
             }
         })
@@ -90,7 +96,7 @@ impl<'a> Sender<'a> {
     fn send_part(
         &self,
         transaction: &mut Transaction<'_>,
-        part: &Part,
+        part: &Part<'_>,
         receiver: &Receiver<Message>,
     ) -> Result<Option<u64>> {
         let mut writer = transaction.copy_in(&part.copy)?;
@@ -111,26 +117,48 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Reads and encodes all parts, unless nobody listens any more.
-fn encode(reader: &Staging, parts: &[Part], sender: &SyncSender<Message>) -> Result<()> {
-    for part in parts {
-        let mut statement = reader.conn().prepare(&part.select)?;
-        let mut encoder = Encoder::new();
-        let mut rows = 0;
-        for batch in statement.stream_arrow([])? {
-            let batch: RecordBatch = batch;
-            encoder.batch(&batch)?;
-            rows += batch.num_rows() as u64;
-            if encoder.waiting() >= CHUNK {
-                if sender.send(Message::Rows(encoder.take(), rows)).is_err() {
-                    return Ok(());
+/// Reads and encodes all parts, unless nobody listens any more. Rows that are to be noted are noted in one transaction per table,
+/// because many small ones would be written twice; if the sync fails, nobody asks for what it noted.
+fn encode(reader: &Staging, writer: &Staging, parts: &[Part<'_>], sender: &SyncSender<Message>) -> Result<()> {
+    let name = |part: &Part<'_>| part.noted.map(|table| table.name.clone());
+    for parts in parts.chunk_by(|one, next| name(one) == name(next)) {
+        match parts[0].noted {
+            Some(table) => writer.transaction(|conn| {
+                let mut notes = Notes::new(conn, table)?;
+                for part in parts {
+                    encode_part(reader, part, Some(&mut notes), sender)?;
                 }
-                rows = 0;
-            }
-        }
-        if sender.send(Message::Rows(encoder.finish(), rows)).is_err() || sender.send(Message::End).is_err() {
-            return Ok(());
+                notes.finish()
+            })?,
+            None => parts.iter().try_for_each(|part| encode_part(reader, part, None, sender))?,
         }
     }
     Ok(())
+}
+
+fn encode_part(
+    reader: &Staging,
+    part: &Part<'_>,
+    mut notes: Option<&mut Notes<'_>>,
+    sender: &SyncSender<Message>,
+) -> Result<()> {
+    // Whoever listened has an error of its own.
+    let send = |message| sender.send(message).map_err(|_| anyhow!("nobody takes the rows any more"));
+    let mut statement = reader.conn().prepare(&part.select)?;
+    let mut encoder = Encoder::new();
+    let mut rows = 0;
+    for batch in statement.stream_arrow([])? {
+        let batch: RecordBatch = match &mut notes {
+            Some(notes) => notes.take(&batch)?,
+            None => batch,
+        };
+        encoder.batch(&batch)?;
+        rows += batch.num_rows() as u64;
+        if encoder.waiting() >= CHUNK {
+            send(Message::Rows(encoder.take(), rows))?;
+            rows = 0;
+        }
+    }
+    send(Message::Rows(encoder.finish(), rows))?;
+    send(Message::End)
 }

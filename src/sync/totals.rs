@@ -3,61 +3,91 @@
 use std::thread;
 
 use anyhow::{Result, anyhow};
+use duckdb::Connection;
 use postgres::Transaction;
 
+use super::apply::Change;
 use super::schema::{PushTable, ROW_HASH};
 use crate::failure::Failure;
 use crate::staging::{Staging, ident, idents};
 
-/// Compares the table with its mart.
+/// The two statements that add up one table, the warehouse's and the staging file's.
+struct Sums {
+    of_warehouse: String,
+    of_mart: String,
+}
+
+/// Compares the tables with their marts. Those are added up while PostgreSQL does `meanwhile`, and then its own share.
 ///
 /// # Errors
-/// Both totals, if they differ.
-pub fn check(transaction: &mut Transaction<'_>, staging: &Staging, table: &PushTable) -> Result<()> {
-    let sums: Vec<&str> = table.decimals().collect();
-    let mut statement =
-        staging.conn().prepare(&format!("select distinct {} from {}", table.mart_partition(), table.delta()))?;
-    let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let touched: Vec<String> = months.iter().map(|month| table.month_range(*month)).collect();
-    let touched = touched.join(" or ");
-    let money = |text: &str| -> String {
-        let sum = |name: &&str| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name));
-        sums.iter().map(sum).collect()
-    };
-    let of_warehouse = format!(
-        "select 'rows=' || count(*) || ' hashes=' || coalesce(sum({ROW_HASH}), 0)::text{} from {} where {touched}",
-        money("text"),
-        table.target()
-    );
-    // The hashes are those that were computed for the delta, and for the other rows those that are known from before.
-    let of_mart = format!(
-        "select 'rows=' || count(*) || ' hashes=' || (
-             coalesce((select sum({ROW_HASH}::hugeint) from {mirror} where {touched}), 0)
-             - coalesce((select sum(m.{ROW_HASH}::hugeint) from {mirror} as m inner join {delta} as d using ({keys})), 0)
-             + coalesce((select sum({ROW_HASH}::hugeint) from {delta}), 0))::varchar{money} from {mart} where {touched}",
-        mirror = table.mirror(),
-        delta = table.delta(),
-        keys = idents(&table.key, ""),
-        money = money("varchar"),
-        mart = table.mart(),
-    );
-    // Both databases add at the same time.
+/// Both totals, if they differ; and those of `meanwhile`.
+pub fn compare(
+    transaction: &mut Transaction<'_>,
+    staging: &Staging,
+    changes: &[Change<'_>],
+    meanwhile: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
+) -> Result<()> {
+    let sums = changes.iter().map(|change| Sums::of(staging.conn(), change.table)).collect::<Result<Vec<_>>>()?;
     let mine = staging.another()?;
+    let of_marts: Vec<&str> = sums.iter().map(|sums| sums.of_mart.as_str()).collect();
+    let add_up = move || -> Result<Vec<String>> {
+        of_marts.iter().map(|sql| Ok(mine.conn().query_row(sql, [], |row| row.get(0))?)).collect()
+    };
     let (theirs, ours) = thread::scope(|scope| {
-        let ours = scope.spawn(move || mine.conn().query_row(&of_mart, [], |row| row.get::<_, String>(0)));
-        let theirs = transaction.query_one(&of_warehouse, &[]).map(|row| row.get::<_, String>(0));
+        let ours = scope.spawn(add_up);
+        let theirs = meanwhile(transaction).and_then(|()| {
+            let add_up = |sums: &Sums| Ok(transaction.query_one(&sums.of_warehouse, &[])?.get(0));
+            sums.iter().map(add_up).collect::<Result<Vec<String>>>()
+        });
         (theirs, ours.join())
     });
     let theirs = theirs?;
-    let ours = ours.map_err(|_| anyhow!("the thread that adds up the mart panicked"))??;
-    match ours == theirs {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "the control totals of {} differ before the commit, so nothing was changed:\n  mart:      {ours}\n  warehouse: {theirs}\n\
-             somebody else changed the table; `salesmart verify` names the rows, and `salesmart sync --full-refresh` compares every \
-             row and puts this right",
+    let ours = ours.map_err(|_| anyhow!("the thread that adds up the marts panicked"))??;
+    for ((change, ours), theirs) in changes.iter().zip(&ours).zip(&theirs) {
+        if ours != theirs {
+            return Err(Failure::new(format!(
+                "the control totals of {} differ before the commit, so nothing was changed:\n  mart:      {ours}\n  warehouse: {theirs}\n\
+                 somebody else changed the table; `salesmart verify` names the rows, and `salesmart sync --full-refresh` compares every \
+                 row and puts this right",
+                change.table.target()
+            ))
+            .into());
+        }
+    }
+    Ok(())
+}
+
+impl Sums {
+    fn of(conn: &Connection, table: &PushTable) -> Result<Self> {
+        let sums: Vec<&str> = table.decimals().collect();
+        let mut statement = conn.prepare(&format!(
+            "select distinct {} as month from {} order by month",
+            table.mart_partition(),
+            table.delta()
+        ))?;
+        let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let touched = table.month_ranges(&months);
+        let money = |text: &str| -> String {
+            let sum = |name: &&str| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name));
+            sums.iter().map(sum).collect()
+        };
+        let of_warehouse = format!(
+            "select 'rows=' || count(*) || ' hashes=' || coalesce(sum({ROW_HASH}), 0)::text{} from {} where {touched}",
+            money("text"),
             table.target()
-        ))
-        .into()),
+        );
+        // The hashes are those that were computed for the delta, and for the other rows those that are known from before.
+        let of_mart = format!(
+            "select 'rows=' || count(*) || ' hashes=' || (
+             coalesce((select sum({ROW_HASH}::hugeint) from {mirror} where {touched}), 0)
+             - coalesce((select sum(m.{ROW_HASH}::hugeint) from {mirror} as m inner join {delta} as d using ({keys})), 0)
+             + coalesce((select sum({ROW_HASH}::hugeint) from {delta}), 0))::varchar{money} from {mart} where {touched}",
+            mirror = table.mirror(),
+            delta = table.delta(),
+            keys = idents(&table.key, ""),
+            money = money("varchar"),
+            mart = table.mart(),
+        );
+        Ok(Self { of_warehouse, of_mart })
     }
 }
