@@ -21,7 +21,7 @@ use axum::routing::get;
 use crate::content::{Links, Page, Wanted};
 use crate::filter::{Filter, Invalid};
 use crate::serve::{App, Made, Problem, Seen, answer};
-use crate::source::Quality;
+use crate::source::{Quality, Scope};
 use shell::Shell;
 use views::Shelf;
 
@@ -93,7 +93,8 @@ async fn try_show(
         return Ok(see_other(&Links::to(&wanted)));
     }
     let quality = match page {
-        Page::Quality => seen.app.quality().await.ok(),
+        // What runs loaded is of all regions.
+        Page::Quality if *seen.viewer.scope() == Scope::Everything => seen.app.quality().await.ok(),
         _ => None,
     };
     let health = seen.app.health();

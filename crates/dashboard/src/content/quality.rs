@@ -35,7 +35,7 @@ pub(super) fn content(
     let mut content = scene.content(blocks);
     content.notes.clear();
     match quality {
-        None => content.notes.push("The record of runs cannot be read at the moment.".to_owned()),
+        None => content.notes.push("The record of runs cannot be shown here.".to_owned()),
         Some(_) if runs.is_empty() => content.notes.push("No run is on record yet.".to_owned()),
         Some(_) => {}
     }

@@ -14,6 +14,7 @@ use super::seen::Seen;
 use crate::content::{Page, Wanted};
 use crate::export::{self, Failure, Format, Order};
 use crate::filter::Invalid;
+use crate::source::Scope;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/export/{file}", get(download))
@@ -26,7 +27,8 @@ async fn download(seen: Seen, Path(file): Path<String>, RawQuery(query): RawQuer
     let format = Format::named(format).ok_or(Problem::NotFound)?;
     let (wanted, order) = read(page, format, query.as_deref(), seen.viewer.name())?;
     let quality = match page {
-        Page::Quality => Some(seen.app.quality().await?),
+        // What runs loaded is of all regions.
+        Page::Quality if *seen.viewer.scope() == Scope::Everything => Some(seen.app.quality().await?),
         _ => None,
     };
     let _permit = seen.app.cores.acquire().await.map_err(Problem::internal)?;
