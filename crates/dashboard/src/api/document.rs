@@ -221,7 +221,7 @@ fn filter_parameter(name: &'static str) -> utoipa::openapi::path::Parameter {
                 .min_length(Some(1))
                 .max_length(Some(200))
                 .pattern(Some(NAME));
-            let schema = ArrayBuilder::new().items(name_schema).max_items(Some(200));
+            let schema = ArrayBuilder::new().items(name_schema);
             let what = match Field::ALL.into_iter().find(|field| field.name() == name) {
                 Some(Field::Region) => "Regions, by name",
                 Some(Field::City) => "Cities, by name",
@@ -230,7 +230,13 @@ fn filter_parameter(name: &'static str) -> utoipa::openapi::path::Parameter {
                 Some(Field::Product) => "Products, by code (`unknown` is the one without)",
                 Some(Field::Segment) | None => "Customer segments, by name",
             };
-            query(name, &format!("{what}: any of those given; all if none is. May be repeated."), schema)
+            query(
+                name,
+                &format!(
+                    "{what}: any of those given; all if none is. May be repeated, with up to 200 different names."
+                ),
+                schema,
+            )
         }
     }
 }

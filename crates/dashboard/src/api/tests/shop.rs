@@ -27,7 +27,9 @@ const LINES: [Line; 5] = [
 ];
 const PRODUCTS: [(Option<&str>, &str, &str); 3] =
     [(Some("P1"), "Chair", "Home"), (Some("P2"), "=Lamp, \"big\"", "Light"), (None, "Unknown", "Unknown")];
-const CUSTOMERS: [(Option<&str>, &str, Option<[u8; 3]>, &str); 3] = [
+/// Code, name, scores, segment.
+type Customer = (Option<&'static str>, &'static str, Option<[u8; 3]>, &'static str);
+const CUSTOMERS: [Customer; 3] = [
     (None, "Unknown", None, "Unknown"),
     (Some("C1"), "Ada", Some([5, 5, 5]), "Champions"),
     (Some("C2"), "Bob", Some([1, 1, 1]), "Lost"),
