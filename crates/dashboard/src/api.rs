@@ -39,6 +39,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/api/v1/docs", get(reference::reference))
         // Whatever else begins so is no page either.
         .route("/api", any(nothing))
+        .route("/api/", any(nothing))
         .route("/api/{*rest}", any(nothing));
     for endpoint in endpoint::ALL {
         router = router.route(&format!("{BASE}/{}", endpoint.name), (endpoint.route)());

@@ -7,7 +7,7 @@ pub const ONE: i64 = 10_000;
 
 /// A sum of money or of a quantity, in ten-thousandths: what `numeric(18,4)` columns hold, and sums of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, utoipa::ToSchema)]
-#[schema(value_type = f64, format = "decimal", example = 1234.5)]
+#[schema(value_type = f64, format = "decimal", example = 1234.5, description = "An exact amount, with four decimals.")]
 pub struct Amount(pub i128);
 
 impl Amount {

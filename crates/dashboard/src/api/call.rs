@@ -17,7 +17,7 @@ use super::{arrow, csv, ndjson};
 use crate::calendar::{Granularity, Range};
 use crate::cube::{Cube, Load, Selection};
 use crate::figures;
-use crate::filter::{Comparison, Filter};
+use crate::filter::{Comparison, Filter, Invalid};
 use crate::serve::{App, Asked, Made, Problem, Seen, answer};
 
 /// What a handler gives.
@@ -51,6 +51,11 @@ impl Call {
         let mut own: Vec<&'static str> = own.iter().map(|parameter| parameter.name).collect();
         own.push("format");
         let asked = Asked::parse(self.query.as_deref(), &own)?;
+        // Forms send what nobody filled in; from a program it is a mistake.
+        let query = self.query.as_deref().unwrap_or_default();
+        if let Some((name, _)) = form_urlencoded::parse(query.as_bytes()).find(|(_, value)| value.is_empty()) {
+            return Err(Invalid::new(&name, "it is empty; give it a value or leave it out").into());
+        }
         let format = Format::wanted(asked.own("format"), &self.headers)?;
         Ok((asked, format))
     }

@@ -111,9 +111,7 @@ fn get(endpoint: &Endpoint, schemas: &mut Schemas) -> OperationBuilder {
         operation = operation.parameter_ref(Ref::new(format!("#/components/parameters/{name}")));
     }
     operation = operation.response("200", success(endpoint, schemas));
-    if !endpoint.has_pages {
-        operation = operation.response("304", Ref::from_response_name("NotModified"));
-    }
+    operation = operation.response("304", Ref::from_response_name("NotModified"));
     for (status, name, _) in PROBLEMS {
         operation = operation.response(status, Ref::from_response_name(name));
     }
@@ -131,12 +129,11 @@ fn success(endpoint: &Endpoint, schemas: &mut Schemas) -> ResponseBuilder {
         .build();
     let mut response = ResponseBuilder::new()
         .description(endpoint.title)
+        .header("ETag", text_header("Changes whenever the answer may."))
         .header("Salesmart-Load", text_header("Which load the answer is of."));
-    response = if endpoint.has_pages {
-        response.header("Link", text_header("The next page, `rel=\"next\"`, if there is one."))
-    } else {
-        response.header("ETag", text_header("Changes whenever the answer may."))
-    };
+    if endpoint.has_pages {
+        response = response.header("Link", text_header("The next page, `rel=\"next\"`, if there is one."));
+    }
     for format in Format::ALL {
         let body: RefOr<Schema> = match format {
             Format::Json => whole.clone().into(),
@@ -219,8 +216,12 @@ fn filter_parameter(name: &'static str) -> utoipa::openapi::path::Parameter {
             query(name, "What to compare with.", schema)
         }
         _ => {
-            let name_schema = ObjectBuilder::new().schema_type(Type::String).max_length(Some(200)).pattern(Some(NAME));
-            let schema = ArrayBuilder::new().items(name_schema).max_items(Some(200));
+            let name_schema = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(200))
+                .pattern(Some(NAME));
+            let schema = ArrayBuilder::new().items(name_schema);
             let what = match Field::ALL.into_iter().find(|field| field.name() == name) {
                 Some(Field::Region) => "Regions, by name",
                 Some(Field::City) => "Cities, by name",
@@ -229,7 +230,13 @@ fn filter_parameter(name: &'static str) -> utoipa::openapi::path::Parameter {
                 Some(Field::Product) => "Products, by code (`unknown` is the one without)",
                 Some(Field::Segment) | None => "Customer segments, by name",
             };
-            query(name, &format!("{what}: any of those given; all if none is. May be repeated."), schema)
+            query(
+                name,
+                &format!(
+                    "{what}: any of those given; all if none is. May be repeated, with up to 200 different names."
+                ),
+                schema,
+            )
         }
     }
 }

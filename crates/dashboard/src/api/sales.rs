@@ -1,12 +1,12 @@
 //! Sale lines, a page after the other, by key.
 
 use anyhow::Result;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, header};
 use axum::routing::get;
 use chrono::NaiveDate;
 use form_urlencoded::Serializer;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::BASE;
@@ -17,7 +17,7 @@ use super::parameter::{Parameter, Values, number};
 use super::tabular::Table;
 use crate::filter::{Filter, Invalid};
 use crate::money::Amount;
-use crate::serve::{Made, Problem};
+use crate::serve::{Answer, Problem};
 use crate::source::{RowsQuery, SaleKey, SaleRow};
 
 const LIMIT: Parameter =
@@ -37,7 +37,7 @@ pub(super) const SALES: Endpoint = Endpoint {
     name: "sales",
     title: "Sale lines",
     about: "The selected sale lines with the names of their dimensions, by day and key. They come straight from the source \
-            and are not kept, so there is no tag. `next` – and the header `Link`, in every form – names the page after; \
+            and are not kept. `next` – and the header `Link`, in every form – names the page after; \
             where `load` differs between two pages, a sync came between them. As rows: one per line.",
     own: &OWN,
     example: "limit=2",
@@ -105,33 +105,35 @@ async fn sales(call: Call) -> Answered {
     let filter = asked.filter;
     let effective = Effective::of(&filter, &call.seen.cube);
     let cube = &call.seen.cube;
-    let Some(range) = effective.dates else {
-        let page = Page { rows: Vec::new(), next: None };
-        let made = Whole { load: &cube.load, filter: effective, data: page }.written(format, table)?;
-        return Ok(of_load(fresh(made, HeaderMap::new()), &cube.load));
+    let (mut load, mut rows) = match effective.dates {
+        Some(range) => {
+            // One more says whether there is a next page.
+            let query = RowsQuery { filter: filter.clone(), range, after, limit: limit + 1 };
+            call.seen.app.rows(call.seen.viewer.scope(), query).await?
+        }
+        None => (cube.load.clone(), Vec::new()),
     };
-    // One more says whether there is a next page.
-    let query = RowsQuery { filter: filter.clone(), range, after, limit: limit + 1 };
-    let (mut load, mut rows) = call.seen.app.rows(call.seen.viewer.scope(), query).await?;
     if load.id == cube.load.id {
         load = cube.load.clone();
     }
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| has_more).map(|row| row.key.to_string());
-    let mut headers = HeaderMap::new();
-    if let Some(next) = &next {
-        let link = link(&filter, limit, format, next);
-        headers.insert(header::LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
-    }
-    // Ten thousand lines take a while to write.
-    let id = load.clone();
+    let link = next.as_ref().map(|next| link(&filter, limit, format, next));
+    let of = load.clone();
+    // Ten thousand lines take a while to write and to compress.
     let written = tokio::task::spawn_blocking(move || {
         let rows = rows.into_iter().map(line).collect::<Result<Vec<SaleLine>>>().map_err(Problem::internal)?;
-        Whole { load: &load, filter: effective, data: Page { rows, next } }.written(format, table)
+        let made = Whole { load: &load, filter: effective, data: Page { rows, next } }.written(format, table)?;
+        // There is no saying what a later reading has: the tag is of the content.
+        let name = format!("api sales {:?}", Sha256::digest(&made.body));
+        Answer::fixed(made, &name)
     });
-    let made = written.await.map_err(Problem::internal)??;
-    Ok(of_load(fresh(made, headers), &id))
+    let mut response = of_load(written.await.map_err(Problem::internal)??.response(&call.headers), &of);
+    if let Some(link) = link {
+        response.headers_mut().insert(header::LINK, HeaderValue::from_str(&link).map_err(Problem::internal)?);
+    }
+    Ok(response)
 }
 
 /// The key after which a page begins.
@@ -152,16 +154,6 @@ fn link(filter: &Filter, limit: u32, format: Format, next: &str) -> String {
     let mut query = Serializer::new(filter.query());
     query.append_pair("after", next).append_pair("format", format.name()).append_pair("limit", &limit.to_string());
     format!("<{BASE}/{}?{}>; rel=\"next\"", SALES.name, query.finish().trim_start_matches('&'))
-}
-
-/// An answer that nobody keeps.
-fn fresh(made: Made, headers: HeaderMap) -> Response {
-    let own = [
-        (header::CONTENT_TYPE, made.content_type),
-        (header::CACHE_CONTROL, "private, no-store"),
-        (header::VARY, "accept, cookie, authorization"),
-    ];
-    (own, headers, made.body).into_response()
 }
 
 fn line(row: SaleRow) -> Result<SaleLine> {
