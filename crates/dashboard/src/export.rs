@@ -231,7 +231,8 @@ fn key_figures(tiles: &[Tile]) -> Vec<Vec<Value>> {
             let change = tile.changes.iter().find(|change| change.against == *name);
             row.extend(change.map_or([Value::None, Value::None], |change| [change.before.clone(), change.by.clone()]));
         }
-        let points = (matches!(tile.value, Value::Percent(_)) && !tile.changes.is_empty()).then_some("changes in points");
+        let points =
+            (matches!(tile.value, Value::Percent(_)) && !tile.changes.is_empty()).then_some("changes in points");
         let notes: Vec<&str> = tile.note.as_deref().into_iter().chain(points).collect();
         row.push(if notes.is_empty() { Value::None } else { Value::text(notes.join("; ")) });
         row

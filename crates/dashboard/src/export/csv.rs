@@ -113,7 +113,9 @@ mod tests {
         let order = |block: &str| Order { block: Some(block.to_owned()), ..Order::default() };
         let rows = read(&write(&report(&sample), &order(KEY_FIGURES)).unwrap());
         assert_eq!(rows[1][..2], ["Revenue", "1234567.8912"]);
-        let Err(Failure::Invalid(invalid)) = write(&report(&sample), &order("nothing")) else { panic!("there is a block") };
+        let Err(Failure::Invalid(invalid)) = write(&report(&sample), &order("nothing")) else {
+            panic!("there is a block")
+        };
         assert!(invalid.parameter == "block" && invalid.reason.contains("trend-table, "), "{invalid}");
     }
 

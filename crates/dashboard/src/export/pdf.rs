@@ -60,7 +60,8 @@ fn compose(report: &Report<'_>) -> Result<Paper> {
     let mut fonts = Fonts::new()?;
     let content = report.content;
     let tables = || content.blocks.iter().filter_map(Block::table);
-    let is_wide = tables().any(|table| table::width(&mut fonts, table, &report.written) > paper::A4.0 - 2.0 * paper::MARGIN);
+    let is_wide =
+        tables().any(|table| table::width(&mut fonts, table, &report.written) > paper::A4.0 - 2.0 * paper::MARGIN);
     let mut paper = Paper::new(fonts, is_wide);
     head::title(&mut paper, report);
     let mut blocks = content.blocks.iter().peekable();
@@ -69,7 +70,8 @@ fn compose(report: &Report<'_>) -> Result<Paper> {
             Block::Tiles(tiles) => tile::tiles(&mut paper, tiles, &report.written)?,
             Block::Figure(figure) => {
                 let is_half = |figure: &Figure| figure.width == Width::Half;
-                let beside = blocks.next_if(|next| is_half(figure) && matches!(next, Block::Figure(next) if is_half(next)));
+                let beside =
+                    blocks.next_if(|next| is_half(figure) && matches!(next, Block::Figure(next) if is_half(next)));
                 match beside {
                     Some(Block::Figure(beside)) => chart::row(&mut paper, &[figure, beside])?,
                     _ => chart::row(&mut paper, &[figure])?,
@@ -119,7 +121,9 @@ fn annex(paper: &mut Paper, report: &Report<'_>) {
 /// The heading of a block, never alone at the foot of a page.
 fn heading(paper: &mut Paper, title: &str, table: &Table) -> paper::Node {
     paper.y += GAP;
-    paper.need(90.0);
+    // Half a page at most is left empty for it.
+    let whole = table::height(table);
+    paper.need(if whole < paper.whole_room() / 2.0 { whole } else { 90.0 });
     let section = paper.part(WHOLE, Role::Section);
     paper.bookmark(title);
     paper.paragraph(section, Role::Heading(3, title.to_owned()), title, Style::new(10.5).bold(), 2);

@@ -39,7 +39,8 @@ pub(super) fn finish(paper: &Paper, metadata: Metadata, validator: Validator) ->
     let mut document = Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
     let mut drawn: Vec<Vec<Identifier>> = paper.parts.iter().map(|_| Vec::new()).collect();
     for page in &paper.pages {
-        let settings = PageSettings::from_wh(paper.size.0, paper.size.1).ok_or_else(|| anyhow!("a page without size"))?;
+        let settings =
+            PageSettings::from_wh(paper.size.0, paper.size.1).ok_or_else(|| anyhow!("a page without size"))?;
         let mut open = document.start_page_with(settings);
         let mut surface = open.surface();
         for item in page {

@@ -37,9 +37,15 @@ fn assert_inside(paper: &Paper) {
 }
 
 fn with_rows(rows: usize) -> Sample {
-    let rows = (1..=rows).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row as i128 * 10_000))]);
+    let rows =
+        (1..=rows).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row as i128 * 10_000))]);
     let mut sample = sample();
-    sample.content.blocks.push(Block::Table(table("long", "All products", &["Product name", "#Revenue"], rows.collect())));
+    sample.content.blocks.push(Block::Table(table(
+        "long",
+        "All products",
+        &["Product name", "#Revenue"],
+        rows.collect(),
+    )));
     sample
 }
 
@@ -105,8 +111,11 @@ fn a_long_table_repeats_its_heads_and_says_what_it_leaves_out() {
     for (place, page) in pages.iter().enumerate() {
         assert!(page.contains(&format!("{} / {count}", place + 1)), "page {place}: {page}");
     }
-    let of_the_table: Vec<&String> = pages.iter().filter(|page| page.contains("Product 5")).collect();
-    assert!(of_the_table.len() > 1 && of_the_table.iter().all(|page| page.contains("Product name Revenue")));
+    let of_the_table: Vec<&String> = pages.iter().filter(|page| page.contains("Product 1")).collect();
+    assert!(of_the_table.len() > 3);
+    for page in of_the_table {
+        assert!(page.contains("Product name Revenue"), "{page}");
+    }
     let all = pages.join(" ");
     assert!(all.contains("Product 400 400.00 €") && !all.contains("Product 401 "));
     assert!(all.contains("4,600 more rows are not printed here.") && all.contains("block=long"));
@@ -128,7 +137,8 @@ fn many_columns_lie_on_their_side() {
     let heads: Vec<String> = (0..14).map(|month| format!("#Month {month}")).collect();
     let heads: Vec<&str> = ["Cohort"].into_iter().chain(heads.iter().map(String::as_str)).collect();
     let rows = (0..30).map(|row| {
-        std::iter::once(Value::text(format!("Cohort {row}"))).chain((0..14).map(|_| Value::Money(Amount(12_345_678_900))))
+        std::iter::once(Value::text(format!("Cohort {row}")))
+            .chain((0..14).map(|_| Value::Money(Amount(12_345_678_900))))
     });
     let mut sample = sample();
     let rows = rows.map(Iterator::collect).collect();
@@ -145,5 +155,7 @@ fn nothing_to_show_is_said() {
     assert!(texts(&write(&report(&sample)).unwrap()).join(" ").contains("No sales match this selection."));
     sample.content.blocks.clear();
     sample.content.range = None;
-    assert!(texts(&write(&report(&sample)).unwrap()).join(" ").contains("There is nothing to show for this selection."));
+    assert!(
+        texts(&write(&report(&sample)).unwrap()).join(" ").contains("There is nothing to show for this selection.")
+    );
 }

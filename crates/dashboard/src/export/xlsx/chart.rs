@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rust_xlsxwriter::{
     Chart, ChartAxisLabelPosition, ChartFormat, ChartLegendPosition, ChartLine, ChartLineDashType, ChartMarker,
-    ChartMarkerType, ChartSolidFill, ChartType, ConditionalFormat2ColorScale, ConditionalFormatType, Worksheet,
+    ChartMarkerType, ChartSolidFill, ChartType, ConditionalFormat2ColorScale, ConditionalFormatType, Format, Worksheet,
 };
 
 use super::look::{Look, color};
@@ -26,12 +26,8 @@ pub(super) fn insert(sheet: &mut Worksheet, name: &str, figure: &Figure, look: &
     }
     let plot = Plot { name, table, look };
     let chart = match &figure.drawing {
-        Drawing::Trend(chart) => {
-            plot.chart(ChartType::Line, &chart.marks, &chart.name, chart.compare_name.as_deref())
-        }
-        Drawing::Ranking(chart) => {
-            plot.chart(ChartType::Bar, &chart.marks, &chart.name, chart.compare_name.as_deref())
-        }
+        Drawing::Trend(chart) => plot.chart(ChartType::Line, &chart.marks, &chart.name, chart.compare_name.as_deref()),
+        Drawing::Ranking(chart) => plot.chart(ChartType::Bar, &chart.marks, &chart.name, chart.compare_name.as_deref()),
         Drawing::Columns(chart) => {
             plot.chart(ChartType::Column, &chart.marks, &chart.name, chart.compare_name.as_deref())
         }
@@ -105,7 +101,9 @@ impl Plot<'_> {
     }
 
     fn series(&self, chart: &mut Chart, kind: ChartType, column: usize, rows: usize, name: &str, paint: &Paint) {
-        let (Ok(column), Ok(names), Ok(last)) = (number(column), number(self.names()), u32::try_from(rows)) else { return };
+        let (Ok(column), Ok(names), Ok(last)) = (number(column), number(self.names()), u32::try_from(rows)) else {
+            return;
+        };
         let series = chart.add_series();
         series.set_name(label(name).as_str());
         series.set_categories((self.name, 1, names, last, names)).set_values((self.name, 1, column, last, column));
@@ -182,12 +180,15 @@ impl Plot<'_> {
 
 /// A text that Excel does not take for a place in the workbook.
 fn label(text: &str) -> String {
-    cell_text(text).chars().take(255).map(|letter| match letter {
-        '=' => '＝',
-        '!' => '！',
-        letter => letter,
-    })
-    .collect()
+    cell_text(text)
+        .chars()
+        .take(255)
+        .map(|letter| match letter {
+            '=' => '＝',
+            '!' => '！',
+            letter => letter,
+        })
+        .collect()
 }
 
 /// How the rows of a table stand to the marks of its chart.
@@ -199,9 +200,8 @@ enum Order {
 
 /// Shades of the numbers of a matrix: in the table, or in a matrix beside it where the table is a list of its cells.
 fn shades(sheet: &mut Worksheet, chart: &Heatmap, table: &Table, look: &Look) -> Result<()> {
-    let mut scale = ConditionalFormat2ColorScale::new()
-        .set_minimum_color(color(&STEPS[0]))
-        .set_maximum_color(color(&STEPS[6]));
+    let mut scale =
+        ConditionalFormat2ColorScale::new().set_minimum_color(color(&STEPS[0])).set_maximum_color(color(&STEPS[6]));
     if let Some(most) = chart.shade_to {
         scale = scale.set_maximum(ConditionalFormatType::Number, most);
     }
@@ -222,7 +222,7 @@ fn shades(sheet: &mut Worksheet, chart: &Heatmap, table: &Table, look: &Look) ->
         sheet.write_string(line, number(left)?, cell_text(&row.label))?;
         for (place, cell) in row.cells.iter().enumerate() {
             if let Some(value) = cell.as_ref().and_then(|cell| cell.value).filter(|value| value.is_finite()) {
-                let format = rust_xlsxwriter::Format::new().set_num_format(look.chart_number(&chart.format));
+                let format = Format::new().set_num_format(look.chart_number(&chart.format));
                 sheet.write_number_with_format(line, number(left + 1 + place)?, value, &format)?;
             }
         }

@@ -13,7 +13,7 @@ pub(super) struct Look {
     pub(super) title: Format,
     pub(super) about: Format,
     pub(super) wrapped: Format,
-    pub(super) moment_left: Format,
+    pub(super) moment: Format,
     pub(super) head: Format,
     pub(super) number_head: Format,
     pub(super) remark: Format,
@@ -33,7 +33,7 @@ impl Look {
             title: Format::new().set_bold().set_font_size(16).set_font_color(color(&MARK)),
             about: Format::new().set_bold().set_align(FormatAlign::Top),
             wrapped: Format::new().set_text_wrap().set_align(FormatAlign::Top),
-            moment_left: Format::new().set_num_format(MOMENT).set_align(FormatAlign::Left),
+            moment: Format::new().set_num_format(MOMENT).set_align(FormatAlign::Left),
             number_head: head.clone().set_align(FormatAlign::Right),
             head,
             remark: Format::new().set_italic().set_font_color(color(&MUTED)),
@@ -82,7 +82,8 @@ const MOMENT: &str = "yyyy-mm-dd hh:mm";
 /// A format with the currency's symbol in its place.
 fn money(currency: &Currency, digits: &str) -> String {
     // A quote would end the symbol early.
-    let symbol: String = currency.symbol.chars().filter(|letter| *letter != '"' && !letter.is_control()).take(20).collect();
+    let symbol: String =
+        currency.symbol.chars().filter(|letter| *letter != '"' && !letter.is_control()).take(20).collect();
     match currency.place {
         _ if symbol.is_empty() => digits.to_owned(),
         SymbolPlace::Before => format!("\"{symbol}\"{digits};-\"{symbol}\"{digits}"),

@@ -59,8 +59,10 @@ fn dates_are_dates() {
 #[test]
 fn the_first_sheet_says_what_was_asked() {
     let filters = sheet(&sample(), "Filters");
-    let said: Vec<(String, String)> =
-        filters.rows().map(|row| (row[0].to_string(), row.get(1).map(ToString::to_string).unwrap_or_default())).collect();
+    let said: Vec<(String, String)> = filters
+        .rows()
+        .map(|row| (row[0].to_string(), row.get(1).map(ToString::to_string).unwrap_or_default()))
+        .collect();
     for (about, text) in [
         ("Café Sales – Overview", ""),
         ("Page", "Overview"),
@@ -114,7 +116,8 @@ fn no_text_is_a_formula_and_none_breaks_a_sheet() {
 
 #[test]
 fn every_row_of_a_long_table_is_there() {
-    let rows = (1..=5_000).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row * 10_000 + 1))]);
+    let rows =
+        (1..=5_000).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row * 10_000 + 1))]);
     let mut sample = sample();
     sample.content.blocks = vec![Block::Table(table("long", "Long", &["Product", "#Revenue"], rows.collect()))];
     let range = sheet(&sample, "Long");
