@@ -20,7 +20,7 @@ const WIDEST: f32 = 220.0;
 /// A name may be squeezed to this.
 const NARROWEST: f32 = 64.0;
 /// Lines of a cell.
-const MOST_LINES: usize = 2;
+const MOST_LINES: usize = 3;
 
 /// What marks a row that the page is filtered by.
 const MARKED: Paint = Paint { name: "marked", light: "#edf5fb", dark: "#1e2630" };
