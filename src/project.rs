@@ -12,7 +12,8 @@ static CONTRACTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/contracts");
 static SAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/sample");
 static SQL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql");
 const CONFIG: &str = include_str!("../salesmart.toml");
-const GITIGNORE: &str = "/data/raw/\n/data/postgres/\n/data/docs/\n/data/staging.duckdb*\n/dashboards/users.toml\n*.errors.csv\n";
+const GITIGNORE: &str =
+    "/data/raw/\n/data/postgres/\n/data/docs/\n/data/staging.duckdb*\n/dashboards/users.toml\n*.errors.csv\n";
 
 /// What goes into `data/raw` at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -103,12 +103,10 @@ fn annex(paper: &mut Paper, report: &Report<'_>) {
             _ => None,
         })
         .collect();
-    if figures.is_empty() {
-        return;
-    }
+    let Some(first) = figures.first() else { return };
     paper.y += GAP;
-    // A title, a heading and a few rows, or it all begins on the next page.
-    paper.need(150.0);
+    // With the first of the tables, or it all begins on the next page.
+    paper.need(50.0 + room_for(paper, &first.table));
     let title = "The numbers behind the charts";
     paper.bookmark(title);
     paper.paragraph(WHOLE, Role::Heading(2, title.to_owned()), title, Style::new(14.0).bold(), 1);
@@ -121,7 +119,7 @@ fn annex(paper: &mut Paper, report: &Report<'_>) {
 /// The heading of a block, never alone at the foot of a page.
 fn heading(paper: &mut Paper, title: &str, table: &Table) -> paper::Node {
     paper.y += GAP;
-    paper.need(90.0);
+    paper.need(room_for(paper, table));
     let section = paper.part(WHOLE, Role::Section);
     paper.bookmark(title);
     paper.paragraph(section, Role::Heading(3, title.to_owned()), title, Style::new(10.5).bold(), 2);
@@ -130,4 +128,10 @@ fn heading(paper: &mut Paper, title: &str, table: &Table) -> paper::Node {
     }
     paper.y += 4.0;
     section
+}
+
+/// The room that a table begins with: all that it takes if that is not more than half a page.
+fn room_for(paper: &Paper, table: &Table) -> f32 {
+    let whole = table::height(table);
+    if whole < paper.whole_room() / 2.0 { whole } else { 90.0 }
 }

@@ -34,9 +34,8 @@ pub(super) fn table(id: &str, title: &str, heads: &[&str], rows: Vec<Vec<Value>>
 
 /// Three months, a key figure, and a table of dates.
 pub(super) fn sample() -> Sample {
-    let months =
-        [("Jan 2024", Some(1234.5678), 1000.0), ("Feb 2024", Some(2000.0), 1500.0), ("Mar 2024", Some(-12.5), 0.0)];
-    let marks = months.map(|(name, value, compare)| Mark { value, compare: Some(compare), ..Mark::gap(name) });
+    let months = [("Jan 2024", 1234.5678, Some(1000.0)), ("Feb 2024", 2000.0, Some(1500.0)), ("Mar 2024", -12.5, None)];
+    let marks = months.map(|(name, value, compare)| Mark { compare, ..Mark::new(name, value) });
     let heading = Heading::new("trend", "Revenue by month", "€").described("Three points.");
     let trend = chart::Trend {
         compare_name: Some("Previous".to_owned()),

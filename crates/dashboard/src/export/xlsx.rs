@@ -13,7 +13,7 @@ use rust_xlsxwriter::{DocProperties, Workbook, Worksheet};
 use self::look::Look;
 use self::sheet::Names;
 use super::{Report, cell_text, key_figures};
-use crate::content::{Block, Cell, Column, Row, Table};
+use crate::content::{Block, Cell, Column, Row, Table, Tile, Value};
 
 /// Writes the report.
 ///
@@ -56,56 +56,44 @@ fn properties(report: &Report<'_>) -> DocProperties {
 fn about(sheet: &mut Worksheet, report: &Report<'_>, look: &Look) -> Result<()> {
     sheet.set_column_width(0, 20)?.set_column_width(1, 90)?.set_screen_gridlines(false);
     sheet.write_string_with_format(0, 0, cell_text(&report.title()), &look.title)?;
-    let mut row = 2;
-    let mut line = |about: &str, text: &str| -> Result<()> {
-        sheet.write_string_with_format(row, 0, about, &look.about)?;
-        sheet.write_string_with_format(row, 1, cell_text(text), &look.wrapped)?;
-        row += 1;
-        Ok(())
-    };
-    line("Page", report.content.page.title())?;
-    let trail: Vec<&str> = report.content.trail.iter().map(|crumb| crumb.label.as_str()).collect();
+    let content = report.content;
+    let mut lines = vec![("Page".to_owned(), Value::text(content.page.title()))];
+    let mut line = |about: &str, value: Value| lines.push((about.to_owned(), value));
+    let trail: Vec<&str> = content.trail.iter().map(|crumb| crumb.label.as_str()).collect();
     if !trail.is_empty() {
-        line("Place", &trail.join(" › "))?;
+        line("Place", Value::text(trail.join(" › ")));
     }
-    for said in &report.content.said {
-        line(&said.about, &said.text)?;
+    for said in &content.said {
+        line(&said.about, Value::text(&said.text));
     }
-    line("Filter", if report.query.is_empty() { "none" } else { &report.query })?;
-    line("Load", &report.load.id)?;
-    match report.committed_at() {
-        Some(moment) => {
-            sheet.write_string_with_format(row, 0, "Data as of (UTC)", &look.about)?;
-            sheet.write_datetime_with_format(row, 1, moment, &look.moment_left)?;
-            row += 1;
-        }
-        None => line("Data as of", &report.as_of())?,
-    }
-    let mut line = |about: &str, text: &str| -> Result<()> {
-        sheet.write_string_with_format(row, 0, about, &look.about)?;
-        sheet.write_string_with_format(row, 1, cell_text(text), &look.wrapped)?;
-        row += 1;
-        Ok(())
-    };
+    line("Filter", Value::text(if report.query.is_empty() { "none" } else { &report.query }));
+    line("Load", Value::text(&report.load.id));
+    line("Data as of (UTC)", report.load.committed_at.clone().map_or(Value::text("not known"), Value::Time));
     if let Some(who) = report.who {
-        line("Exported by", who)?;
+        line("Exported by", Value::text(who));
     }
-    for note in &report.content.notes {
-        line("Note", note)?;
+    for note in &content.notes {
+        line("Note", Value::text(note));
     }
-    if report.content.blocks.is_empty() {
-        line("Note", "There is nothing to show for this selection.")?;
+    if content.blocks.is_empty() {
+        line("Note", Value::text("There is nothing to show for this selection."));
+    }
+    for (place, (about, value)) in lines.iter().enumerate() {
+        let row = u32::try_from(place + 2)?;
+        sheet.write_string_with_format(row, 0, cell_text(about), &look.about)?;
+        let format = if matches!(value, Value::Time(_)) { &look.moment } else { &look.wrapped };
+        sheet::write(sheet, row, 1, value, format)?;
     }
     Ok(())
 }
 
 /// The key figures as a table.
-fn key_figure_table(tiles: &[crate::content::Tile]) -> Table {
+fn key_figure_table(tiles: &[Tile]) -> Table {
     let mut rows = key_figures(tiles).into_iter();
     let heads = rows.next().unwrap_or_default();
     let columns = heads.iter().enumerate().map(|(place, head)| Column {
         title: match head {
-            crate::content::Value::Text(text) => text.clone(),
+            Value::Text(text) => text.clone(),
             _ => String::new(),
         },
         is_number: place > 0 && place + 1 < heads.len(),

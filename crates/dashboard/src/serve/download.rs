@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing;
 
 use super::app::App;
 use super::problem::Problem;
@@ -17,7 +17,7 @@ use crate::filter::Invalid;
 use crate::source::Scope;
 
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/export/{file}", get(download))
+    Router::new().route("/export/{file}", routing::get(download))
 }
 
 /// `/export/overview.xlsx?region=North`: what that page shows with that filter.
@@ -78,7 +78,13 @@ fn read(page: Page, format: Format, query: Option<&str>, who: Option<&str>) -> R
 
 #[cfg(test)]
 mod tests {
+    use anyhow::Result;
+    use tower::ServiceExt;
+
     use super::*;
+    use crate::cube::{Builder, Cube, Load, Sale};
+    use crate::settings::Settings;
+    use crate::source::{Local, Quality, RowsQuery, SaleRow, Source};
 
     #[test]
     fn files_have_parameters_of_their_own() {
@@ -94,5 +100,79 @@ mod tests {
         }
         let pdf = read(Page::Products, Format::Pdf, Some("block=a"), None);
         assert_eq!(pdf.unwrap_err().parameter, "block");
+    }
+
+    /// A source with one sale.
+    struct OneSale;
+
+    impl Local for OneSale {
+        fn load_id(&self) -> Result<String> {
+            Ok("7".to_owned())
+        }
+
+        fn load(&self) -> Result<Cube> {
+            let mut builder = Builder::default();
+            builder.product(1, Some("P1"), "Mug", "Kitchen");
+            builder.place(1, "North", "Leeds", "Briggate");
+            builder.sale(&Sale {
+                day: "2024-03-05".parse()?,
+                product_id: 1,
+                customer_id: 0,
+                region_id: 1,
+                order_id: "a",
+                quantity: 10_000,
+                revenue: 123_456,
+                profit: None,
+                is_return: false,
+            })?;
+            builder.finish(Load { id: "7".to_owned(), committed_at: None })
+        }
+
+        fn quality(&self) -> Result<Quality> {
+            Ok(Quality::default())
+        }
+
+        fn rows(&self, _: &RowsQuery) -> Result<Vec<SaleRow>> {
+            Ok(Vec::new())
+        }
+    }
+
+    async fn get(address: &str) -> Response {
+        let app = App::new(Settings::default(), Source::Local(Arc::new(OneSale)));
+        let request = axum::http::Request::get(address).body(axum::body::Body::empty()).unwrap();
+        super::super::router(app).oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_page_can_be_had_in_every_format() {
+        for page in Page::ALL {
+            for (format, begin) in
+                [(Format::Xlsx, &b"PK"[..]), (Format::Pdf, b"%PDF-1."), (Format::Csv, b"\xef\xbb\xbf")]
+            {
+                let name = format!("{}.{}", page.name(), format.extension());
+                let response = get(&format!("/export/{name}?dates=all")).await;
+                assert_eq!(response.status(), 200, "{name}");
+                let headers = response.headers().clone();
+                assert_eq!(headers[header::CONTENT_TYPE], format.content_type());
+                let file = format!("salesmart-{}-2024-03-05-2024-03-05.{}", page.name(), format.extension());
+                assert_eq!(headers[header::CONTENT_DISPOSITION], format!("attachment; filename=\"{file}\"").as_str());
+                let body = axum::body::to_bytes(response.into_body(), 10_000_000).await.unwrap();
+                assert!(body.starts_with(begin) && body.len() > 3, "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_and_what_is_wrong_is_told() {
+        for (address, status) in [
+            ("/export/overview.doc", 404),
+            ("/export/overview", 404),
+            ("/export/nothing.pdf", 404),
+            ("/export/overview.pdf?colour=red", 400),
+            ("/export/overview.csv?block=nothing", 400),
+            ("/export/overview.csv?block=trend-table&notes=1", 200),
+        ] {
+            assert_eq!(get(address).await.status(), status, "{address}");
+        }
     }
 }

@@ -13,7 +13,7 @@ const SCALE: f32 = 0.74;
 /// Between two charts beside each other.
 const BETWEEN: f32 = 18.0;
 /// The height of a chart that leaves it open, in its own units.
-const HEIGHT: f64 = 250.0;
+const HEIGHT: f64 = 225.0;
 
 /// Charts beside each other, with their titles above and their remarks below.
 pub(super) fn row(paper: &mut Paper, figures: &[&Figure]) -> Result<()> {

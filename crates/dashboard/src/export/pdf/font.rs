@@ -169,12 +169,12 @@ impl Fonts {
     /// Where the line ends: between words, or inside of one that is too long for a line of its own.
     fn break_at(&mut self, text: &str, weight: Weight, size: f32, room: f32) -> usize {
         let mut end = 0;
-        for (start, word) in text.split_word_bound_indices() {
-            let upto = start + word.len();
-            if self.line(text[..upto].trim_end(), weight).width(size) > room {
+        // Only at spaces: a bracket or a currency stays with what it belongs to.
+        for (start, _) in text.match_indices(' ') {
+            if self.line(&text[..start], weight).width(size) > room {
                 break;
             }
-            end = upto;
+            end = start + 1;
         }
         if end > 0 {
             return end;
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn greek_cyrillic_and_currencies_are_in_the_programs_own_font() {
         let fonts = Fonts::new().unwrap();
-        for letter in "Åßñ€£¥₹₽₺₴₿ΑλέξанЖ–…−×≥Ωא☃é".chars() {
+        for letter in "Åßñ€£¥₹₽₺₴₩₦ΑλέξанЖ–…−×≥Ωא☃é".chars() {
             assert!(fonts.own.iter().all(|face| face.has(letter)), "{letter}");
         }
     }

@@ -6,7 +6,7 @@ use crate::content::Said;
 use crate::export::Report;
 
 /// Room for what a line of the filter is about.
-const ABOUT: f32 = 82.0;
+const ABOUT: f32 = 74.0;
 
 /// Title, filter in words, and where the data comes from.
 pub(super) fn title(paper: &mut Paper, report: &Report<'_>) {
@@ -32,7 +32,8 @@ pub(super) fn title(paper: &mut Paper, report: &Report<'_>) {
 fn facts(paper: &mut Paper, facts: &[Said]) {
     const BETWEEN: f32 = 16.0;
     let (name, text) = (Style::new(8.0).paint(MUTED), Style::new(8.0));
-    let column = (paper.width() - BETWEEN) / 2.0;
+    // What was asked takes more room than where the answer comes from.
+    let widths = [(paper.width() - BETWEEN) * 0.58, (paper.width() - BETWEEN) * 0.42];
     let half = facts.len().div_ceil(2);
     let list = paper.part(WHOLE, Role::Section);
     let top = paper.y;
@@ -41,7 +42,7 @@ fn facts(paper: &mut Paper, facts: &[Said]) {
         if place % half == 0 {
             paper.y = top;
         }
-        let x = MARGIN + if place < half { 0.0 } else { column + BETWEEN };
+        let (x, column) = if place < half { (MARGIN, widths[0]) } else { (MARGIN + widths[0] + BETWEEN, widths[1]) };
         let part = paper.part(list, Role::Paragraph);
         let about = paper.fonts.fit(&said.about, name.weight, name.size, ABOUT - 6.0);
         let lines = paper.fonts.wrap(&said.text, text.weight, text.size, column - ABOUT, 4);

@@ -20,62 +20,70 @@ const WIDEST: f32 = 220.0;
 /// A name may be squeezed to this.
 const NARROWEST: f32 = 64.0;
 /// Lines of a cell.
-const MOST_LINES: usize = 2;
+const MOST_LINES: usize = 3;
 
 /// What marks a row that the page is filtered by.
 const MARKED: Paint = Paint { name: "marked", light: "#edf5fb", dark: "#1e2630" };
 
 /// How wide the table is at the least.
 pub(super) fn width(fonts: &mut Fonts, table: &Table, written: &Written<'_>) -> f32 {
-    let natural = natural(fonts, table, written);
-    let least: f32 = natural.iter().zip(&table.columns).map(|(width, column)| least(*width, column.is_number)).sum();
-    least + BETWEEN * natural.len().saturating_sub(1) as f32
+    let needs = needs(fonts, table, written);
+    needs.iter().map(|need| need.least).sum::<f32>() + BETWEEN * needs.len().saturating_sub(1) as f32
 }
 
-fn least(natural: f32, is_number: bool) -> f32 {
-    if is_number { natural } else { natural.min(NARROWEST) }
+/// The room that a column asks for, and what it makes do with: names wrap, heads too, numbers and days do not.
+struct Need {
+    natural: f32,
+    least: f32,
+}
+
+/// About how high it is, with its heading: what fits on one page is not torn apart.
+pub(super) fn height(table: &Table) -> f32 {
+    60.0 + table.rows.len() as f32 * (LEADING + 2.0 * PAD)
+}
+
+/// A row that the page is filtered by is bold.
+fn weight(row: &Row) -> Weight {
+    if row.is_selected { Weight::Bold } else { Weight::Regular }
 }
 
 /// The width of each column's widest cell.
-fn natural(fonts: &mut Fonts, table: &Table, written: &Written<'_>) -> Vec<f32> {
+fn needs(fonts: &mut Fonts, table: &Table, written: &Written<'_>) -> Vec<Need> {
     let column = |(place, column): (usize, &crate::content::Column)| {
-        // Heads wrap: the longest word counts.
-        let head = column.title.split_whitespace().map(|word| fonts.line(word, Weight::Bold).width(SIZE));
-        let mut widest = head.fold(12.0, f32::max);
+        let head = fonts.line(&column.title, Weight::Bold).width(SIZE);
+        let words = column.title.split_whitespace().map(|word| fonts.line(word, Weight::Bold).width(SIZE));
+        let word = words.fold(12.0, f32::max);
+        let (mut cells, mut wraps) = (0.0_f32, false);
         for row in table.rows.iter().take(MOST_ROWS) {
-            if let Some(cell) = row.cells.get(place) {
-                let line = fonts.line(&written.full(&cell.value), Weight::Regular);
-                widest = widest.max(line.width(SIZE));
-            }
+            let Some(cell) = row.cells.get(place) else { continue };
+            cells = cells.max(fonts.line(&written.full(&cell.value), weight(row)).width(SIZE));
+            wraps |= matches!(cell.value, Value::Text(_));
         }
-        if column.is_number { widest } else { widest.min(WIDEST) }
+        let cells = if wraps { cells.min(WIDEST) } else { cells };
+        // A head on about two lines.
+        let least = if wraps { cells.min(NARROWEST) } else { cells }.max(word.max(head * 0.6).min(NARROWEST));
+        Need { natural: cells.max(head.min(NARROWEST * 1.3)).max(least), least }
     };
     table.columns.iter().enumerate().map(column).collect()
 }
 
-/// The width of each column between the margins: names give way first, numbers only when all are too many.
+/// The width of each column between the margins: the widest names give way first, numbers only when all are too many.
 fn widths(fonts: &mut Fonts, table: &Table, written: &Written<'_>, room: f32) -> Vec<f32> {
-    let natural = natural(fonts, table, written);
-    let room = room - BETWEEN * natural.len().saturating_sub(1) as f32;
-    let whole: f32 = natural.iter().sum();
-    if whole <= room {
-        return natural;
+    let needs = needs(fonts, table, written);
+    let room = room - BETWEEN * needs.len().saturating_sub(1) as f32;
+    let at_most = |most: f32| -> Vec<f32> { needs.iter().map(|need| need.natural.min(most.max(need.least))).collect() };
+    let whole = |widths: &[f32]| widths.iter().sum::<f32>();
+    let (mut fits, mut too_wide) = (0.0, WIDEST);
+    if whole(&at_most(too_wide)) <= room {
+        return at_most(too_wide);
     }
-    let is_name = |place: usize| !table.columns[place].is_number;
-    let numbers: f32 = natural.iter().enumerate().filter(|(place, _)| !is_name(*place)).map(|(_, width)| width).sum();
-    let names = whole - numbers;
-    let given = (room - numbers).max(0.0);
-    let squeezed: Vec<f32> = natural
-        .iter()
-        .enumerate()
-        .map(
-            |(place, width)| {
-                if is_name(place) { (width * given / names.max(1.0)).max(least(*width, false)) } else { *width }
-            },
-        )
-        .collect();
-    let whole: f32 = squeezed.iter().sum();
-    if whole <= room { squeezed } else { squeezed.iter().map(|width| width * room / whole).collect() }
+    for _ in 0..20 {
+        let middle = (fits + too_wide) / 2.0;
+        if whole(&at_most(middle)) <= room { fits = middle } else { too_wide = middle }
+    }
+    let widths = at_most(fits);
+    let taken = whole(&widths);
+    if taken <= room { widths } else { widths.iter().map(|width| width * room / taken).collect() }
 }
 
 /// The columns of a table on paper.
@@ -118,10 +126,13 @@ pub(super) fn table(paper: &mut Paper, section: Node, table: &Table, report: &Re
     let node = paper.part(section, Role::Table(table.title.clone()));
     let mut body = None;
     head(paper, node, table, &columns, true);
-    for row in table.rows.iter().take(MOST_ROWS) {
+    let last = table.rows.len().min(MOST_ROWS).saturating_sub(1);
+    for (place, row) in table.rows.iter().take(MOST_ROWS).enumerate() {
         let cells = cells(paper, row, &columns, &report.written);
         let height = cells.iter().map(Vec::len).max().unwrap_or(1) as f32 * LEADING + 2.0 * PAD;
-        if paper.room() < height {
+        // The last row takes the one before it along: alone under a head it looks like a table of its own.
+        let is_last_but_one = place > 0 && place + 1 == last;
+        if paper.room() < if is_last_but_one { 2.0 * height } else { height } {
             paper.new_page();
             head(paper, node, table, &columns, false);
         }
@@ -171,12 +182,11 @@ fn head(paper: &mut Paper, node: Node, table: &Table, columns: &Columns, is_firs
 
 /// The texts of a row, each on as many lines as it takes.
 fn cells(paper: &mut Paper, row: &Row, columns: &Columns, written: &Written<'_>) -> Vec<Vec<Line>> {
-    let weight = if row.is_selected { Weight::Bold } else { Weight::Regular };
     let each = columns.widths.iter().zip(&columns.numbers).enumerate();
     each.map(|(place, (width, is_number))| {
         let text = row.cells.get(place).map(|cell| written.full(&cell.value)).unwrap_or_default();
         let most = if *is_number { 1 } else { MOST_LINES };
-        paper.fonts.wrap(&text, weight, SIZE, *width, most)
+        paper.fonts.wrap(&text, weight(row), SIZE, *width, most)
     })
     .collect()
 }

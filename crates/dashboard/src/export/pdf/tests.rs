@@ -111,8 +111,11 @@ fn a_long_table_repeats_its_heads_and_says_what_it_leaves_out() {
     for (place, page) in pages.iter().enumerate() {
         assert!(page.contains(&format!("{} / {count}", place + 1)), "page {place}: {page}");
     }
-    let of_the_table: Vec<&String> = pages.iter().filter(|page| page.contains("Product 5")).collect();
-    assert!(of_the_table.len() > 1 && of_the_table.iter().all(|page| page.contains("Product name Revenue")));
+    let of_the_table: Vec<&String> = pages.iter().filter(|page| page.contains("Product 1")).collect();
+    assert!(of_the_table.len() > 3);
+    for page in of_the_table {
+        assert!(page.contains("Product name Revenue"), "{page}");
+    }
     let all = pages.join(" ");
     assert!(all.contains("Product 400 400.00 €") && !all.contains("Product 401 "));
     assert!(all.contains("4,600 more rows are not printed here.") && all.contains("block=long"));

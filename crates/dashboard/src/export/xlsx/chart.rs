@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rust_xlsxwriter::{
     Chart, ChartAxisLabelPosition, ChartFormat, ChartLegendPosition, ChartLine, ChartLineDashType, ChartMarker,
-    ChartMarkerType, ChartSolidFill, ChartType, ConditionalFormat2ColorScale, ConditionalFormatType, Worksheet,
+    ChartMarkerType, ChartSolidFill, ChartType, ConditionalFormat2ColorScale, ConditionalFormatType, Format, Worksheet,
 };
 
 use super::look::{Look, color};
@@ -222,7 +222,7 @@ fn shades(sheet: &mut Worksheet, chart: &Heatmap, table: &Table, look: &Look) ->
         sheet.write_string(line, number(left)?, cell_text(&row.label))?;
         for (place, cell) in row.cells.iter().enumerate() {
             if let Some(value) = cell.as_ref().and_then(|cell| cell.value).filter(|value| value.is_finite()) {
-                let format = rust_xlsxwriter::Format::new().set_num_format(look.chart_number(&chart.format));
+                let format = Format::new().set_num_format(look.chart_number(&chart.format));
                 sheet.write_number_with_format(line, number(left + 1 + place)?, value, &format)?;
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use chrono::DateTime;
-use rust_xlsxwriter::Worksheet;
+use rust_xlsxwriter::{Format, Worksheet};
 
 use super::look::Look;
 use crate::content::{Table, Value};
@@ -54,7 +54,7 @@ pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<
 }
 
 /// A value with its type. A text is a text, whatever it begins with.
-fn write(sheet: &mut Worksheet, row: u32, column: u16, value: &Value, format: &rust_xlsxwriter::Format) -> Result<()> {
+pub(super) fn write(sheet: &mut Worksheet, row: u32, column: u16, value: &Value, format: &Format) -> Result<()> {
     match value {
         Value::None => sheet.write_blank(row, column, format)?,
         Value::Text(text) => sheet.write_string_with_format(row, column, cell_text(text), format)?,
