@@ -19,6 +19,9 @@ pub mod spark;
 pub mod table;
 pub mod text;
 
+#[cfg(test)]
+mod proof;
+
 pub use bar::Ranking;
 pub use column::Columns;
 pub use heatmap::{Cell, Heatmap, Row};
@@ -112,7 +115,7 @@ pub fn figure(chart: &dyn Chart, size: Size) -> Markup {
             }
             details.ch-details {
                 summary { "Show as table" }
-                div.ch-scroll tabindex="0" { (chart.table()) }
+                div.ch-scroll tabindex="0" role="region" aria-label="Data table" { (chart.table()) }
             }
         }
     }

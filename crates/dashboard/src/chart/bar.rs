@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::draw::{Anchor, Label, Px, block, document, rule, spot, target};
 use super::frame::crisp;
 use super::legend::{Sample, head};
-use super::palette::{AXIS, INK, LOSS, MARK, MUTED};
+use super::palette::{AXIS, INK, MARK, MUTED, by_sign};
 use super::scale::Linear;
 use super::table::{Table, marks_table};
 use super::text::{fit, width};
@@ -80,17 +80,19 @@ impl Ranking {
         let middle = top + height / 2.0;
         let thick = (height * 0.56).min(18.0);
         let zero = layout.x(0.0);
+        // Bold letters are wider.
+        let name_size = if mark.selected { TEXT * 1.12 } else { TEXT };
         let ink = if faded { &MUTED } else { &INK };
         html! {
             // Only the bar fades: text has to be read.
-                (Label::new(&fit(&mark.label, if mark.selected { TEXT * 1.12 } else { TEXT }, layout.name), 0.0, middle, ink)
+                (Label::new(&fit(&mark.label, name_size, layout.name), 0.0, middle, ink)
                     .size(TEXT).bold(mark.selected).centred().draw())
                 @if let Some(number) = mark.finite() {
                     // What is not zero shows.
                     @let length = (layout.x(number) - zero).abs().max(if number == 0.0 { 0.0 } else { 1.0 });
                     @let left = if number < 0.0 { zero - length } else { zero };
                     g opacity=[faded.then_some("0.45")] {
-                        (block(left, middle - thick / 2.0, length, thick, 2.0, if number < 0.0 { &LOSS } else { &MARK }))
+                        (block(left, middle - thick / 2.0, length, thick, 2.0, by_sign(number)))
                     }
                 }
                 @if let Some(compared) = self.compared(mark) {
@@ -130,7 +132,8 @@ impl Chart for Ranking {
                 }))
             }
             @if self.marks.is_empty() {
-                (Label::new("No data for this selection", 0.0, head.height + row / 2.0, &MUTED).size(TEXT).centred().draw())
+                (Label::new("No data for this selection", 0.0, head.height + row / 2.0, &MUTED)
+                    .size(TEXT).centred().draw())
             } @else {
                 (rule((zero, head.height), (zero, size.height - 2.0), &AXIS, None))
             }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::draw::{Anchor, Label, Px, area, block, document, spot, target};
 use super::frame::{Plot, bars_path, tick_count};
 use super::legend::{Sample, head};
-use super::palette::{INK, LOSS, MARK};
+use super::palette::{INK, LOSS, MARK, by_sign};
 use super::scale::{Band, Base, Linear, MOST_BANDS, Spot, bands};
 use super::table::{Table, marks_table};
 use super::text::width;
@@ -61,10 +61,14 @@ impl Columns {
         self.compare_name.as_ref().and_then(|_| mark.finite_compare())
     }
 
+    fn tip(&self, mark: &Mark) -> String {
+        mark.tip_text(&self.format, self.compare_name.as_deref())
+    }
+
     /// Values written at the bars, if there is room for each.
     fn values(&self, band: &Band) -> Option<Vec<String>> {
         let values: Vec<String> = self.marks.iter().map(|mark| mark.brief(&self.format)).collect();
-        let fits = values.iter().all(|value| width(value, 11.0) + 5.0 <= band.step());
+        let fits = values.iter().all(|value| width(value, 11.0) + 3.0 <= band.step());
         (fits && self.marks.len() <= 24).then_some(values)
     }
 
@@ -78,7 +82,7 @@ impl Columns {
                 @if let Some(number) = mark.finite() {
                     @let high = (plot.y(axis, number) - zero).abs().max(if number == 0.0 { 0.0 } else { 1.0 });
                     @let top = if number < 0.0 { zero } else { zero - high };
-                    (block(x, top, wide, high, if wide > 6.0 { 1.5 } else { 0.0 }, if number < 0.0 { &LOSS } else { &MARK }))
+                    (block(x, top, wide, high, if wide > 6.0 { 1.5 } else { 0.0 }, by_sign(number)))
                     @if let Some(value) = values.as_ref().and_then(|values| values.get(index)) {
                         @let y = if number < 0.0 { (zero + high + 13.0).min(plot.bottom - 3.0) } else { top - 5.0 };
                         (Label::new(value, band.centre(index), y, &INK)
@@ -111,7 +115,7 @@ impl Columns {
             @for group in bands(self.marks.len()) {
                 @let (first, last) = (band.edge(group.start), band.edge(group.end));
                 @let tips: Vec<String> =
-                    self.marks[group].iter().map(|mark| mark.tip_text(&self.format, self.compare_name.as_deref())).collect();
+                    self.marks[group].iter().map(|mark| self.tip(mark)).collect();
                 (spot(None, &tips.join("\n"), false, target(first, plot.top, last - first, plot.height())))
             }
         }
@@ -157,7 +161,7 @@ impl Chart for Columns {
                 (self.many(&plot, &band, &axis))
             } @else {
                 @for (index, mark) in self.marks.iter().enumerate() {
-                    (spot(mark.href.as_deref(), &mark.tip_text(&self.format, self.compare_name.as_deref()), linked, html! {
+                    (spot(mark.href.as_deref(), &self.tip(mark), linked, html! {
                         (target(band.edge(index), plot.top, band.step(), plot.height()))
                         (self.bar(index, &scene, any_selected && !mark.selected))
                     }))

@@ -110,8 +110,8 @@ fn entry(sample: Sample, name: &str, x: f64, y: f64, width: f64) -> Markup {
             }
             Sample::Bar(ink) => (block(x + 6.0, middle - 5.0, 10.0, 10.0, 2.0, ink)),
             Sample::Tick => {
-                line class=(INK.stroke()) x1=(Px(x + 12.0)) x2=(Px(x + 12.0)) y1=(Px(middle - 6.0)) y2=(Px(middle + 6.0))
-                    stroke=(INK.light) stroke-width="2" {}
+                line class=(INK.stroke()) x1=(Px(x + 12.0)) x2=(Px(x + 12.0)) y1=(Px(middle - 6.0))
+                    y2=(Px(middle + 6.0)) stroke=(INK.light) stroke-width="2" {}
             },
         }
         (Label::new(&fit(name, 11.0, width - end - 6.0), end + 6.0, y, &MUTED).draw())

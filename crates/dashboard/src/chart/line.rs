@@ -127,9 +127,9 @@ impl Trend {
         html! {
             @for (index, group) in bands(self.marks.len()).into_iter().enumerate() {
                 @let (first, last) = (band.edge(group.start), band.edge(group.end));
-                (spot(self.band_hrefs.get(index).map(String::as_str), &self.group_tip(&self.marks[group]), linked, html! {
-                    (target(first, plot.top, last - first, plot.height()))
-                }))
+                @let href = self.band_hrefs.get(index).map(String::as_str);
+                @let tip = self.group_tip(&self.marks[group]);
+                (spot(href, &tip, linked, target(first, plot.top, last - first, plot.height())))
             }
         }
     }

@@ -47,7 +47,7 @@ impl Format {
         Self::Currency { symbol: Cow::Borrowed("£"), place: Place::Before, decimals: 2 }
     }
 
-    /// The exact form: `£1,234,567.89`, `−12`, `23.4 %`.
+    /// The exact form: `£1,234,567.89`, `−12`, `23.4 %`; powers of ten from 10¹⁵ on, a dash for what is no number.
     pub fn full(&self, value: f64) -> String {
         let decimals = match self {
             Self::Currency { decimals, .. } | Self::Percent(decimals) | Self::Decimal(decimals) => *decimals,

@@ -51,6 +51,11 @@ pub const ACCENT: Paint = Paint::new("accent", "#b8541a", "#f0a35e");
 /// Focus and what is under the pointer.
 pub const FOCUS: Paint = Paint::new("focus", "#1d5fd1", "#8fc1ff");
 
+/// What a value is filled with.
+pub(super) fn by_sign(value: f64) -> &'static Paint {
+    if value < 0.0 { &LOSS } else { &MARK }
+}
+
 /// Colours of at most eight categories, in this order.
 pub const CATEGORIES: [Paint; 8] = [
     Paint::new("c1", "#346db2", "#67a2e4"),
@@ -96,8 +101,8 @@ fn all() -> impl Iterator<Item = Paint> {
 }
 
 /// What a page needs to show charts: once, in its style sheet. A page with a switch sets `data-theme` on its root
-/// element; without, the system decides. `--ch-surface` is what a page's cards should be filled with, `--ch-font` what
-/// a page sets to have charts in its own font.
+/// element; without, the system decides. `color-scheme` is left to the page. `--ch-surface` is what a page's cards
+/// should be filled with, `--ch-font` what a page sets to have charts in its own font.
 pub fn stylesheet() -> String {
     let values = |value: fn(&Paint) -> &'static str| -> String {
         all().map(|paint| format!("--ch-{}:{};", paint.name, value(&paint))).collect()
@@ -109,10 +114,9 @@ pub fn stylesheet() -> String {
         })
         .collect();
     format!(
-        ":root{{color-scheme:light dark;{light}}}\n\
+        ":root{{{light}}}\n\
          @media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n\
-         @media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}\n\
-         :root[data-theme=light]{{color-scheme:light}}\n\
+         @media screen{{:root[data-theme=dark]{{{dark}}}}}\n\
          {classes}{RULES}"
     )
 }

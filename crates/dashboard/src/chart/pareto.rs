@@ -194,7 +194,7 @@ impl Pareto {
             count if count <= 62 => 5,
             count => Linear::over([count as f64], Base::Zero, 5, 1.0).ticks[1].max(1.0) as usize,
         };
-        let shown = |rank: usize| rank == 1 || rank % step == 0;
+        let shown = |rank: usize| rank == 1 || rank.is_multiple_of(step);
         (1..=self.marks.len())
             .map(|rank| if shown(rank) { Format::Count.full(rank as f64) } else { String::new() })
             .collect()
@@ -243,7 +243,7 @@ impl Chart for Pareto {
         let mut note = self.note(&raised, &band, &axis, &shares);
         if let Some(note) = note.as_mut().filter(|note| note.above) {
             note.y = head.height + 8.0;
-            plot.top += 18.0;
+            plot.top += 22.0;
         }
         let zero = plot.y(&axis, 0.0);
         let is_empty = self.marks.is_empty();
@@ -258,7 +258,7 @@ impl Chart for Pareto {
             (head.markup)
             (plot.grid(&axis, if is_empty { &[] } else { &labels }))
             g aria-hidden="true" {
-                @for (tick, label) in share_axis.ticks.iter().zip(&share_labels) {
+                @for (tick, label) in share_axis.ticks.iter().zip(&share_labels).filter(|_| !shares.is_empty()) {
                     (Label::new(label, size.width, share_y(*tick), &MUTED).anchor(Anchor::End).centred().draw())
                 }
             }

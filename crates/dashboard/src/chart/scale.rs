@@ -180,8 +180,8 @@ impl<'a> Spot<'a> {
     }
 }
 
-/// Of labels along an axis from `left` to `right`, every nth (1, 2, 3, 4, 6, 12, 24, …, which suits months) so that none
-/// touch. Those at the ends move inwards.
+/// Of labels along an axis from `left` to `right`, every nth (1, 2, 3, 4, 6, 12, 24, …, which suits months) so that
+/// none touch. Those at the ends move inwards.
 pub fn thin<'a>(spots: &[Spot<'a>], size: f64, left: f64, right: f64) -> Vec<Spot<'a>> {
     let spots: Vec<(Spot<'a>, f64)> = spots
         .iter()

@@ -50,10 +50,10 @@ pub fn marks_table(table: &Table<'_>) -> Markup {
                         }
                         td.ch-number { (legal(&mark.full(table.format))) }
                         @if table.compare.is_some() {
-                            td.ch-number { (mark.finite_compare().map_or("–".to_owned(), |value| table.format.full(value))) }
+                            td.ch-number { (table.format.full(mark.finite_compare().unwrap_or(f64::NAN))) }
                         }
                         @if let Some(shares) = &table.cumulative {
-                            td.ch-number { (shares.get(index).map_or(String::new(), |share| Format::Percent(1).full(*share))) }
+                            td.ch-number { (Format::Percent(1).full(shares.get(index).copied().unwrap_or(f64::NAN))) }
                         }
                     }
                 }
@@ -67,7 +67,10 @@ pub fn matrix_table(map: &Heatmap) -> Markup {
     let noted = map.rows.iter().any(|row| row.note.is_some());
     html! {
         table.ch-table {
-            caption { (legal(&map.heading.title)) @if !map.column_title.is_empty() { ", by " (legal(&map.column_title)) } }
+            caption {
+                (legal(&map.heading.title))
+                @if !map.column_title.is_empty() { ", by " (legal(&map.column_title)) }
+            }
             thead {
                 tr {
                     th scope="col" { (legal(&map.row_title)) }

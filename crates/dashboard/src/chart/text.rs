@@ -7,8 +7,8 @@ use unicode_segmentation::UnicodeSegmentation;
 /// The families named in every drawing; the PDF needs one that is embedded, a page overrides it with `--ch-font`.
 pub const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
-/// Advance widths of the ASCII letters from the space on, in hundredths of the font size. DejaVu Sans is wider than what
-/// most pages use, so that text measured with it always fits.
+/// Advance widths of the ASCII letters from the space on, in hundredths of the font size. DejaVu Sans is wider than
+/// what most pages use, so that text measured with it always fits.
 const ASCII: [u8; 95] = [
     32, 40, 46, 84, 64, 95, 78, 27, 39, 39, 50, 84, 32, 36, 32, 34, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 34, 34, 84,
     84, 84, 53, 100, 68, 69, 70, 77, 63, 58, 77, 75, 29, 29, 66, 56, 86, 75, 79, 60, 79, 69, 63, 61, 73, 68, 99, 69,

@@ -138,7 +138,7 @@ mod tests {
     }
 
     async fn get(address: &str) -> Response {
-        let app = App::new(Settings::default(), Source::Local(Arc::new(OneSale)));
+        let app = App::new(Settings::default(), crate::serve::Access::Open, Source::Local(Arc::new(OneSale)));
         let request = axum::http::Request::get(address).body(axum::body::Body::empty()).unwrap();
         super::super::router(app).oneshot(request).await.unwrap()
     }

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use crate::cube::{Builder, Cube, Load, Sale, Selection};
 use crate::filter::Filter;
 use crate::money::{Amount, ONE};
-use crate::serve::{App, router};
+use crate::serve::{Access, App, router};
 use crate::settings::Settings;
 use crate::source::{Local, Quality, RowsQuery, SaleKey, SaleRow, Source};
 
@@ -163,7 +163,7 @@ pub(super) struct Server(Arc<App>);
 
 impl Server {
     pub(super) fn new() -> Self {
-        Self(App::new(Settings::default(), Source::Local(Arc::new(Shop))))
+        Self(App::new(Settings::default(), Access::Open, Source::Local(Arc::new(Shop))))
     }
 
     pub(super) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {

@@ -29,15 +29,14 @@ pub(super) fn row(paper: &mut Paper, figures: &[&Figure]) -> Result<()> {
             None => Vec::new(),
         };
         let mut scale = SCALE;
-        let mut drawing = drawing(paper, figure, width, scale)?;
-        let other = |drawing: &Box<usvg::Tree>| drawing.size().height() * scale;
+        let drawing = drawing(paper, figure, width, scale)?;
+        let other = |drawing: &usvg::Tree| drawing.size().height() * scale;
         // A chart grows with its rows; the tallest is made to fit on a page.
         let room = paper.whole_room() - (titles.len() as f32) * title.leading() - 60.0;
         if other(&drawing) > room {
             scale *= room / other(&drawing);
         }
         let size = (drawing.size().width() * scale, drawing.size().height() * scale);
-        drawing = Box::new(*drawing);
         columns.push((heading, titles, drawing, size, notes));
     }
     let most = |height: &dyn Fn(usize) -> f32| (0..columns.len()).map(height).fold(0.0, f32::max);

@@ -73,7 +73,7 @@ async fn log_in(
     };
     known.attempts.succeeded(&login.name);
     let secret = known.sessions.open(session).map_err(Problem::internal)?;
-    Ok(with_cookie(Redirect::to(inside(&login.next)).into_response(), &headers, &secret, LASTS.as_secs())?)
+    with_cookie(Redirect::to(inside(&login.next)).into_response(), &headers, &secret, LASTS.as_secs())
 }
 
 async fn log_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
