@@ -70,6 +70,7 @@ impl<'a> Label<'a> {
         Self { y: self.y + self.size * 0.36, ..self }
     }
 
+    /// Tooltips and tables say all that is written, with exact values; a screen reader gets those.
     pub(super) fn draw(self) -> Markup {
         let anchor = match self.anchor {
             Anchor::Start => None,
@@ -82,7 +83,7 @@ impl<'a> Label<'a> {
             return Markup::default();
         }
         html! {
-            text class={ (self.ink.fill()) @if self.halo { " " (surface.stroke()) } } x=(Px(self.x)) y=(Px(self.y))
+            text aria-hidden="true" class={ (self.ink.fill()) @if self.halo { " " (surface.stroke()) } } x=(Px(self.x)) y=(Px(self.y))
                 font-size=(Px(self.size)) text-anchor=[anchor] font-weight=[self.bold.then_some("bold")]
                 fill=(self.ink.light) stroke=[halo] stroke-width=[halo.map(|_| "3.5")]
                 stroke-linejoin=[halo.map(|_| "round")] paint-order=[halo.map(|_| "stroke")] { (legal(self.text)) }

@@ -127,16 +127,23 @@ impl Heatmap {
         if bare { text.trim_end_matches(['%', '\u{a0}']).to_owned() } else { text }
     }
 
-    /// Width that the widest value of the first columns needs.
-    fn needs(&self, columns: usize, bare: bool) -> f64 {
-        let cells = self.rows.iter().flat_map(|row| row.cells.iter().take(columns)).flatten();
-        let heads = self.columns.iter().take(columns).map(|column| width(column, 11.0));
-        let values = cells.map(|cell| {
-            let text = self.brief(cell, bare);
-            if cell.selected { bold_width(&text, 11.0) } else { width(&text, 11.0) }
-        });
+    /// Width that the values of the first column need, of the first two, and so on.
+    fn needs(&self, bare: bool) -> Vec<f64> {
         // Heads may be cut, but not to nothing.
-        values.chain(heads.map(|head| head.min(40.0))).fold(0.0, f64::max) + 4.0 + GAP
+        let mut needs: Vec<f64> = self.columns.iter().map(|column| width(column, 11.0).min(40.0)).collect();
+        for row in &self.rows {
+            for (need, cell) in needs.iter_mut().zip(&row.cells) {
+                let Some(cell) = cell else { continue };
+                let text = self.brief(cell, bare);
+                *need = need.max(if cell.selected { bold_width(&text, 11.0) } else { width(&text, 11.0) });
+            }
+        }
+        let mut most = 0.0_f64;
+        for need in &mut needs {
+            most = most.max(*need + 4.0 + GAP);
+            *need = most;
+        }
+        needs
     }
 
     fn grid(&self, size: Size, head: f64) -> Grid {
@@ -150,9 +157,12 @@ impl Heatmap {
         let left = notes + 8.0;
         let room = size.width - left;
         let all = self.columns.len();
-        let fits = |columns: usize, bare: bool| room / columns as f64 >= self.needs(columns, bare);
-        let bare = all > 0 && !fits(all, false);
-        let columns = (1..=all).rev().find(|columns| fits(*columns, bare)).unwrap_or(all.min(1));
+        let fitting = |bare: bool| {
+            let fits = |(index, need): (usize, &f64)| need * (index + 1) as f64 <= room;
+            self.needs(bare).iter().enumerate().take_while(|need| fits(*need)).count().max(all.min(1))
+        };
+        let bare = fitting(false) < all;
+        let columns = if bare { fitting(true) } else { all };
         let top = head + if self.column_title.is_empty() { 20.0 } else { 36.0 };
         let rows = self.rows.len().max(1) as f64;
         let row = ((size.height - top) / rows).clamp(LEAST_ROW, MOST_ROW);

@@ -258,7 +258,7 @@ impl Chart for Pareto {
             (head.markup)
             (plot.grid(&axis, if is_empty { &[] } else { &labels }))
             g aria-hidden="true" {
-                @for (tick, label) in share_axis.ticks.iter().zip(&share_labels) {
+                @for (tick, label) in share_axis.ticks.iter().zip(&share_labels).filter(|_| !shares.is_empty()) {
                     (Label::new(label, size.width, share_y(*tick), &MUTED).anchor(Anchor::End).centred().draw())
                 }
             }
