@@ -185,10 +185,22 @@ addEventListener("keydown", (event) => {
 // Tooltips, under the pointer or beside what has the focus.
 const tip = document.body.appendChild(Object.assign(document.createElement("div"), { id: "tip", hidden: true }));
 tip.setAttribute("aria-hidden", "true");
-const hideTip = () => (tip.hidden = true);
+let untitled;
+function hideTip() {
+  tip.hidden = true;
+  if (untitled) untitled.mark.prepend(untitled.title);
+  untitled = undefined;
+}
 function showTip(mark, x, y) {
-  // The browser would show a second one.
-  one(":scope > title", mark)?.remove();
+  if (untitled?.mark !== mark) {
+    hideTip();
+    // The browser would show a second one, and only under the pointer: who cannot see it keeps the name.
+    const title = !mark.matches(":focus") && one(":scope > title", mark);
+    if (title) {
+      untitled = { mark, title };
+      title.remove();
+    }
+  }
   tip.textContent = mark.dataset.tip;
   tip.hidden = false;
   const { offsetWidth: width, offsetHeight: height } = tip;

@@ -70,7 +70,6 @@ impl<'a> Label<'a> {
         Self { y: self.y + self.size * 0.36, ..self }
     }
 
-    /// Tooltips and tables say all that is written, with exact values; a screen reader gets those.
     pub(super) fn draw(self) -> Markup {
         let anchor = match self.anchor {
             Anchor::Start => None,
@@ -83,7 +82,7 @@ impl<'a> Label<'a> {
             return Markup::default();
         }
         html! {
-            text aria-hidden="true" class={ (self.ink.fill()) @if self.halo { " " (surface.stroke()) } } x=(Px(self.x)) y=(Px(self.y))
+            text class={ (self.ink.fill()) @if self.halo { " " (surface.stroke()) } } x=(Px(self.x)) y=(Px(self.y))
                 font-size=(Px(self.size)) text-anchor=[anchor] font-weight=[self.bold.then_some("bold")]
                 fill=(self.ink.light) stroke=[halo] stroke-width=[halo.map(|_| "3.5")]
                 stroke-linejoin=[halo.map(|_| "round")] paint-order=[halo.map(|_| "stroke")] { (legal(self.text)) }
@@ -156,7 +155,8 @@ pub(super) fn spot(href: Option<&str>, tip: &str, linked: bool, body: Markup) ->
     let spoken = tip.replace('\n', ", ");
     html! {
         @if let Some(href) = href.filter(|href| is_safe(href)) {
-            a.ch-mark href=(legal(href)) aria-label=(spoken) data-tip=(tip) { title { (tip) } (body) }
+            // Its title is its name. A label besides would have to repeat the short texts that are drawn inside.
+            a.ch-mark href=(legal(href)) data-tip=(tip) { title { (tip) } (body) }
         } @else if linked {
             g.ch-mark role="img" aria-label=(spoken) data-tip=(tip) { title { (tip) } (body) }
         } @else {

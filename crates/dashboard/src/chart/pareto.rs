@@ -194,7 +194,7 @@ impl Pareto {
             count if count <= 62 => 5,
             count => Linear::over([count as f64], Base::Zero, 5, 1.0).ticks[1].max(1.0) as usize,
         };
-        let shown = |rank: usize| rank == 1 || rank % step == 0;
+        let shown = |rank: usize| rank == 1 || rank.is_multiple_of(step);
         (1..=self.marks.len())
             .map(|rank| if shown(rank) { Format::Count.full(rank as f64) } else { String::new() })
             .collect()

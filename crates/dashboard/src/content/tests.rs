@@ -8,7 +8,9 @@ use crate::settings::{Currency, Settings, SymbolPlace};
 use crate::source::{Quality, RunSummary};
 
 /// In whole units: day, product, customer, place, order, revenue, profit.
-const SALES: [(&str, i64, i64, i64, &str, i64, Option<i64>); 5] = [
+type Line = (&'static str, i64, i64, i64, &'static str, i64, Option<i64>);
+
+const SALES: [Line; 5] = [
     ("2024-01-10", 1, 1, 1, "O1", 100, Some(40)),
     ("2024-01-20", 3, 2, 3, "O2", 50, None),
     ("2024-02-05", 1, 1, 1, "O3", 200, Some(80)),

