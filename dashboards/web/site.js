@@ -33,6 +33,7 @@ function restore({ open, typed, scrolled, focus }) {
     if (!value || !byId(id)) continue;
     byId(id).value = value;
     search(byId(id));
+    more(byId(id));
   }
   for (const [id, top, left] of scrolled) {
     const box = byId(id)?.matches("table") ? byId(id).closest(".scroll") : byId(id) && one(".members", byId(id));
@@ -88,7 +89,8 @@ async function show(url, { push = false, quiet = false, y } = {}) {
 
 // What only makes sense with a script, after every swap.
 function enhance() {
-  for (const element of all("#share, .search")) element.hidden = false;
+  for (const element of all("#share, #filters, .search")) element.hidden = false;
+  one("#filters")?.setAttribute("aria-expanded", root.classList.contains("filtering"));
   for (const time of all("time[data-ago]")) ago(time);
 }
 
@@ -97,6 +99,23 @@ function search(input) {
   const members = all(".members li", input.closest(".panel"));
   for (const member of members) member.hidden = !member.textContent.toLowerCase().includes(wanted);
   one(".none", input.closest(".panel")).hidden = members.some((member) => !member.hidden);
+}
+
+// A long list shows a part; the server knows the rest.
+let asking;
+function more(input) {
+  clearTimeout(asking);
+  const { more: field } = input.dataset;
+  if (!field || input.value.trim().length < 2) return;
+  asking = setTimeout(async () => {
+    const answer = await fetch(`/members/${field}?q=${encodeURIComponent(input.value.trim())}`).catch(() => undefined);
+    if (!answer?.ok || !input.isConnected) return;
+    const list = one(".members", input.closest(".panel"));
+    const known = new Set(all("input", list).map((box) => box.value));
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const member of all("li", found)) if (!known.has(one("input", member).value)) list.append(member);
+    search(input);
+  }, 200);
 }
 
 function ago(time) {
@@ -148,7 +167,11 @@ addEventListener("change", ({ target }) => {
   clearTimeout(soon);
   soon = setTimeout(() => form.isConnected && send(form), target.type === "date" ? 700 : 200);
 });
-addEventListener("input", ({ target }) => target.matches(".search") && search(target));
+addEventListener("input", ({ target }) => {
+  if (!target.matches(".search")) return;
+  search(target);
+  more(target);
+});
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.(".search")) event.preventDefault();
   if (event.key !== "Escape") return;
@@ -162,10 +185,22 @@ addEventListener("keydown", (event) => {
 // Tooltips, under the pointer or beside what has the focus.
 const tip = document.body.appendChild(Object.assign(document.createElement("div"), { id: "tip", hidden: true }));
 tip.setAttribute("aria-hidden", "true");
-const hideTip = () => (tip.hidden = true);
+let untitled;
+function hideTip() {
+  tip.hidden = true;
+  if (untitled) untitled.mark.prepend(untitled.title);
+  untitled = undefined;
+}
 function showTip(mark, x, y) {
-  // The browser would show a second one.
-  one(":scope > title", mark)?.remove();
+  if (untitled?.mark !== mark) {
+    hideTip();
+    // The browser would show a second one, and only under the pointer: who cannot see it keeps the name.
+    const title = !mark.matches(":focus") && one(":scope > title", mark);
+    if (title) {
+      untitled = { mark, title };
+      title.remove();
+    }
+  }
   tip.textContent = mark.dataset.tip;
   tip.hidden = false;
   const { offsetWidth: width, offsetHeight: height } = tip;
@@ -200,6 +235,7 @@ theme.addEventListener("click", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", nameTheme);
 addEventListener("click", async ({ target }) => {
+  if (target.id === "filters") target.setAttribute("aria-expanded", root.classList.toggle("filtering"));
   if (target.id !== "share") return;
   try {
     await navigator.clipboard.writeText(location.href);

@@ -10,6 +10,8 @@ mod quality;
 mod regions;
 mod said;
 mod table;
+#[cfg(test)]
+pub(crate) mod tests;
 mod tile;
 mod value;
 mod wanted;

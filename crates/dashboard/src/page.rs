@@ -8,6 +8,8 @@ mod menu;
 mod problem;
 mod shell;
 mod slicer;
+#[cfg(test)]
+mod tests;
 mod views;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 use crate::content::{Links, Page, Wanted};
-use crate::filter::{Filter, Invalid};
+use crate::filter::{Field, Filter, Invalid};
 use crate::serve::{App, Made, Problem, Seen, answer};
 use crate::source::{Quality, Scope};
 use shell::Shell;
@@ -34,6 +36,7 @@ pub fn routes() -> Router<Arc<App>> {
     pages
         .route("/", get(front))
         .route("/assets/{name}", get(asset))
+        .route("/members/{field}", get(members))
         .fallback(not_found)
         .layer(Extension(Arc::new(Shelf::default())))
 }
@@ -45,11 +48,27 @@ async fn front(RawQuery(query): RawQuery) -> Redirect {
     })
 }
 
-async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn asset(Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     match asset::named(&name) {
-        Some(asset) => asset.response(&headers),
+        Some(asset) => asset.response(query.as_deref(), &headers),
         None => problem::page(&Problem::NotFound, "", None),
     }
+}
+
+/// The members of a long list whose name has `q` in it: what the search of a slicer adds to those that it shows.
+async fn members(
+    seen: Seen,
+    Path(field): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let field = Field::ALL.into_iter().find(|one| one.name() == field).ok_or(Problem::NotFound)?;
+    let sought = match form_urlencoded::parse(query.unwrap_or_default().as_bytes()).next() {
+        Some((name, sought)) if name == "q" => sought.trim().to_lowercase(),
+        _ => return Err(Invalid::new("q", "it is missing; it is a part of a name").into()),
+    };
+    let name = format!("members of {} with {sought}", field.name());
+    answer(&seen, &headers, &name, move |cube| Ok(Made::html(slicer::found(field, &sought, cube)))).await
 }
 
 /// Programs get their problem as JSON, people as a page.

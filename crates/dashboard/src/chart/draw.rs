@@ -155,7 +155,8 @@ pub(super) fn spot(href: Option<&str>, tip: &str, linked: bool, body: Markup) ->
     let spoken = tip.replace('\n', ", ");
     html! {
         @if let Some(href) = href.filter(|href| is_safe(href)) {
-            a.ch-mark href=(legal(href)) aria-label=(spoken) data-tip=(tip) { title { (tip) } (body) }
+            // Its title is its name. A label besides would have to repeat the short texts that are drawn inside.
+            a.ch-mark href=(legal(href)) data-tip=(tip) { title { (tip) } (body) }
         } @else if linked {
             g.ch-mark role="img" aria-label=(spoken) data-tip=(tip) { title { (tip) } (body) }
         } @else {

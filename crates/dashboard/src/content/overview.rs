@@ -57,11 +57,7 @@ fn tile(scene: &Scene<'_>, overview: &Overview, trend: &Trend, (label, of): &Mea
         values: shown.iter().map(|bucket| of(&bucket.figures).number()).collect(),
         partial: shown.last().is_some_and(|bucket| !bucket.is_complete),
     });
-    Tile {
-        spark,
-        note: (overview.is_running && is_sum).then(|| "so far".to_owned()),
-        ..scene.tile(label, overview, of)
-    }
+    Tile { spark, is_running: overview.is_running && is_sum, ..scene.tile(label, overview, of) }
 }
 
 /// Revenue over time.

@@ -10,6 +10,7 @@ use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::{Cube, Selection};
 use crate::figures::{self, By, Group, Pareto, breakdown, pareto, ratio};
 use crate::filter::Field;
+use crate::money::Amount;
 use crate::settings::Settings;
 
 /// Rows of the table under the curve; it has up to 200 points, of which few are read.
@@ -20,7 +21,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let sold = breakdown(selection, By::Product, scene.filter().comparison);
     let curve = pareto(&sold);
     let all = match scene.filter().products.as_slice() {
-        [] => sold,
+        [] => sold.clone(),
         _ => breakdown(&scene.without(Field::Product), By::Product, scene.filter().comparison),
     };
     let shown = scene.shown(&all, Field::Product, wanted.top);
@@ -31,7 +32,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     scene.content(vec![
         Block::Tiles(tiles(&scene, &curve)),
         best.into(),
-        curve_figure(&scene, &curve).into(),
+        curve_figure(&scene, &curve, &sold).into(),
         scene.revenue_by(By::Category, Field::Category, "Revenue by category").into(),
         margins(&scene).into(),
         Block::Table(product_table(&scene, &shown)),
@@ -43,7 +44,7 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
     let figures = overview.figures;
     let share = curve.share_for_80.map(|share| scene.written.full(&Value::Percent(share)));
     let returned = ratio(-figures.returns.as_f64(), (figures.revenue - figures.returns).as_f64());
-    let worth = scene.written.short(&Value::Money(figures.returns));
+    let worth = scene.written.short(&Value::Money(Amount(-figures.returns.0)));
     vec![
         scene.tile("Revenue", &overview, |figures| Value::Money(figures.revenue)),
         scene.tile("Margin", &overview, |figures| Value::percent(figures.margin)),
@@ -56,11 +57,11 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
 }
 
 /// How few products make most of the revenue.
-fn curve_figure(scene: &Scene<'_>, curve: &Pareto) -> Figure {
+fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Group]) -> Figure {
     let title = "How many products make the revenue";
-    let marks = curve.points.iter().map(|point| Mark {
-        href: Some(scene.links.toggle(Field::Product, &point.key)),
-        ..Mark::new(&point.label, point.revenue.as_f64())
+    let marks = sold.iter().filter(|group| group.figures.revenue > Amount(0)).map(|group| Mark {
+        href: Some(scene.links.toggle(Field::Product, &group.key)),
+        ..Mark::new(&group.label, group.figures.revenue.as_f64())
     });
     let heading =
         Heading::new("pareto", title, scene.written.money_unit("best product first")).described(in_words(curve));
@@ -78,12 +79,7 @@ fn curve_figure(scene: &Scene<'_>, curve: &Pareto) -> Figure {
     });
     let heads = ["#Rank", "Product", "#Revenue", "#Products up to it", "#Revenue up to it"];
     let table = Table::new("pareto-table", title, &heads).rows(rows);
-    let figure = Figure::half(Drawing::Pareto(chart), table).noted(in_words(curve));
-    if curve.points.len() < curve.products {
-        let note = format!("{} The curve has {} of {} products.", in_words(curve), curve.points.len(), curve.products);
-        return figure.noted(note);
-    }
-    figure
+    Figure::half(Drawing::Pareto(chart), table).noted(in_words(curve))
 }
 
 fn in_words(curve: &Pareto) -> String {

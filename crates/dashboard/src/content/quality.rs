@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
@@ -14,8 +16,10 @@ use crate::figures::ratio;
 use crate::settings::Settings;
 use crate::source::{Change, Quality, RunSummary};
 
-/// Runs in charts and tables.
+/// Runs in charts.
 const RUNS: usize = 30;
+/// Runs in tables.
+const ROWS: usize = 12;
 
 pub(super) fn content(
     selection: &Selection<'_>,
@@ -76,7 +80,7 @@ fn marks<'a>(runs: &'a [RunSummary], value: impl Fn(&RunSummary) -> (f64, String
         .map(|run| {
             let (number, text) = value(run);
             let day = run.started_at.get(..10).unwrap_or(&run.started_at);
-            let short = run.started_at.get(5..10).unwrap_or_default();
+            let short = day.parse().map_or_else(|_| String::new(), |day: NaiveDate| day.format("%-d %b").to_string());
             Mark::new(day, number).short(short).tip(format!("{}, {}\n{text}", moment(run), run.outcome))
         })
         .collect()
@@ -165,7 +169,7 @@ fn found(runs: &[RunSummary]) -> Table {
 
 /// What the last syncs changed in the warehouse.
 fn pushed(runs: &[RunSummary]) -> Table {
-    let rows = runs.iter().filter_map(|run| {
+    let rows = runs.iter().filter(|run| run.sync_number.is_some()).take(ROWS).filter_map(|run| {
         let number = run.sync_number?;
         let all = run.tables.values().fold(Change::default(), |all, change| Change {
             inserts: all.inserts + change.inserts,
@@ -190,7 +194,7 @@ fn pushed(runs: &[RunSummary]) -> Table {
 }
 
 fn run_table(runs: &[RunSummary]) -> Table {
-    let rows = runs.iter().map(|run| {
+    let rows = runs.iter().take(ROWS).map(|run| {
         let values = [
             Value::Time(run.started_at.clone()),
             Value::text(&run.command),

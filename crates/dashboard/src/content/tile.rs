@@ -12,7 +12,9 @@ pub struct Tile {
     pub label: String,
     /// How much.
     pub value: Value,
-    /// A remark: `so far`.
+    /// Is there more to come, because the period is not over?
+    pub is_running: bool,
+    /// A remark: `of all regions`.
     pub note: Option<String>,
     /// What it was before.
     pub changes: Vec<Change>,
@@ -56,7 +58,7 @@ impl Direction {
         match self {
             Self::Up => "▲",
             Self::Down => "▼",
-            Self::Same => "＝",
+            Self::Same => "=",
             Self::Unknown => "–",
         }
     }
@@ -65,7 +67,7 @@ impl Direction {
 impl Tile {
     /// A figure by itself.
     pub fn new(label: &str, value: Value) -> Self {
-        Self { label: label.to_owned(), value, note: None, changes: Vec::new(), spark: None }
+        Self { label: label.to_owned(), value, is_running: false, note: None, changes: Vec::new(), spark: None }
     }
 
     /// With a remark.

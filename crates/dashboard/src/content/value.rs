@@ -225,7 +225,7 @@ mod tests {
             (Value::Count(1_234_567), "1,234,567", "1.2\u{a0}M"),
             (Value::Quantity(Amount(20_000)), "2", "2"),
             (Value::Quantity(Amount(25_000)), "2.50", "2.5"),
-            (Value::Percent(0.2345), "23.5\u{a0}%", "23.5\u{a0}%"),
+            (Value::Percent(0.2351), "23.5\u{a0}%", "23.5\u{a0}%"),
             (Value::Change(0.05), "+5.0\u{a0}%", "+5.0\u{a0}%"),
             (Value::Change(-0.05), "−5.0\u{a0}%", "−5.0\u{a0}%"),
             (Value::Change(0.0001), "0.0\u{a0}%", "0.0\u{a0}%"),

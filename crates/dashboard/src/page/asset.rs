@@ -59,14 +59,17 @@ impl Asset {
         Self { name, content_type, plain: text.into(), gzip: gzip.into(), hash }
     }
 
-    pub(super) fn response(&self, headers: &HeaderMap) -> Response {
+    /// With its own hash in the address it is kept for good, without one it is looked up each time.
+    pub(super) fn response(&self, query: Option<&str>, headers: &HeaderMap) -> Response {
+        let is_exact = query.and_then(|query| query.strip_prefix("v=")) == Some(self.hash.as_str());
+        let kept = if is_exact { "public, max-age=31536000, immutable" } else { "public, no-cache" };
         let takes_gzip =
             headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|taken| {
                 taken.split(',').any(|one| one.split(';').next().is_some_and(|name| name.trim() == "gzip"))
             });
         let mut response = [
             (header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
-            (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable")),
+            (header::CACHE_CONTROL, HeaderValue::from_static(kept)),
             (header::VARY, HeaderValue::from_static("accept-encoding")),
         ]
         .into_response();

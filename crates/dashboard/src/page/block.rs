@@ -40,7 +40,7 @@ fn tile_row(tiles: &[Tile], written: &Written<'_>) -> Markup {
                     @let (short, full) = (written.short(&tile.value), written.full(&tile.value));
                     @let is_short = matches!(tile.value, Value::Text(_) | Value::Time(_) | Value::Date(_));
                     div.card.tile {
-                        dt { (tile.label) }
+                        dt { (tile.label) @if tile.is_running { span.so-far { "so far" } } }
                         dd.value.words[is_short] title=[(short != full).then_some(&full)] { (short) }
                         @if let Some(spark) = &tile.spark { dd.spark { (spark.svg(Spark::SIZE)) } }
                         @for one in &tile.changes { (change(one)) }
@@ -67,7 +67,7 @@ fn change(change: &Change) -> Markup {
             }
             b { (change.text) }
             " "
-            span.against { (match change.against.as_str() { "previous period" => "on previous", other => other }) }
+            span.against { "on " (match change.against.as_str() { "previous period" => "previous", other => other }) }
         }
     }
 }

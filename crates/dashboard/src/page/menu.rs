@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::views::Views;
-use crate::content::{Links, Wanted};
+use crate::content::{Links, Page, Wanted};
 use crate::settings::Settings;
 
 const FORMATS: [(&str, &str, &str); 3] = [
@@ -31,6 +31,9 @@ pub(super) fn actions(wanted: &Wanted, views: &Views) -> Markup {
                 }
             }
             button.ghost #share type="button" hidden { "Copy link" }
+            @if wanted.page != Page::Quality {
+                button.ghost #filters type="button" hidden aria-expanded="false" aria-controls="filter" { "Filter" }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use super::views::Views;
 use super::{block, chips, filter_bar, menu};
 use crate::content::{Content, Crumb, Links, Page, Value, Wanted, Written};
 use crate::cube::Cube;
+use crate::filter::Filter;
 use crate::serve::Health;
 use crate::settings::Settings;
 
@@ -35,10 +36,17 @@ impl Shell<'_> {
                     }
                     (menu::actions(self.wanted, self.views))
                 }
-                (filter_bar::form(self.wanted, self.cube))
-                (chips::list(self.wanted, self.cube, &written))
+                @if content.page == Page::Quality {
+                    // What was loaded and checked is one for all: a filter would change nothing here.
+                    @if self.wanted.filter != Filter::default() {
+                        p.note { "The filter does not apply to this page. It is kept for the others." }
+                    }
+                } @else {
+                    (filter_bar::form(self.wanted, self.cube))
+                    (chips::list(self.wanted, self.cube, &written))
+                }
                 @for note in &content.notes { p.note { (note) } }
-                @if content.range.is_none() {
+                @if content.range.is_none() && content.page != Page::Quality {
                     (self.nothing())
                 } @else {
                     (block::all(&content.blocks, &written))
@@ -73,7 +81,7 @@ impl Shell<'_> {
     fn days(&self, content: &Content, written: &Written<'_>) -> Markup {
         let compared = content.range.and_then(|range| self.wanted.filter.comparison.of(range));
         html! {
-            @if let Some(range) = content.range {
+            @if let Some(range) = content.range.filter(|_| content.page != Page::Quality) {
                 p.sub {
                     strong { (written.days(range)) }
                     @if let Some(compared) = compared {
@@ -174,7 +182,12 @@ pub(super) fn document(
                             }
                         }
                         div.tools {
-                            @if let Some(viewer) = viewer { span.viewer { (viewer) } }
+                            @if let Some(viewer) = viewer {
+                                form.leave method="post" action="/logout" {
+                                    span.viewer { (viewer) }
+                                    button.ghost type="submit" { "Log out" }
+                                }
+                            }
                             button.ghost #theme type="button" hidden { "Dark" }
                         }
                     }

@@ -1,13 +1,13 @@
 //! One list of the filter: its members with a box to tick for each.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, html};
 
 use crate::content::name;
 use crate::cube::{Cube, Selection};
-use crate::figures::{By, breakdown};
-use crate::filter::{Comparison, Dates, Field, Filter, Preset};
+use crate::filter::{Dates, Field, Filter, Preset};
 
 /// Members that a list shows besides those that are chosen.
 const MOST: usize = 200;
@@ -26,20 +26,13 @@ pub(super) fn slicer(field: Field, filter: &Filter, cube: &Cube) -> Markup {
             div.panel {
                 @if all > 8 {
                     input.search type="search" id={ "search-" (field.name()) } aria-label={ "Search " (title) }
-                        placeholder="Search" autocomplete="off" hidden;
+                        placeholder="Search" autocomplete="off" hidden
+                        data-more=[(all > members.len()).then_some(field.name())];
                 }
                 fieldset {
                     legend.sr { (title) }
                     ul.members {
-                        @for (key, label) in &members {
-                            li {
-                                label {
-                                    input type="checkbox" name=(field.name()) value=(key)
-                                        checked[chosen.contains(key)];
-                                    span { (label) }
-                                }
-                            }
-                        }
+                        @for (key, label) in &members { (member(field, key, label, chosen.contains(key))) }
                     }
                     p.none hidden { "Nothing has this name." }
                 }
@@ -51,19 +44,37 @@ pub(super) fn slicer(field: Field, filter: &Filter, cube: &Cube) -> Markup {
     }
 }
 
+fn member(field: Field, key: &str, label: &str, is_chosen: bool) -> Markup {
+    html! {
+        li {
+            label {
+                input type="checkbox" name=(field.name()) value=(key) checked[is_chosen];
+                span { (label) }
+            }
+        }
+    }
+}
+
+/// The members whose name or key has this in it, in small letters.
+pub(super) fn found(field: Field, sought: &str, cube: &Cube) -> Markup {
+    const MOST_FOUND: usize = 50;
+    let has = |text: &str| text.to_lowercase().contains(sought);
+    let mut found: Vec<(&str, &str)> = match field {
+        Field::Product => cube.products.iter().map(|product| (product.key(), product.name.as_str())).collect(),
+        _ => keys(field, &Filter::default(), cube).into_iter().map(|key| (key, key)).collect(),
+    };
+    found.retain(|(key, label)| has(label) || has(key));
+    found.sort_by_key(|(_, label)| *label);
+    html! {
+        ul { @for (key, label) in found.into_iter().take(MOST_FOUND) { (member(field, key, label, false)) } }
+    }
+}
+
 /// Keys and labels, the chosen ones first, and how many there are in all.
 fn members(field: Field, filter: &Filter, cube: &Cube) -> (Vec<(String, String)>, usize) {
     let chosen = filter.names(field);
     let labelled = |key: &str| (key.to_owned(), name(cube, field, key).to_owned());
-    let all: BTreeSet<&str> = match field {
-        Field::Region => cube.places.iter().map(|place| place.region.as_str()).collect(),
-        // Only those within the region that is drilled to: cities of other regions would select nothing.
-        Field::City => within(cube, filter, |place| place.city.as_str()),
-        Field::Store => within(cube, filter, |place| place.store.as_str()),
-        Field::Category => cube.categories.iter().map(String::as_str).collect(),
-        Field::Segment => cube.segments.iter().map(String::as_str).collect(),
-        Field::Product => cube.products.iter().map(crate::cube::Product::key).collect(),
-    };
+    let all = keys(field, filter, cube);
     let mut rest: Vec<(String, String)> = if all.len() <= MOST {
         let mut rest: Vec<_> = match field {
             // By name, one pass: looking each up would be one for each.
@@ -83,15 +94,49 @@ fn members(field: Field, filter: &Filter, cube: &Cube) -> (Vec<(String, String)>
     (members, all.len().max(chosen.len()))
 }
 
+/// The keys of a list, each once.
+fn keys<'c>(field: Field, filter: &Filter, cube: &'c Cube) -> BTreeSet<&'c str> {
+    match field {
+        Field::Region => cube.places.iter().map(|place| place.region.as_str()).collect(),
+        // Only those within the region that is drilled to: cities of other regions would select nothing.
+        Field::City => within(cube, filter, |place| place.city.as_str()),
+        Field::Store => within(cube, filter, |place| place.store.as_str()),
+        Field::Category => cube.categories.iter().map(String::as_str).collect(),
+        Field::Segment => cube.segments.iter().map(String::as_str).collect(),
+        Field::Product => cube.products.iter().map(crate::cube::Product::key).collect(),
+    }
+}
+
 fn within<'c>(cube: &'c Cube, filter: &Filter, of: impl Fn(&'c crate::cube::Place) -> &'c str) -> BTreeSet<&'c str> {
     let is_in = |names: &[String], name: &String| names.is_empty() || names.contains(name);
     cube.places.iter().filter(|place| is_in(&filter.regions, &place.region)).map(of).collect()
 }
 
-/// The members of a long list with the greatest revenue of all days.
+/// The members of a long list with the greatest revenue of all days. Adds up nothing else: every state of a page needs it.
 fn greatest(field: Field, cube: &Cube) -> Vec<(String, String)> {
-    let by = By::ALL.into_iter().find(|by| by.field() == Some(field)).unwrap_or(By::Product);
     let everything = Filter::default().on(Dates::Preset(Preset::All));
-    let groups = breakdown(&Selection::new(cube, &everything), by, Comparison::None);
-    groups.into_iter().take(MOST).map(|group| (group.key, group.label)).collect()
+    let selection = Selection::new(cube, &everything);
+    let mut revenue: HashMap<&str, i128> = HashMap::new();
+    let (names, column): (Vec<&str>, &[u32]) = match field {
+        Field::Region => (cube.places.iter().map(|place| place.region.as_str()).collect(), &cube.sales.place),
+        Field::City => (cube.places.iter().map(|place| place.city.as_str()).collect(), &cube.sales.place),
+        Field::Store => (cube.places.iter().map(|place| place.store.as_str()).collect(), &cube.sales.place),
+        Field::Category => {
+            let names = cube.products.iter().map(|product| cube.categories[product.category as usize].as_str());
+            (names.collect(), &cube.sales.product)
+        }
+        Field::Segment => {
+            let names = cube.customers.iter().map(|customer| cube.segments[customer.segment as usize].as_str());
+            (names.collect(), &cube.sales.customer)
+        }
+        Field::Product => (cube.products.iter().map(crate::cube::Product::key).collect(), &cube.sales.product),
+    };
+    let mut sums = vec![0_i128; names.len()];
+    selection.each(|line| sums[column[line] as usize] += i128::from(cube.sales.revenue[line]));
+    for (name, sum) in names.into_iter().zip(sums) {
+        *revenue.entry(name).or_default() += sum;
+    }
+    let mut greatest: Vec<(&str, i128)> = revenue.into_iter().collect();
+    greatest.sort_by_key(|(key, revenue)| (Reverse(*revenue), *key));
+    greatest.into_iter().take(MOST).map(|(key, _)| (key.to_owned(), name(cube, field, key).to_owned())).collect()
 }

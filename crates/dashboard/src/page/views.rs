@@ -115,3 +115,55 @@ impl Shelf {
         views
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_a_page_with_a_query() {
+        let views = Views::parse(
+            "[[view]]\nname = \"North\"\npage = \"regions\"\nquery = \"?region=North\"\n[[view]]\nname = \"All\"\npage = \"overview\"",
+        );
+        assert_eq!(views.error, None);
+        let leads: Vec<(&str, String)> =
+            views.views.iter().map(|view| (view.name.as_str(), view.leads.as_ref().unwrap().query())).collect();
+        assert_eq!(leads, [("North", "region=North".to_owned()), ("All", String::new())]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_view_is_said_beside_it_and_the_others_work() {
+        let text = "[[view]]\nname = \"A\"\npage = \"overview\"\nquery = \"colour=red\"\n\
+                    [[view]]\nname = \"B\"\npage = \"sales\"\n[[view]]\nname = \"C\"\npage = \"quality\"\n";
+        let leads: Vec<Result<Wanted, String>> = Views::parse(text).views.into_iter().map(|view| view.leads).collect();
+        assert!(leads[0].as_ref().unwrap_err().starts_with("colour: there is no such parameter"));
+        assert!(leads[1].as_ref().unwrap_err().starts_with("page: it is one of overview"));
+        assert_eq!(leads[2], Ok(Wanted::page(Page::Quality)));
+    }
+
+    #[test]
+    fn a_file_that_is_none_says_where() {
+        let error = Views::parse("[[view]]\nname = \"A\"\npage overview\n").error.unwrap();
+        assert!(error.contains("line 3"), "{error}");
+        let error = Views::parse("[[view]]\nname = \"A\"\npage = \"overview\"\ncolor = \"red\"\n").error.unwrap();
+        assert!(error.contains("color"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_read_again_when_it_changes() {
+        let file = std::env::temp_dir().join(format!("salesmart-views-{}.toml", std::process::id()));
+        let shelf = Shelf::default();
+        let names = || -> Vec<String> { shelf.views(Some(&file)).views.iter().map(|view| view.name.clone()).collect() };
+        assert!(names().is_empty() && shelf.views(Some(&file)).is_kept() && !shelf.views(None).is_kept());
+        let one = "[[view]]\nname = \"One\"\npage = \"overview\"\n";
+        std::fs::write(&file, one).unwrap();
+        assert_eq!(names(), ["One"]);
+        let before = shelf.views(Some(&file));
+        assert!(Arc::ptr_eq(&before, &shelf.views(Some(&file))), "read twice");
+        std::fs::write(&file, format!("{one}{}", one.replace("One", "Two"))).unwrap();
+        assert_eq!(names(), ["One", "Two"]);
+        assert_ne!(before.tag, shelf.views(Some(&file)).tag);
+        std::fs::remove_file(&file).unwrap();
+        assert!(names().is_empty());
+    }
+}

@@ -47,7 +47,8 @@ fn stream(
         let _ = &open;
         Ok(match event {
             Event::Loaded(id) => Sent::default().event("load").data(id),
-            Event::Health => Sent::default().event("health").data(""),
+            // Browsers drop an event without data.
+            Event::Health => Sent::default().event("health").data("changed"),
         })
     })
 }
