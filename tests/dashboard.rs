@@ -114,7 +114,7 @@ fn numbers_of_every_page_are_those_of_sql() {
     browser.goto(&dashboard.url("/quality"));
     assert_eq!(
         tile(&browser, "Sale lines"),
-        project.pushed("select count(*) as n from mart.fact_sales")[0].parse().unwrap()
+        project.pushed("select count(*) as n from mart.fact_sales")[0].parse::<f64>().unwrap()
     );
     assert!(browser.text("#runs-table").contains("succeeded"));
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());

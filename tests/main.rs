@@ -2,43 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(missing_docs, reason = "tests are read by their names")]
 
-mod cli;
-mod connect;
-mod contracts;
-mod dashboard;
-mod dialects;
-mod diff;
-mod exactly_once;
 mod harness;
-mod history;
-mod incremental;
-mod ingest;
-mod inspect;
-mod killed;
-mod limits;
-mod lineage;
-mod marts;
-mod migrate;
-mod online_retail;
-mod outage;
-mod plan;
-mod reader;
-mod replay;
-mod roles;
-mod sample;
-mod schedule;
-mod select;
-mod serve;
-mod snapshots;
-mod sniff;
-mod staging;
-mod sync;
-mod testing;
-mod trace;
-mod transform;
-mod verify;
-mod warehouse;
-mod watch;
 
 mod cli;
 mod connect;

@@ -115,7 +115,7 @@ fn an_open_stream_does_not_hold_up_the_end() {
 
 #[test]
 fn postgres_may_go_and_come_back() {
-    let mut server = Server::new(Durability::Throwaway);
+    let mut server = Server::new(Durability::Full);
     let project = Project::with_url(Some(server.url()));
     project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
     project.ok(&["run"]);

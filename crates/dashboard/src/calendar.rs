@@ -29,11 +29,10 @@ impl Range {
         self.from <= day && day <= self.to
     }
 
-    /// The range before this one that compares like with like: months with months (the first days of a month with as many of
-    /// the month before), else as many days.
+    /// The range before this one that compares like with like: whole months with as many whole months; the first days of a month, a
+    /// quarter or a year with as many of the one before; anything else with as many days.
     pub fn previous(self) -> Self {
-        let months = self.whole_months().or_else(|| self.months_to_date());
-        match months {
+        match self.whole_months().or_else(|| self.months_of_unit_to_date()) {
             Some(months) => self.months_earlier(months),
             None => {
                 let days = Days::new(self.days());
@@ -60,9 +59,13 @@ impl Range {
             .then(|| month_number(self.to) - month_number(self.from) + 1)
     }
 
-    /// How many months it has begun, if it begins with one.
-    fn months_to_date(self) -> Option<u32> {
-        (self.from.day() == 1).then(|| month_number(self.to) - month_number(self.from) + 1)
+    /// How many months the month, quarter or year has that it is the beginning of; of other months, how many it has begun.
+    fn months_of_unit_to_date(self) -> Option<u32> {
+        let units = [(Granularity::Month, 1), (Granularity::Quarter, 3), (Granularity::Year, 12)];
+        let is_begun =
+            |unit: Granularity| unit.bucket(self.from).from == self.from && unit.bucket(self.from).contains(self.to);
+        let unit = units.into_iter().find(|(unit, _)| is_begun(*unit)).map(|(_, months)| months);
+        unit.or_else(|| (self.from.day() == 1).then(|| month_number(self.to) - month_number(self.from) + 1))
     }
 }
 
@@ -207,6 +210,9 @@ mod tests {
             (("2024-01-01", "2024-12-31"), ("2023-01-01", "2023-12-31")),
             (("2024-03-05", "2024-03-11"), ("2024-02-27", "2024-03-04")),
             (("2024-03-01", "2024-03-30"), ("2024-02-01", "2024-02-29")),
+            (("2024-04-01", "2024-05-10"), ("2024-01-01", "2024-02-10")),
+            (("2024-01-01", "2024-11-12"), ("2023-01-01", "2023-11-12")),
+            (("2023-12-01", "2024-11-12"), ("2022-12-01", "2023-11-12")),
         ] {
             assert_eq!(range(this.0, this.1).previous(), range(before.0, before.1), "{this:?}");
         }

@@ -264,6 +264,9 @@ proptest! {
             let own: Vec<&Line> = lines.iter().filter(|line| format!("s{}", line.3) == group.key).collect();
             prop_assert_eq!(counted(&group.figures), plain(&own));
         }
+        // However it is counted.
+        let store = |line: usize| (cube.sales.place[line] != 3).then_some(cube.sales.place[line]);
+        prop_assert_eq!(tally::sorted(&selection, 3, store), tally::marked(&selection, 3, store));
         let first = day("2023-11-20");
         for bucket in trend(&selection, &filter).buckets {
             let own: Vec<&Line> =

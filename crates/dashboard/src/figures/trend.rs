@@ -79,11 +79,11 @@ pub fn buckets(filter: &Filter, range: Range) -> (Granularity, Vec<Range>) {
 /// The figures of each bucket. Lines come in the order of their days, and so do the buckets.
 fn figures(selection: &Selection<'_>, buckets: &[Range]) -> Vec<KeyFigures> {
     let days = &selection.cube().sales.day;
-    let at = std::cell::Cell::new(0);
-    tally::by(selection, buckets.len(), |line| {
-        while buckets.get(at.get()).is_some_and(|bucket| bucket.to < days[line]) {
-            at.set(at.get() + 1);
+    let mut at = 0;
+    tally::in_order(selection, buckets.len(), |line| {
+        while buckets.get(at).is_some_and(|bucket| bucket.to < days[line]) {
+            at += 1;
         }
-        Some(at.get() as u32)
+        at as u32
     })
 }
