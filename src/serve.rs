@@ -18,6 +18,7 @@ use crate::console::Console;
 use crate::fail;
 use crate::failure::Failure;
 use crate::schedule::stop::Stop;
+use crate::warehouse::embedded;
 use opened::{Opened, Regions};
 
 /// Where the figures come from.
@@ -83,6 +84,7 @@ pub fn read_once(config: &Config, from: From, console: &Console) -> Result<(Cube
 
 /// Is done when a signal asks for the end.
 fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
+    embedded::leave_signals();
     let stop = Stop::listen()?;
     let (tell, told) = oneshot::channel::<()>();
     std::thread::Builder::new().name("stop".to_owned()).spawn(move || {

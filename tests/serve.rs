@@ -175,7 +175,7 @@ fn an_analyst_sees_a_change_before_it_is_pushed() {
     let before = revenue("/api/v1/kpis?dates=all");
     assert_eq!(before.parse::<f64>().unwrap().to_string(), pushed[0]);
     let rows = dashboard.get("/api/v1/sales?dates=all&limit=3").json();
-    assert_eq!(rows["data"].as_array().unwrap().len(), 3);
+    assert_eq!(rows["data"]["rows"].as_array().unwrap().len(), 3);
 
     project.sales("sales_new.csv", &[sale("N1", "N1", "2025-01-01 10:00:00", "C1", "P1", "99.5")]);
     // The file of the dashboard is not in the way of who builds.
@@ -223,8 +223,8 @@ fn a_thousand_syncs_and_two_hundred_streams_leave_nothing_behind() {
         warehouse
             .execute(
                 "insert into etl.sync_run (run_number, run_id, committed_at, program_version, tables)
-                 values ($1, 'sync-' || $1, now(), 'test', '[]')",
-                &[&number],
+                 values ($1, $2, now(), 'test', '[]')",
+                &[&number, &format!("sync-{number}")],
             )
             .unwrap();
         warehouse.batch_execute("notify salesmart").unwrap();

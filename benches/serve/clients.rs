@@ -109,7 +109,7 @@ fn names(served: &Served) -> Result<Names> {
             |_| String::from_utf8(body).map(|plain| text.push_str(&plain)).map(|()| 0).map_err(std::io::Error::other),
         )?;
         let answer: Value = serde_json::from_str(&text)?;
-        let groups = answer["data"].as_array().context("no groups")?;
+        let groups = answer["data"]["groups"].as_array().context("no groups")?;
         Ok(groups.iter().filter_map(|group| group["key"].as_str().map(str::to_owned)).collect())
     };
     Ok(Names { regions: of("region")?, categories: of("category")?, segments: of("segment")? })

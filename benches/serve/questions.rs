@@ -49,7 +49,7 @@ pub fn rare(chance: &mut Chance, names: &Names) -> String {
     query.append_pair("from", &day(from).to_string()).append_pair("to", &day(to).to_string());
     for (parameter, of) in [("region", &names.regions), ("category", &names.categories), ("segment", &names.segments)] {
         if chance.below(3) == 0 {
-            query.append_pair(parameter, chance.one(of));
+            query.append_pair(parameter, chance.one::<String>(of));
         }
     }
     query.finish()
@@ -58,9 +58,9 @@ pub fn rare(chance: &mut Chance, names: &Names) -> String {
 /// A filter of those that people look at all day.
 pub fn usual(chance: &mut Chance, names: &Names) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("dates", chance.one(&["all", "last_12_months", "this_month", "last_month", "this_year"]));
+    query.append_pair("dates", chance.one::<&str>(&["all", "last_12_months", "this_month", "last_month", "this_year"]));
     if chance.below(2) == 0 {
-        query.append_pair("region", chance.one(&names.regions));
+        query.append_pair("region", chance.one::<String>(&names.regions));
     }
     query.finish()
 }

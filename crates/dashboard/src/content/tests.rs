@@ -272,7 +272,7 @@ fn the_quality_page_counts_what_runs_found() {
     assert_eq!(found, [vec![Value::text("fact_keys"), Value::Count(1), Value::Count(0), last]]);
     assert_eq!(table(&content, "syncs-table").rows.len(), 1);
     let unread = Wanted::page(Page::Quality).content(&small(), &pounds(), None);
-    assert_eq!(unread.notes, ["The record of runs cannot be read at the moment."]);
+    assert_eq!(unread.notes, ["The record of runs cannot be shown here."]);
 }
 
 #[test]
