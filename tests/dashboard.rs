@@ -48,7 +48,7 @@ fn pushed(project: &Project, query: &str) -> Vec<(String, f64)> {
 /// The exact value of a tile.
 fn tile(browser: &Browser, label: &str) -> f64 {
     let script = format!(
-        "const tile = [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('dt').textContent.trim() === '{label}');
+        "const tile = [...document.querySelectorAll('.tile')].find(tile => tile.querySelector('dt').childNodes[0].textContent.trim() === '{label}');
          const value = tile.querySelector('dd.value');
          return value.title || value.textContent;"
     );

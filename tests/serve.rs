@@ -151,7 +151,7 @@ fn others_may_come_in_only_with_logins() {
     let project = sample();
     let error = project.fails(&["serve", "--listen", "0.0.0.0:0"]);
     assert!(error.contains("dashboard.users"), "{error}");
-    project.edit("salesmart.toml", "[sync]", "[dashboard]\nusers = \"users.toml\"\n\n[sync]");
+    project.edit("salesmart.toml", "[dashboard]", "[dashboard]\nusers = \"users.toml\"");
     assert!(project.fails(&["serve", "--listen", "0.0.0.0:0"]).contains("cannot read"));
     project.write("users.toml", "[roles.all]\n[users.anna]\npassword = \"plain\"\nrole = \"all\"\n");
     let error = project.fails(&["serve"]);
@@ -278,7 +278,7 @@ pub fn with_logins(project: &Project) -> [String; 3] {
         );
     }
     project.write("users.toml", users);
-    project.edit("salesmart.toml", "[sync]", "[dashboard]\nusers = \"users.toml\"\n\n[sync]");
+    project.edit("salesmart.toml", "[dashboard]", "[dashboard]\nusers = \"users.toml\"");
     tokens.map(|(token, _)| token)
 }
 

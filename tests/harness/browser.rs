@@ -49,7 +49,8 @@ impl Browser {
                          "--window-size=1280,900", "--force-prefers-reduced-motion", "--hide-scrollbars"],
                 "prefs": {
                     "download.default_directory": downloads.path(),
-                    "profile.managed_default_content_settings.javascript": javascript
+                    "profile.managed_default_content_settings.javascript": javascript,
+                    "profile.default_content_setting_values.automatic_downloads": 1
                 }
             },
             "goog:loggingPrefs": { "browser": "ALL" }
