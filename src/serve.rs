@@ -45,6 +45,9 @@ pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -
         ),
     };
     let regions = if access.keeps_regions_apart() { Regions::Apart } else { Regions::Together };
+    // Before the private server starts, which would end the process by itself.
+    embedded::leave_signals();
+    let stop = Stop::listen()?;
     let opened = Opened::new(config, from, regions, console)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
@@ -62,7 +65,7 @@ pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -
             elapsed: Duration::ZERO,
             note: format!("{}; Ctrl-C ends it", opened.describe()),
         });
-        dashboard::serve(listener, app, stopped()?).await
+        dashboard::serve(listener, app, stopped(stop)?).await
     });
     // A thread may be reading still.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -83,9 +86,7 @@ pub fn read_once(config: &Config, from: From, console: &Console) -> Result<(Cube
 }
 
 /// Is done when a signal asks for the end.
-fn stopped() -> Result<impl Future<Output = ()> + Send + 'static> {
-    embedded::leave_signals();
-    let stop = Stop::listen()?;
+fn stopped(stop: Stop) -> Result<impl Future<Output = ()> + Send + 'static> {
     let (tell, told) = oneshot::channel::<()>();
     std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
         while !stop.wait(Duration::from_secs(3_600)) {}

@@ -150,9 +150,9 @@ fn one_filters_drills_goes_back_and_shares() {
     browser.until("the page of regions", |browser| browser.text("h1") == "Regions");
     assert!(browser.url().contains("category="));
     let region = column(&browser, "penetration-table", "Share")[0].0.clone();
-    let region_url = browser.script(&format!(
+    let region_url = browser.script(
         "return [...document.querySelectorAll('main svg a')].find(a => (a.getAttribute('href') || '').includes('region=')).getAttribute('href')"
-    ));
+    );
     browser.goto(&dashboard.url(region_url.as_str().unwrap()));
     browser.until("the region's cities", |browser| browser.count("ol.trail li") >= 2);
     let drilled = url::Url::parse(&browser.url()).unwrap();

@@ -432,14 +432,15 @@ fn free_port(wanted: Option<u16>) -> Result<u16> {
 
 /// On SIGINT, SIGTERM and SIGHUP: stops the server like an orderly exit would, then ends the process.
 fn stop_on_signals(shared: Arc<Shared>) -> Result<()> {
+    *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
     if ANSWERED_ELSEWHERE.load(Ordering::SeqCst) {
-        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&shared);
         return Ok(());
     }
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            if signal == SIGINT && LEAVE_INTERRUPTS.load(Ordering::Relaxed) {
+            let is_left = signal == SIGINT && LEAVE_INTERRUPTS.load(Ordering::Relaxed);
+            if is_left || ANSWERED_ELSEWHERE.load(Ordering::SeqCst) {
                 continue;
             }
             interrupt(Some(&shared), signal);
