@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::{fail, toml_file};
 
-pub use dashboard::Dashboard;
+pub use dashboard::{Dashboard, parse_listen};
 pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
 
 /// The name of the project file.

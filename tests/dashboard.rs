@@ -117,6 +117,21 @@ fn numbers_of_every_page_are_those_of_sql() {
         project.pushed("select count(*) as n from mart.fact_sales")[0].parse::<f64>().unwrap()
     );
     assert!(browser.text("#runs-table").contains("succeeded"));
+    let tables = [
+        "agg_customer_cohort",
+        "agg_daily_sales",
+        "agg_monthly_product",
+        "dim_customer",
+        "dim_date",
+        "dim_product",
+        "dim_region",
+        "fact_sales",
+    ];
+    let rows: f64 = tables
+        .iter()
+        .map(|table| project.pushed(&format!("select count(*) as n from mart.{table}"))[0].parse::<f64>().unwrap())
+        .sum();
+    assert_eq!(column(&browser, "syncs-table", "Inserted"), [("No. 1".to_owned(), rows)], "what the run pushed");
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
 }
 
@@ -327,7 +342,11 @@ fn a_report_is_what_the_page_exports() {
             .fails(&["report", "--filter", "regoin=North", "--pdf", "x.pdf"])
             .contains("--filter: regoin: there is no such parameter")
     );
-    assert!(project.fails(&["report", "--pdf", "no/such/folder/x.pdf"]).contains("cannot write"));
+    let error = project.fails(&["report", "--filter", "region=Suoth", "--pdf", "x.pdf"]);
+    assert!(error.contains("there is no region \"Suoth\"; did you mean South?"), "{error}");
+    let error = project.fails(&["report", "--pdf", "no/such/folder/x.pdf"]);
+    assert!(error.contains("cannot write no/such/folder/x.pdf") && !error.contains("tmp"), "{error}");
+    assert!(!project.path("x.pdf").exists());
 }
 
 #[test]

@@ -161,6 +161,12 @@ fn others_may_come_in_only_with_logins() {
 #[test]
 fn a_taken_address_is_said() {
     let project = sample();
+    let refused = project.run(&["serve", "--listen", "here"]);
+    assert!(
+        refused.code == Some(2) && refused.stderr.contains("127.0.0.1:8080, or a port alone"),
+        "{}",
+        refused.stderr
+    );
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let error = project.fails(&["serve", "--listen", &taken.local_addr().unwrap().to_string()]);
     assert!(error.contains("choose another port with --listen"), "{error}");

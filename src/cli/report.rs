@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use salesmart_dashboard::content::{Page, Wanted};
 use salesmart_dashboard::export::{self, Format, Order};
+use salesmart_dashboard::filter::Field;
 
 use super::Global;
 use crate::console::{Console, Step};
-use crate::fail;
 use crate::failure::Failure;
 use crate::serve::{self, From};
+use crate::{fail, toml_file};
 
 /// Write a page of the dashboard to files.
 ///
@@ -57,6 +58,16 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     };
     let config = global.config()?;
     let (cube, quality) = serve::read_once(&config, args.from, console)?;
+    for field in Field::ALL {
+        // On a screen somebody would notice; a report that is empty every Monday is sent every Monday.
+        if let Some(name) = cube.lacks(&asked.filter, field).first() {
+            let advice = match toml_file::nearest(name, cube.names(field)) {
+                Some(nearest) => format!("; did you mean {nearest}?"),
+                None => String::new(),
+            };
+            fail!("--filter: there is no {} \"{name}\"{advice}", field.name());
+        }
+    }
     for (format, path) in wanted {
         let started = std::time::Instant::now();
         let settings = &config.dashboard.settings;
@@ -89,6 +100,9 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     });
     match written {
         Ok(_) => Ok(()),
-        Err(error) => fail!("cannot write {}: {error}", path.display()),
+        // The whole error would name a temporary file.
+        Err(error) => {
+            fail!("cannot write {}: {}; is the folder there, and may you write to it?", path.display(), error.kind())
+        }
     }
 }

@@ -7,6 +7,7 @@ use anyhow::Result;
 use salesmart_dashboard::serve as dashboard;
 
 use super::Global;
+use crate::config::parse_listen;
 use crate::console::Console;
 use crate::fail;
 use crate::serve::{self, From};
@@ -23,7 +24,7 @@ use crate::stdout::say;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Address and port; dashboard.listen in salesmart.toml, else 127.0.0.1:8080. Port 0 is any free one
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_listen)]
     pub listen: Option<SocketAddr>,
     /// What to show: the warehouse, or the models as they are built in the staging file and not pushed yet
     #[arg(long, value_enum, default_value_t)]

@@ -12,6 +12,16 @@ use crate::fail;
 /// Where `salesmart serve` listens by default.
 const LISTEN: &str = "127.0.0.1:8080";
 
+/// Where to listen: an address and a port, `localhost` and a port, or a port of this machine.
+///
+/// # Errors
+/// Says what it may be.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let local = |port: &str| port.parse().ok().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let of_name = text.strip_prefix("localhost:").map_or_else(|| local(text), local);
+    text.parse().ok().or(of_name).ok_or_else(|| format!("an address and a port such as {LISTEN}, or a port alone"))
+}
+
 /// What is known of the dashboard.
 #[derive(Debug, Clone)]
 pub struct Dashboard {
@@ -46,12 +56,9 @@ impl Dashboard {
     pub(super) fn new(profile: Section, file: Section, root: &Path, path: &Path) -> Result<Self> {
         let from_env = std::env::var("SALESMART_LISTEN").ok().filter(|value| !value.is_empty());
         let listen = from_env.or(profile.listen).or(file.listen).unwrap_or_else(|| LISTEN.to_owned());
-        let listen = match listen.parse() {
+        let listen = match parse_listen(&listen) {
             Ok(listen) => listen,
-            Err(_) => fail!(
-                "{}: dashboard.listen (or SALESMART_LISTEN) is an address and a port such as {LISTEN}, not \"{listen}\"",
-                path.display()
-            ),
+            Err(is) => fail!("{}: dashboard.listen (or SALESMART_LISTEN) is {is}, not \"{listen}\"", path.display()),
         };
         let symbol = profile.currency.or(file.currency).unwrap_or_default();
         if symbol.chars().count() > 8 || symbol.chars().any(char::is_control) {

@@ -10,6 +10,7 @@ use duckdb::arrow::datatypes::{Int32Type, Int64Type};
 use salesmart_dashboard::calendar::{date_id, from_date_id};
 use salesmart_dashboard::cube::{Builder, Cube, Load, Sale};
 use salesmart_dashboard::filter::Field;
+use salesmart_dashboard::money::{Amount, ONE};
 use salesmart_dashboard::source::{Local, Quality, RowsQuery, RunSummary, SaleKey, SaleRow};
 
 use crate::config::Config;
@@ -87,11 +88,10 @@ impl Local for StagingFile {
             builder.customer(row.get(0)?, code.as_deref(), &name, scores, &segment);
             Ok(())
         })?;
-        let mut sales = conn.prepare(
-            "select date_id, product_id, customer_id, region_id, order_id, cast(quantity * 10000 as bigint),
-                 cast(revenue * 10000 as bigint), cast(profit * 10000 as bigint), is_return
-             from fact_sales",
-        )?;
+        let mut sales = conn.prepare(&format!(
+            "select date_id, product_id, customer_id, region_id, order_id, {}, is_return from fact_sales",
+            ["quantity", "revenue", "profit"].map(units).join(", ")
+        ))?;
         for batch in sales.query_arrow([])? {
             add(&mut builder, &batch)?;
         }
@@ -124,11 +124,11 @@ impl Local for StagingFile {
                 region: row.get(10)?,
                 city: row.get(11)?,
                 store: row.get(12)?,
-                quantity: row.get(13)?,
-                unit_price: row.get(14)?,
-                revenue: row.get(15)?,
-                cost: row.get(16)?,
-                profit: row.get(17)?,
+                quantity: amount(row.get(13)?),
+                unit_price: amount(row.get(14)?),
+                revenue: amount(row.get(15)?),
+                cost: row.get::<_, Option<i64>>(16)?.map(amount),
+                profit: row.get::<_, Option<i64>>(17)?.map(amount),
                 is_return: row.get(18)?,
             });
             Ok(())
@@ -189,8 +189,7 @@ fn sales(query: &RowsQuery) -> String {
     let after = query.after.unwrap_or(SaleKey { date_id: 0, sale_id: 0 });
     format!(
         "select date_id, sale_id, transaction_id, order_id, product_code, product_name, category, customer_code, customer_name,
-             segment, region, city, store, quantity::varchar, unit_price::varchar, revenue::varchar, cost::varchar, profit::varchar,
-             is_return
+             segment, region, city, store, {}, is_return
          from fact_sales
          inner join dim_product using (product_id)
          inner join dim_customer using (customer_id)
@@ -198,6 +197,7 @@ fn sales(query: &RowsQuery) -> String {
          where date_id between {} and {} and (date_id > {} or date_id = {} and sale_id > {}){restricted}
          order by date_id, sale_id
          limit {}",
+        ["quantity", "unit_price", "revenue", "cost", "profit"].map(units).join(", "),
         date_id(query.range.from),
         date_id(query.range.to),
         after.date_id,
@@ -205,4 +205,13 @@ fn sales(query: &RowsQuery) -> String {
         after.sale_id,
         query.limit
     )
+}
+
+/// A column of money or quantity in ten-thousandths: `decimal(18,4)` times that is a whole number.
+fn units(column: &str) -> String {
+    format!("cast({column} * {ONE} as bigint)")
+}
+
+fn amount(units: i64) -> Amount {
+    Amount(i128::from(units))
 }

@@ -1,6 +1,6 @@
 //! One load of the warehouse, in memory, as columns.
 //!
-//! A sale line takes 46 bytes, so 2,000,000 of them some 90 MB; a scan of all takes milliseconds. What a load holds was read
+//! A sale line takes 45 bytes, so 2,000,000 of them some 90 MB; a scan of all takes milliseconds. What a load holds was read
 //! in one transaction, so all figures made of it agree with each other.
 
 mod build;

@@ -23,7 +23,7 @@ use axum::routing::get;
 use crate::content::{Links, Page, Wanted};
 use crate::filter::{Field, Filter, Invalid};
 use crate::serve::{App, Made, Problem, Seen, answer};
-use crate::source::{Quality, Scope};
+use crate::source::Quality;
 use shell::Shell;
 use views::Shelf;
 
@@ -112,8 +112,7 @@ async fn try_show(
         return Ok(see_other(&Links::to(&wanted)));
     }
     let quality = match page {
-        // What runs loaded is of all regions.
-        Page::Quality if *seen.viewer.scope() == Scope::Everything => seen.app.quality().await.ok(),
+        Page::Quality => seen.app.quality(seen.viewer.scope()).await.ok(),
         _ => None,
     };
     let health = seen.app.health();
@@ -124,11 +123,11 @@ async fn try_show(
         wanted.query(),
         seen.viewer.name(),
         views.tag,
-        quality.as_deref().map_or_else(String::new, runs_tag),
+        quality.as_ref().map_or_else(String::new, runs_tag),
     );
     let (app, viewer) = (Arc::clone(&seen.app), seen.viewer.name().map(str::to_owned));
     answer(&seen, headers, &name, move |cube| {
-        let content = wanted.content(cube, &app.settings, quality.as_deref());
+        let content = wanted.content(cube, &app.settings, quality.as_ref());
         let shell = Shell {
             cube,
             settings: &app.settings,
@@ -151,7 +150,7 @@ fn runs_tag(quality: &Quality) -> String {
     quality
         .runs
         .first()
-        .map_or_else(String::new, |run| format!("{} {} {}", run.run_id, run.outcome, quality.runs.len()))
+        .map_or_else(String::new, |run| format!("{} {} {}", run.started_at, run.outcome, quality.runs.len()))
 }
 
 /// Reads a query. A form without script cannot clear the days that were typed before when somebody chooses named ones; it

@@ -25,6 +25,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use access::{Access, fingerprint, hash_password, new_secret};
@@ -88,7 +89,7 @@ pub fn router(app: Arc<App>) -> Router {
             ServiceBuilder::new()
                 .layer(HandleErrorLayer::new(|_| async { Problem::TooLong }))
                 .timeout(TIME_LIMIT)
-                .concurrency_limit(AT_ONCE),
+                .layer(GlobalConcurrencyLimitLayer::new(AT_ONCE)),
         );
     Router::new()
         .merge(limited)

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use crate::cube::{Cube, Load};
 
-pub use quality::{Change, Quality, RunSummary};
+pub use quality::{Change, Quality, RunDetails, RunSummary};
 pub use rows::{RowsQuery, SaleKey, SaleRow};
 pub use warehouse::{Notices, Warehouse};
 

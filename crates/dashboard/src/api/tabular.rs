@@ -71,6 +71,12 @@ impl<'t, T> Rows<'t, T> {
         self.maybe_text(name, |thing| Some(value(thing)))
     }
 
+    /// Something that has a text of its own.
+    pub(super) fn shown<V: ToString>(self, name: &'static str, value: impl Fn(&'t T) -> V) -> Self {
+        let values = self.each(|thing| Some(value(thing).to_string()));
+        self.column(name, Values::Text(values))
+    }
+
     pub(super) fn maybe_text(self, name: &'static str, value: impl Fn(&'t T) -> Option<&'t str>) -> Self {
         let values = self.each(|thing| value(thing).map(str::to_owned));
         self.column(name, Values::Text(values))

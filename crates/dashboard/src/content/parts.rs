@@ -47,7 +47,7 @@ impl<'a> Scene<'a> {
             range: self.selection.range(),
             said: said(self.wanted, self.cube(), &self.written),
             trail: Vec::new(),
-            notes: self.running().into_iter().collect(),
+            notes: self.running().into_iter().chain(self.lacking()).collect(),
             blocks,
         }
     }
@@ -160,6 +160,15 @@ impl<'a> Scene<'a> {
             Row { cells, is_selected: self.is_selected(field, &group.key) }
         });
         Table::new(id, title, &heads).rows(rows)
+    }
+
+    /// Says which names of the filter select nothing because nothing has them: a list without them would look like no sales.
+    fn lacking(&self) -> impl Iterator<Item = String> {
+        Field::ALL.into_iter().flat_map(|field| {
+            let what = field.title().to_lowercase();
+            let lacks = self.cube().lacks(self.filter(), field);
+            lacks.into_iter().map(move |name| format!("There is no {what} “{name}” in these figures."))
+        })
     }
 
     /// What to say of groups that are not shown, and of those that are but do not count.

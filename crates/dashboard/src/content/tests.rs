@@ -5,7 +5,7 @@ use crate::cube::{Builder, Cube, Load, Sale};
 use crate::filter::Field;
 use crate::money::Amount;
 use crate::settings::{Currency, Settings, SymbolPlace};
-use crate::source::{Quality, RunSummary};
+use crate::source::{Change, Quality, RunDetails, RunSummary, Scope};
 
 /// In whole units: day, product, customer, place, order, revenue, profit.
 type Line = (&'static str, i64, i64, i64, &'static str, i64, Option<i64>);
@@ -54,22 +54,25 @@ fn content(page: Page, query: &str) -> Content {
 }
 
 pub(crate) fn quality() -> Quality {
-    let run = |id: &str, rejected: u64, failed: &[&str], sync_number| RunSummary {
-        run_id: id.to_owned(),
+    let change = Change { inserted: 90, updated: 4, deleted: 1 };
+    let run = |id: &str, rejected: u64, failed: &[&str], sync_number: Option<i64>| RunSummary {
         started_at: format!("2024-02-{id}T01:00:00Z"),
         seconds: 2.5,
-        command: "run".to_owned(),
         outcome: if failed.is_empty() { "succeeded" } else { "failed" }.to_owned(),
-        message: None,
-        files: 1,
-        refused: Vec::new(),
-        accepted: 100 - rejected,
-        rejected,
-        checks: 10,
-        checks_failed: failed.iter().map(|name| (*name).to_owned()).collect(),
-        checks_warned: Vec::new(),
-        sync_number,
-        tables: std::collections::BTreeMap::new(),
+        details: Some(RunDetails {
+            run_id: id.to_owned(),
+            command: "run".to_owned(),
+            message: None,
+            files: 1,
+            refused: Vec::new(),
+            accepted: 100 - rejected,
+            rejected,
+            checks: 10,
+            checks_failed: failed.iter().map(|name| (*name).to_owned()).collect(),
+            checks_warned: Vec::new(),
+            sync_number,
+            tables: sync_number.map(|_| ("fact_sales".to_owned(), change)).into_iter().collect(),
+        }),
     };
     Quality { runs: vec![run("13", 5, &[], Some(2)), run("12", 1, &["fact_keys"], None)] }
 }
@@ -270,9 +273,16 @@ fn the_quality_page_counts_what_runs_found() {
     let found: Vec<Vec<Value>> = table(&content, "found-table").rows.iter().map(values).collect();
     let last = Value::Time("2024-02-12T01:00:00Z".to_owned());
     assert_eq!(found, [vec![Value::text("fact_keys"), Value::Count(1), Value::Count(0), last]]);
-    assert_eq!(table(&content, "syncs-table").rows.len(), 1);
+    let pushed: Vec<Vec<Value>> = table(&content, "syncs-table").rows.iter().map(values).collect();
+    assert_eq!(pushed.len(), 1);
+    assert_eq!(pushed[0][2..5], [Value::Count(90), Value::Count(4), Value::Count(1)]);
+    // Who sees some regions sees when runs were and how they ended.
+    let some = quality().seen_by(&Scope::Regions(["North".to_owned()].into()));
+    let some = Wanted::page(Page::Quality).content(&small(), &pounds(), Some(&some));
+    let runs: Vec<Vec<Value>> = table(&some, "runs-table").rows.iter().map(values).collect();
+    assert_eq!((runs.len(), runs[0].len(), some.blocks.len()), (2, 3, 2));
     let unread = Wanted::page(Page::Quality).content(&small(), &pounds(), None);
-    assert_eq!(unread.notes, ["The record of runs cannot be shown here."]);
+    assert_eq!(unread.notes, ["The record of runs cannot be read at the moment."]);
 }
 
 #[test]
@@ -315,4 +325,11 @@ fn a_filter_is_said_in_words() {
     );
     let cube = small();
     assert_eq!(name(&cube, Field::Product, "P9"), "P9");
+}
+
+#[test]
+fn a_name_that_nothing_has_is_said() {
+    let said = content(Page::Overview, "dates=all&region=Nroth&product=P1").notes;
+    assert!(said.contains(&"There is no region “Nroth” in these figures.".to_owned()), "{said:?}");
+    assert_eq!(said.iter().filter(|note| note.contains("There is no")).count(), 1);
 }

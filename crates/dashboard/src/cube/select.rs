@@ -1,8 +1,10 @@
 //! The sale lines that a filter leaves.
 
+use std::collections::HashSet;
+
 use super::Cube;
 use crate::calendar::Range;
-use crate::filter::Filter;
+use crate::filter::{Field, Filter};
 
 /// What a filter means for one load: days, and which members of each dimension. Bound once, used for several ranges of days.
 #[derive(Debug, Clone)]
@@ -97,6 +99,30 @@ impl<'c> Selection<'c> {
             {
                 visit(line);
             }
+        }
+    }
+}
+
+impl Cube {
+    /// The names in a list of the filter that this load does not have: they select nothing.
+    pub fn lacks<'f>(&self, filter: &'f Filter, field: Field) -> Vec<&'f str> {
+        let names = filter.names(field);
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let known: HashSet<&str> = self.names(field).collect();
+        names.iter().map(String::as_str).filter(|name| !known.contains(name)).collect()
+    }
+
+    /// What filters call the members of a list, in no order, some more than once.
+    pub fn names(&self, field: Field) -> Box<dyn Iterator<Item = &str> + '_> {
+        match field {
+            Field::Region => Box::new(self.places.iter().map(|place| place.region.as_str())),
+            Field::City => Box::new(self.places.iter().map(|place| place.city.as_str())),
+            Field::Store => Box::new(self.places.iter().map(|place| place.store.as_str())),
+            Field::Category => Box::new(self.categories.iter().map(String::as_str)),
+            Field::Product => Box::new(self.products.iter().map(super::Product::key)),
+            Field::Segment => Box::new(self.segments.iter().map(String::as_str)),
         }
     }
 }

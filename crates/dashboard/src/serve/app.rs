@@ -149,10 +149,11 @@ impl App {
         Ok(())
     }
 
-    /// The last runs, as of seconds ago.
-    pub async fn quality(&self) -> Result<Arc<Quality>, Problem> {
+    /// The last runs, as of seconds ago, as somebody of this scope may see them.
+    pub async fn quality(&self, scope: &Scope) -> Result<Quality, Problem> {
         let read = async { self.source.quality().await.map(Arc::new) };
-        self.quality.try_get_with((), read).await.map_err(|error| Problem::Unavailable(in_words(&error)))
+        let known = self.quality.try_get_with((), read).await;
+        known.map(|known| known.seen_by(scope)).map_err(|error| Problem::Unavailable(in_words(&error)))
     }
 
     /// Sale lines, straight from the source, and the state they are of.
@@ -171,18 +172,14 @@ impl App {
     }
 
     /// Is there a load to answer from?
-    pub async fn has_load(&self) -> bool {
-        let slots: Vec<_> = self.loads.lock().await.values().map(Arc::clone).collect();
-        for slot in slots {
-            if slot.lock().await.is_some() {
-                return true;
-            }
-        }
-        false
+    pub fn has_load(&self) -> bool {
+        self.newest.borrow().is_some()
     }
 
     pub(super) fn is_reachable(&self) {
-        if self.health.send_replace(Health::Reachable) != Health::Reachable {
+        let before = self.health.send_replace(Health::Reachable);
+        // That it can be from the start is no news.
+        if matches!(before, Health::Unreachable { .. }) {
             tracing::info!("the source of the figures can be reached");
             self.tell(Event::Health);
         }

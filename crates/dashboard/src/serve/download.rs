@@ -14,7 +14,6 @@ use super::seen::Seen;
 use crate::content::{Page, Wanted};
 use crate::export::{self, Failure, Format, Order};
 use crate::filter::Invalid;
-use crate::source::Scope;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new().route("/export/{file}", routing::get(download))
@@ -27,14 +26,13 @@ async fn download(seen: Seen, Path(file): Path<String>, RawQuery(query): RawQuer
     let format = Format::named(format).ok_or(Problem::NotFound)?;
     let (wanted, order) = read(page, format, query.as_deref(), seen.viewer.name())?;
     let quality = match page {
-        // What runs loaded is of all regions.
-        Page::Quality if *seen.viewer.scope() == Scope::Everything => Some(seen.app.quality().await?),
+        Page::Quality => Some(seen.app.quality(seen.viewer.scope()).await?),
         _ => None,
     };
     let _permit = seen.app.cores.acquire().await.map_err(Problem::internal)?;
     let (app, cube) = (Arc::clone(&seen.app), Arc::clone(&seen.cube));
     let making = tokio::task::spawn_blocking(move || {
-        export::write(&cube, &app.settings, &wanted, quality.as_deref(), format, &order)
+        export::write(&cube, &app.settings, &wanted, quality.as_ref(), format, &order)
     });
     let file = making.await.map_err(Problem::internal)?.map_err(|failure| match failure {
         Failure::Invalid(invalid) => Problem::Invalid(invalid),

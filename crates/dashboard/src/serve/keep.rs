@@ -56,7 +56,7 @@ async fn look(app: &App, local: &Arc<dyn Local>) -> Result<()> {
 }
 
 async fn update(app: &App, id: &str) -> Result<()> {
-    if !app.has_load().await {
+    if !app.has_load() {
         // Most can see everything; a load for them is there before they ask.
         app.cube(&Scope::Everything).await.map_err(|problem| anyhow::anyhow!(problem.detail()))?;
     }

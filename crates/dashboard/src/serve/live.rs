@@ -16,6 +16,8 @@ use super::app::{App, Event};
 use super::problem::Problem;
 use super::viewer::Viewer;
 
+/// Streams that may be open at once.
+const STREAMS: i64 = 2_000;
 /// Between signs of life, so that proxies keep the connection.
 const ALIVE: Duration = Duration::from_secs(15);
 
@@ -25,6 +27,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 /// `load` with the load's identifier, at once and after every sync; `health` when the source goes or comes back.
 async fn events(_: Viewer, State(app): State<Arc<App>>) -> Response {
+    if app.metrics.streams.get() >= STREAMS {
+        return Problem::TooMany(60).into_response();
+    }
     match app.events() {
         Some(told) => Sse::new(stream(app, told)).keep_alive(KeepAlive::new().interval(ALIVE)).into_response(),
         None => Problem::Unavailable("the server is stopping".to_owned()).into_response(),

@@ -20,7 +20,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 /// Ready is who has figures and can reach the source of new ones.
 async fn readyz(State(app): State<Arc<App>>) -> impl IntoResponse {
     match app.health() {
-        Health::Reachable if app.has_load().await => (StatusCode::OK, "ready\n".to_owned()),
+        Health::Reachable if app.has_load() => (StatusCode::OK, "ready\n".to_owned()),
         Health::Reachable | Health::Starting => (StatusCode::SERVICE_UNAVAILABLE, "nothing is loaded yet\n".to_owned()),
         Health::Unreachable { since, reason } => {
             let since = since.format("%Y-%m-%dT%H:%M:%SZ");

@@ -6,6 +6,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Scope;
+
 /// The last runs, the newest first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Quality {
@@ -14,18 +16,25 @@ pub struct Quality {
 }
 
 /// One run of the pipeline, from the record that salesmart keeps of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RunSummary {
-    /// Identifier; later runs have greater ones.
-    pub run_id: String,
     /// When it started, in UTC, RFC 3339.
     pub started_at: String,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// What was called.
-    pub command: String,
     /// `succeeded`, `failed`, `skipped` or `interrupted`.
     pub outcome: String,
+    /// What it did, for who may see everything.
+    pub details: Option<RunDetails>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct RunDetails {
+    /// Identifier; later runs have greater ones.
+    pub run_id: String,
+    /// What was called.
+    pub command: String,
     /// Why it did not end well.
     pub message: Option<String>,
     /// Files that were loaded.
@@ -50,14 +59,25 @@ pub struct RunSummary {
 
 /// Rows of a table that a sync changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
 pub struct Change {
-    /// Inserted.
-    pub inserts: u64,
-    /// Updated.
-    pub updates: u64,
-    /// Deleted.
-    pub deletes: u64,
+    /// Rows that came.
+    pub inserted: u64,
+    /// Rows that changed.
+    pub updated: u64,
+    /// Rows that went.
+    pub deleted: u64,
+}
+
+impl Quality {
+    /// As much of it as somebody may see: what runs loaded is of all regions.
+    #[must_use]
+    pub fn seen_by(&self, scope: &Scope) -> Self {
+        let mut seen = self.clone();
+        if *scope != Scope::Everything {
+            seen.runs.iter_mut().for_each(|run| run.details = None);
+        }
+        seen
+    }
 }
 
 /// The record of a run as it is stored; what is not named here is of no concern to a dashboard.
@@ -114,12 +134,9 @@ impl RunSummary {
     /// A text that is none.
     pub fn from_json(json: &str) -> Result<Self> {
         let stored: Stored = serde_json::from_str(json)?;
-        Ok(Self {
+        let details = RunDetails {
             run_id: stored.run_id,
-            started_at: stored.started_at,
-            seconds: stored.seconds,
             command: stored.command,
-            outcome: stored.outcome,
             message: stored.message,
             files: stored.files.loaded,
             refused: stored.files.refused.into_iter().map(|refused| refused.file).collect(),
@@ -130,6 +147,42 @@ impl RunSummary {
             checks_warned: stored.checks.warned,
             sync_number: stored.sync_number,
             tables: stored.tables,
+        };
+        Ok(Self {
+            started_at: stored.started_at,
+            seconds: stored.seconds,
+            outcome: stored.outcome,
+            details: Some(details),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = r#"{"run_id":"r1","started_at":"2024-03-31T01:00:00Z","seconds":1.5,"command":"run","outcome":"failed",
+        "message":"secret.csv is empty","files":{"loaded":1,"refused":[{"file":"secret.csv","reason":"empty"}]},
+        "rows":{"accepted":12345,"rejected":6,"repaired":0},"sync_number":7,
+        "tables":{"fact_sales":{"inserted":3,"updated":2,"deleted":1}}}"#;
+
+    #[test]
+    fn a_record_is_read_as_it_is_kept() {
+        let details = RunSummary::from_json(RUN).unwrap().details.unwrap();
+        assert_eq!((details.accepted, details.rejected, details.refused), (12_345, 6, vec!["secret.csv".to_owned()]));
+        assert_eq!(details.tables["fact_sales"], Change { inserted: 3, updated: 2, deleted: 1 });
+        // Counts of other names are none, which is not the same as zero.
+        assert!(RunSummary::from_json(&RUN.replace("inserted", "inserts")).is_err());
+    }
+
+    #[test]
+    fn who_sees_some_regions_only_sees_no_details() {
+        let quality = Quality { runs: vec![RunSummary::from_json(RUN).unwrap()] };
+        assert_eq!(quality.seen_by(&Scope::Everything), quality);
+        let some = quality.seen_by(&Scope::Regions(["North".to_owned()].into()));
+        assert_eq!(
+            serde_json::to_string(&some.runs).unwrap(),
+            r#"[{"started_at":"2024-03-31T01:00:00Z","seconds":1.5,"outcome":"failed","details":null}]"#
+        );
     }
 }

@@ -1,10 +1,12 @@
 //! Sale lines one by one, by key.
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::calendar::Range;
 use crate::filter::Filter;
+use crate::money::Amount;
 
 /// Which sale lines.
 #[derive(Debug, Clone)]
@@ -20,7 +22,7 @@ pub struct RowsQuery {
 }
 
 /// A sale line's key, which is also their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SaleKey {
     /// `yyyymmdd`
     pub date_id: i32,
@@ -35,20 +37,19 @@ impl std::fmt::Display for SaleKey {
     }
 }
 
-impl std::str::FromStr for SaleKey {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (date_id, sale_id) = text.split_once('.').unwrap_or((text, ""));
-        Ok(Self { date_id: date_id.parse()?, sale_id: sale_id.parse()? })
+/// As text: as two numbers it would be for programs to put together.
+impl Serialize for SaleKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
-/// A sale line with the names of its dimensions. Amounts are texts with four decimals, exactly as the warehouse has them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A sale line with the names of its dimensions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SaleLine)]
 pub struct SaleRow {
-    /// Its key.
-    #[serde(skip)]
+    /// Its key, and the place of the line in their order.
+    #[schema(value_type = String)]
     pub key: SaleKey,
     /// The day it counts for.
     pub date: NaiveDate,
@@ -75,15 +76,15 @@ pub struct SaleRow {
     /// Store.
     pub store: String,
     /// Quantity.
-    pub quantity: String,
+    pub quantity: Amount,
     /// Price of one.
-    pub unit_price: String,
+    pub unit_price: Amount,
     /// Revenue.
-    pub revenue: String,
+    pub revenue: Amount,
     /// Cost, where it is known.
-    pub cost: Option<String>,
+    pub cost: Option<Amount>,
     /// Profit, where the cost is known.
-    pub profit: Option<String>,
+    pub profit: Option<Amount>,
     /// Taken back?
     pub is_return: bool,
 }

@@ -79,7 +79,7 @@ impl Local for Shop {
     }
 
     fn rows(&self, query: &RowsQuery) -> Result<Vec<SaleRow>> {
-        let text = |units: i64| Amount(units.into()).to_string();
+        let amount = |units: i64| Amount(units.into());
         let rows = LINES.into_iter().enumerate().map(|(id, line)| {
             let (day, product, customer, place, order, quantity, revenue, profit, is_return) = line;
             let date: chrono::NaiveDate = day.parse()?;
@@ -99,11 +99,11 @@ impl Local for Shop {
                 region: region.to_owned(),
                 city: city.to_owned(),
                 store: store.to_owned(),
-                quantity: text(quantity),
-                unit_price: text(revenue / quantity * ONE),
-                revenue: text(revenue),
-                cost: profit.map(|profit| text(revenue - profit)),
-                profit: profit.map(text),
+                quantity: amount(quantity),
+                unit_price: amount(revenue / quantity * ONE),
+                revenue: amount(revenue),
+                cost: profit.map(|profit| amount(revenue - profit)),
+                profit: profit.map(amount),
                 is_return,
             })
         });

@@ -37,9 +37,15 @@ impl Attempts {
         note(&self.addresses, address, now);
     }
 
-    /// A try succeeded: its login starts anew.
-    pub(super) fn succeeded(&self, login: &str) {
+    /// The try that was noted at this moment succeeded: its login starts anew, and its address has failed once less.
+    pub(super) fn succeeded(&self, login: &str, address: IpAddr, noted: Instant) {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(login);
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = addresses.get_mut(&address)
+            && let Some(place) = failed.iter().position(|one| *one == noted)
+        {
+            failed.remove(place);
+        }
     }
 }
 
@@ -85,8 +91,18 @@ mod tests {
         assert_eq!(attempts.may_try("anna", here, now), Err(WINDOW.as_secs() + 1));
         assert_eq!(attempts.may_try("bert", here, now), Ok(()));
         assert_eq!(attempts.may_try("anna", here, now + WINDOW), Ok(()));
-        attempts.succeeded("anna");
+        attempts.succeeded("anna", here, now);
         assert_eq!(attempts.may_try("anna", here, now), Ok(()));
+    }
+
+    #[test]
+    fn people_behind_one_address_may_all_log_in() {
+        let (attempts, here, now) = (Attempts::default(), IpAddr::from([127, 0, 0, 1]), Instant::now());
+        for login in 0..3 * OF_ADDRESS {
+            assert_eq!(attempts.may_try(&login.to_string(), here, now), Ok(()));
+            attempts.failed(&login.to_string(), here, now);
+            attempts.succeeded(&login.to_string(), here, now);
+        }
     }
 
     #[test]

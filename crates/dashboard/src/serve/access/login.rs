@@ -59,9 +59,10 @@ async fn log_in(
     if login.name.len() > LONGEST || login.password.len() > LONGEST {
         return Ok(refused(&app, &login.next));
     }
-    known.attempts.may_try(&login.name, address, Instant::now()).map_err(Problem::TooMany)?;
+    let now = Instant::now();
+    known.attempts.may_try(&login.name, address, now).map_err(Problem::TooMany)?;
     // It counts before it is known to have failed: many at once are not more than one after the other.
-    known.attempts.failed(&login.name, address, Instant::now());
+    known.attempts.failed(&login.name, address, now);
     let (users, name, password) = (known.users.current(), login.name.clone(), login.password);
     let permit = app.cores.acquire().await.map_err(Problem::internal)?;
     let session =
@@ -71,7 +72,7 @@ async fn log_in(
         tracing::warn!(%address, "a login failed");
         return Ok(refused(&app, &login.next));
     };
-    known.attempts.succeeded(&login.name);
+    known.attempts.succeeded(&login.name, address, now);
     let secret = known.sessions.open(session).map_err(Problem::internal)?;
     with_cookie(Redirect::to(inside(&login.next)).into_response(), &headers, &secret, LASTS.as_secs())
 }

@@ -4,9 +4,17 @@ use std::error::Error;
 
 use tokio_postgres::types::{FromSql, Type};
 
+use crate::money::Amount;
+
 /// Ten-thousandths. The format's digits are ten-thousands, so four decimals are just one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fixed(pub i64);
+
+impl From<Fixed> for Amount {
+    fn from(fixed: Fixed) -> Self {
+        Self(i128::from(fixed.0))
+    }
+}
 
 impl<'a> FromSql<'a> for Fixed {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {

@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 use deadpool_postgres::Transaction;
 
+use super::numeric::Fixed;
 use crate::calendar::{date_id, from_date_id};
 use crate::filter::Field;
 use crate::source::rows::{RowsQuery, SaleKey, SaleRow};
@@ -22,11 +23,11 @@ const SQL: &str = "select
         dim_region.region,
         dim_region.city,
         dim_region.store,
-        fact_sales.quantity::text,
-        fact_sales.unit_price::text,
-        fact_sales.revenue::text,
-        fact_sales.cost::text,
-        fact_sales.profit::text,
+        fact_sales.quantity,
+        fact_sales.unit_price,
+        fact_sales.revenue,
+        fact_sales.cost,
+        fact_sales.profit,
         fact_sales.is_return
     from mart.fact_sales
     inner join mart.dim_product using (product_id)
@@ -87,11 +88,11 @@ fn row(row: &tokio_postgres::Row) -> Result<SaleRow> {
         region: row.try_get(10)?,
         city: row.try_get(11)?,
         store: row.try_get(12)?,
-        quantity: row.try_get(13)?,
-        unit_price: row.try_get(14)?,
-        revenue: row.try_get(15)?,
-        cost: row.try_get(16)?,
-        profit: row.try_get(17)?,
+        quantity: row.try_get::<_, Fixed>(13)?.into(),
+        unit_price: row.try_get::<_, Fixed>(14)?.into(),
+        revenue: row.try_get::<_, Fixed>(15)?.into(),
+        cost: row.try_get::<_, Option<Fixed>>(16)?.map(Fixed::into),
+        profit: row.try_get::<_, Option<Fixed>>(17)?.map(Fixed::into),
         is_return: row.try_get(18)?,
     })
 }
