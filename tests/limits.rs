@@ -142,11 +142,11 @@ fn a_field_of_fifty_megabytes_is_one_reject() {
     assert!(exported.stderr.contains("2 records are too long to be kept whole"), "{}", exported.stderr);
 }
 
-/// A project with a file of 300 MB in which every record has two faults, and how many records those are.
+/// A project with a file of 150 MB in which every record has two faults, and how many records those are.
 fn nothing_but_rejects(max_rejects: &str) -> (Project, u64) {
     let project = declared(max_rejects);
     let block: String = (0..14_000).map(|number| record(number).replacen("2024-01-", "2024-13-", 2)).collect();
-    let records = 14_000 * fill(&project.path("data/raw/t.csv"), &block, 300_000_000);
+    let records = 14_000 * fill(&project.path("data/raw/t.csv"), &block, 150_000_000);
     (project, records)
 }
 

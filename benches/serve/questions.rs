@@ -58,7 +58,11 @@ pub fn rare(chance: &mut Chance, names: &Names) -> String {
 /// A filter of those that people look at all day.
 pub fn usual(chance: &mut Chance, names: &Names) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("dates", chance.one::<&str>(&["all", "last_12_months", "this_month", "last_month", "this_year"]));
+    // Without days it is the page as it opens; its own name would only be sent on to that.
+    let days = *chance.one::<&str>(&["all", "", "this_month", "last_month", "this_year"]);
+    if !days.is_empty() {
+        query.append_pair("dates", days);
+    }
     if chance.below(2) == 0 {
         query.append_pair("region", chance.one::<String>(&names.regions));
     }

@@ -167,7 +167,8 @@ impl Members {
             By::Category | By::Product => &sales.product,
             By::Customer | By::Segment => &sales.customer,
             By::Weekday => {
-                return tally::by(selection, 7, |line| Some(sales.day[line].weekday().num_days_from_monday()));
+                let mut weekday = tally::by_day(&sales.day, |day| day.weekday().num_days_from_monday());
+                return tally::by(selection, 7, |line| Some(weekday(line)));
             }
         };
         tally::by(selection, self.names.len(), |line| self.group_of[column[line] as usize])

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::key::ratio;
+use super::tally::by_day;
 use crate::calendar::{Granularity, Range, month_number, month_start};
 use crate::cube::Selection;
 use crate::money::Amount;
@@ -45,12 +46,13 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     let mut spans: Vec<Option<(usize, usize)>> = vec![None; cube.customers.len()];
     let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
     let orders = selection.on_all_days();
+    let mut month_of = by_day(&cube.sales.day, |day| (month_number(day) - start) as usize);
     orders.each(|line| {
         let customer = cube.sales.customer[line] as usize;
         if customer == 0 || cube.sales.is_return[line] {
             return;
         }
-        let month = (month_number(cube.sales.day[line]) - start) as usize;
+        let month = month_of(line);
         let (first, last) = spans[customer].unwrap_or((month, month));
         let cell = &mut active[first * months + month - first];
         cell.0 += u64::from(last < month);
@@ -59,23 +61,27 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     });
     let mut sizes = vec![0_u64; months];
     spans.iter().flatten().for_each(|(first, _)| sizes[*first] += 1);
-    let cohorts: Vec<Cohort> = (0..months)
-        .filter(|first| sizes[*first] > 0)
-        .map(|first| cohort(start, first, months, sizes[first], &active[first * months..(first + 1) * months]))
-        .filter(|cohort| cohort.month.from <= range.to && range.from <= cohort.month.to)
-        .collect();
-    let shown = |first: usize| {
-        let month = Granularity::Month.bucket(month_start(start + first as u32));
-        month.from <= range.to && range.from <= month.to
+    // How many of a cohort ordered last so many months after their first order.
+    let mut ended = vec![0_u64; months * months];
+    spans.iter().flatten().for_each(|(first, last)| ended[first * months + last - first] += 1);
+    let is_shown = |first: &usize| {
+        let month = Granularity::Month.bucket(month_start(start + *first as u32));
+        sizes[*first] > 0 && month.from <= range.to && range.from <= month.to
     };
+    let shown: Vec<usize> = (0..months).filter(is_shown).collect();
     let lost = (0..months)
         .map(|since| {
-            let seen = spans.iter().flatten().filter(|(first, _)| shown(*first) && first + since < months);
-            let (lost, seen) = seen
-                .fold((0_u64, 0_u64), |(lost, seen), (first, last)| (lost + u64::from(last - first < since), seen + 1));
+            let seen = shown.iter().filter(|first| *first + since < months);
+            let (lost, seen) = seen.fold((0_u64, 0_u64), |(lost, seen), first| {
+                (lost + ended[first * months..first * months + since].iter().sum::<u64>(), seen + sizes[*first])
+            });
             ratio(lost as f64, seen as f64)
         })
         .take_while(Option::is_some)
+        .collect();
+    let cohorts = shown
+        .into_iter()
+        .map(|first| cohort(start, first, months, sizes[first], &active[first * months..(first + 1) * months]))
         .collect();
     Cohorts { cohorts, lost }
 }

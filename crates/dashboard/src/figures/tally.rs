@@ -3,6 +3,8 @@
 //! A page asks for a dozen of these, so each way of counting once has its own cost: marks per group in one pass where they fit
 //! into the processor's cache, one mark per thing where groups come one after the other, sorting where neither holds.
 
+use chrono::NaiveDate;
+
 use super::key::{KeyFigures, ratio};
 use crate::cube::{Columns, Cube, Selection, UNKNOWN};
 use crate::money::Amount;
@@ -16,7 +18,11 @@ pub fn whole(selection: &Selection<'_>) -> KeyFigures {
 }
 
 /// The figures of each of so many groups; lines of no group are left out.
-pub(super) fn by(selection: &Selection<'_>, groups: usize, group_of: impl Fn(usize) -> Option<u32>) -> Vec<KeyFigures> {
+pub(super) fn by(
+    selection: &Selection<'_>,
+    groups: usize,
+    group_of: impl FnMut(usize) -> Option<u32>,
+) -> Vec<KeyFigures> {
     let cube = selection.cube();
     if groups * (cube.orders + cube.customers.len()) / 8 <= MARKS {
         marked(selection, groups, group_of)
@@ -43,11 +49,27 @@ pub(super) fn in_order(
     tallies.iter().map(Tally::figures).collect()
 }
 
+/// Something of a line's day, worked out once for all lines of the day: they follow each other.
+pub(super) fn by_day<T: Copy>(days: &[NaiveDate], of: impl Fn(NaiveDate) -> T) -> impl FnMut(usize) -> T {
+    let mut last = None;
+    move |line| {
+        let day = days[line];
+        match last {
+            Some((known, value)) if known == day => value,
+            _ => {
+                let value = of(day);
+                last = Some((day, value));
+                value
+            }
+        }
+    }
+}
+
 /// In one pass, with a mark for every thing in every group.
 pub(super) fn marked(
     selection: &Selection<'_>,
     groups: usize,
-    group_of: impl Fn(usize) -> Option<u32>,
+    mut group_of: impl FnMut(usize) -> Option<u32>,
 ) -> Vec<KeyFigures> {
     let cube = selection.cube();
     let sales = &cube.sales;
@@ -74,7 +96,7 @@ pub(super) fn marked(
 pub(super) fn sorted(
     selection: &Selection<'_>,
     groups: usize,
-    group_of: impl Fn(usize) -> Option<u32>,
+    mut group_of: impl FnMut(usize) -> Option<u32>,
 ) -> Vec<KeyFigures> {
     let sales = &selection.cube().sales;
     let mut tallies = vec![Tally::default(); groups];
