@@ -10,7 +10,7 @@ mod rfm;
 mod tally;
 mod trend;
 
-pub use breakdown::{By, Group, breakdown};
+pub use breakdown::{Best, By, Group, Ranked, best, breakdown, ranking};
 pub use cohort::{Cohort, Cohorts, cohorts};
 pub use key::{Compared, KeyFigures, Overview, overview, ratio};
 pub use lifetime::{Lifetime, Span, lifetime};

@@ -9,9 +9,9 @@ use super::endpoint::{Endpoint, schema};
 use super::tables;
 use crate::cube::Selection;
 use crate::figures::{
-    By, Cohorts, Lifetime, Overview, Pareto, RfmCell, Trend, breakdown, cohorts, lifetime, overview, pareto, rfm, trend,
+    Cohorts, Lifetime, Overview, Pareto, RfmCell, Trend, cohorts, lifetime, overview, pareto, ranking, rfm, trend,
 };
-use crate::filter::{Comparison, Filter};
+use crate::filter::Filter;
 
 /// Key figures.
 pub(super) const KPIS: Endpoint = Endpoint {
@@ -126,6 +126,6 @@ pub(super) const PARETO: Endpoint = Endpoint {
 
 async fn pareto_curve(call: Call) -> Answered {
     let (asked, format) = call.asked(&[])?;
-    let curve = |selection: &Selection<'_>, _: &Filter| pareto(&breakdown(selection, By::Product, Comparison::None));
+    let curve = |selection: &Selection<'_>, _: &Filter| pareto(&ranking(selection));
     call.figures("pareto", asked.filter, format, curve, tables::pareto).await
 }

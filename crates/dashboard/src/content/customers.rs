@@ -1,7 +1,5 @@
 //! Who buys, and who comes back?
 
-use std::collections::BTreeSet;
-
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
@@ -70,7 +68,7 @@ fn segments(scene: &Scene<'_>) -> Figure {
         Drawing::Ranking(chart),
         scene.group_table("segments-table", title, &groups, Field::Segment, |group| Some(href(&group.key))),
     );
-    figure.note = scene.left_out(&groups, &groups, Field::Segment);
+    figure.note = scene.left_out(&groups, groups.len(), Field::Segment);
     figure
 }
 
@@ -130,22 +128,28 @@ fn score_cell(scene: &Scene<'_>, segments: &Segments<'_>, cell: &RfmCell) -> hea
     }
 }
 
-/// The segments of the customers of each pair of scores, in alphabetical order: recency first, then frequency.
-struct Segments<'c>(Vec<BTreeSet<&'c str>>);
+/// Whether there is a customer of a pair of scores in a segment: recency first, then frequency, then segments as the cube has
+/// them, which is in alphabetical order.
+struct Segments<'c> {
+    cube: &'c Cube,
+    has: Vec<bool>,
+}
 
 impl<'c> Segments<'c> {
     fn of(cube: &'c Cube) -> Self {
-        let mut segments = vec![BTreeSet::new(); 25];
+        let mut has = vec![false; 25 * cube.segments.len()];
         for customer in &cube.customers {
             if let Some([recency @ 1..=5, frequency @ 1..=5, _]) = customer.scores {
-                segments[place(recency, frequency)].insert(cube.segments[customer.segment as usize].as_str());
+                has[place(recency, frequency) * cube.segments.len() + customer.segment as usize] = true;
             }
         }
-        Self(segments)
+        Self { cube, has }
     }
 
     fn names(&self, cell: &RfmCell) -> Vec<&'c str> {
-        self.0[place(cell.recency, cell.frequency)].iter().copied().collect()
+        let segments = &self.cube.segments;
+        let has = self.has.chunks(segments.len()).nth(place(cell.recency, cell.frequency));
+        has.into_iter().flatten().zip(segments).filter(|(has, _)| **has).map(|(_, name)| name.as_str()).collect()
     }
 }
 

@@ -158,11 +158,11 @@ fn in_words(scene: &Scene<'_>, trend: &Trend) -> String {
 }
 
 fn best_products(scene: &Scene<'_>) -> Figure {
-    let all = breakdown(&scene.without(Field::Product), By::Product, scene.filter().comparison);
-    let shown = scene.shown(&all, Field::Product, PRODUCTS);
-    let figure = scene
-        .revenue_of(&shown, Field::Product, "Best products", |group| scene.links.toggle(Field::Product, &group.key));
-    match scene.left_out(&shown, &all, Field::Product) {
+    let best = scene.best_products(PRODUCTS);
+    let figure = scene.revenue_of(&best.groups, Field::Product, "Best products", |group| {
+        scene.links.toggle(Field::Product, &group.key)
+    });
+    match scene.left_out(&best.groups, best.number, Field::Product) {
         Some(note) => figure.noted(note),
         None => figure,
     }

@@ -10,7 +10,7 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::Range;
 use crate::chart::{Heading, Mark, Ranking};
 use crate::cube::{Cube, Selection};
-use crate::figures::{By, Compared, Group, KeyFigures, Overview, breakdown};
+use crate::figures::{Best, By, Compared, Group, KeyFigures, Overview, best, breakdown};
 use crate::filter::{Comparison, Field, Filter};
 use crate::money::Amount;
 use crate::settings::Settings;
@@ -93,12 +93,19 @@ impl<'a> Scene<'a> {
         kept.map(|(_, group)| group.clone()).collect()
     }
 
+    /// The best products, and those that the page is filtered by.
+    pub fn best_products(&self, most: usize) -> Best {
+        let filter = self.filter();
+        let best = best(&self.without(Field::Product), filter.comparison, most, &filter.products);
+        Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
+    }
+
     /// Revenue by the members of a dimension; a click filters by one.
     pub fn revenue_by(&self, by: By, field: Field, title: &str) -> Figure {
         let groups = breakdown(&self.without(field), by, self.filter().comparison);
         let shown = self.shown(&groups, field, MOST_BARS);
         let figure = self.revenue_of(&shown, field, title, |group| self.links.toggle(field, &group.key));
-        match self.left_out(&shown, &groups, field) {
+        match self.left_out(&shown, groups.len(), field) {
             Some(note) => figure.noted(note),
             None => figure,
         }
@@ -172,10 +179,10 @@ impl<'a> Scene<'a> {
     }
 
     /// What to say of groups that are not shown, and of those that are but do not count.
-    pub fn left_out(&self, shown: &[Group], all: &[Group], field: Field) -> Option<String> {
+    pub fn left_out(&self, shown: &[Group], all: usize, field: Field) -> Option<String> {
         let mut notes = Vec::new();
-        if shown.len() < all.len() {
-            notes.push(format!("{} of {} are shown.", shown.len(), all.len()));
+        if shown.len() < all {
+            notes.push(format!("{} of {all} are shown.", shown.len()));
         }
         let selected = self.filter().names(field);
         if !selected.is_empty() && shown.iter().any(|group| !selected.contains(&group.key)) {

@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
 use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Group, Pareto, breakdown, pareto, ratio};
+use crate::figures::{self, By, Group, Pareto, Ranked, breakdown, pareto, ranking, ratio};
 use crate::filter::Field;
 use crate::money::Amount;
 use crate::settings::Settings;
@@ -18,24 +18,20 @@ const CURVE_ROWS: usize = 20;
 
 pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Settings) -> Content {
     let scene = Scene::new(selection, wanted, settings);
-    let sold = breakdown(selection, By::Product, scene.filter().comparison);
+    let sold = ranking(selection);
     let curve = pareto(&sold);
-    let all = match scene.filter().products.as_slice() {
-        [] => sold.clone(),
-        _ => breakdown(&scene.without(Field::Product), By::Product, scene.filter().comparison),
-    };
-    let shown = scene.shown(&all, Field::Product, wanted.top);
+    let shown = scene.best_products(wanted.top);
     let title = format!("Top {} products", wanted.top);
     let mut best =
-        scene.revenue_of(&shown, Field::Product, &title, |group| scene.links.toggle(Field::Product, &group.key));
-    best.note = scene.left_out(&shown, &all, Field::Product);
+        scene.revenue_of(&shown.groups, Field::Product, &title, |group| scene.links.toggle(Field::Product, &group.key));
+    best.note = scene.left_out(&shown.groups, shown.number, Field::Product);
     scene.content(vec![
         Block::Tiles(tiles(&scene, &curve)),
         best.into(),
         curve_figure(&scene, &curve, &sold).into(),
         scene.revenue_by(By::Category, Field::Category, "Revenue by category").into(),
         margins(&scene).into(),
-        Block::Table(product_table(&scene, &shown)),
+        Block::Table(product_table(&scene, &shown.groups)),
     ])
 }
 
@@ -57,11 +53,11 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
 }
 
 /// How few products make most of the revenue.
-fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Group]) -> Figure {
+fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Ranked]) -> Figure {
     let title = "How many products make the revenue";
-    let marks = sold.iter().filter(|group| group.figures.revenue > Amount(0)).map(|group| Mark {
-        href: Some(scene.links.toggle(Field::Product, &group.key)),
-        ..Mark::new(&group.label, group.figures.revenue.as_f64())
+    let marks = sold.iter().filter(|one| one.revenue > Amount(0)).map(|one| Mark {
+        href: Some(scene.links.toggle(Field::Product, &one.key)),
+        ..Mark::new(&one.label, one.revenue.as_f64())
     });
     let heading =
         Heading::new("pareto", title, scene.written.money_unit("best product first")).described(in_words(curve));

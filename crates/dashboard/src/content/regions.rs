@@ -24,7 +24,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let shown = scene.shown(&groups, field, MOST);
     let title = format!("Revenue by {}", field.title().to_lowercase());
     let mut revenue = scene.revenue_of(&shown, field, &title, |group| drill(&scene, level, &group.key));
-    revenue.note = scene.left_out(&shown, &groups, field);
+    revenue.note = scene.left_out(&shown, groups.len(), field);
     let trail = trail(&scene);
     let name = trail.last().map_or_else(|| "Regions".to_owned(), |last| last.label.clone());
     Content {

@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use anyhow::{Result, anyhow, bail};
 use chrono::NaiveDate;
 
-use super::{Columns, Cube, Customer, Load, Place, Product, UNKNOWN};
+use super::index::Unit;
+use super::{Cube, Customer, Index, Load, NO_ORDER, Place, Product, Sums, Totals};
 use crate::calendar::Range;
+use crate::money::Amount;
 
 /// A sale line as the warehouse has it, with its surrogate keys.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +45,25 @@ pub struct Builder {
     customer_at: HashMap<i64, u32>,
     segments: Names,
     orders: HashMap<Box<str>, u32>,
-    sales: Columns,
+    sold: Vec<Sold>,
+}
+
+/// A sale line as it came, with places in the dimensions instead of keys; amounts in ten-thousandths.
+#[derive(Debug, Clone, Copy)]
+struct Sold {
+    day: NaiveDate,
+    product: u32,
+    category: u32,
+    customer: u32,
+    segment: u32,
+    place: u32,
+    order: u32,
+    is_return: bool,
+    has_cost: bool,
+    quantity: i64,
+    revenue: i64,
+    /// 0 where the cost is unknown.
+    profit: i64,
 }
 
 impl Default for Builder {
@@ -58,7 +78,7 @@ impl Default for Builder {
             customer_at: HashMap::new(),
             segments: Names::default(),
             orders: HashMap::new(),
-            sales: Columns::default(),
+            sold: Vec::new(),
         };
         builder.customer(0, None, "Unknown", None, "Unknown");
         builder
@@ -97,40 +117,70 @@ impl Builder {
         let find = |keys: &HashMap<i64, u32>, id: i64, table: &str| {
             keys.get(&id).copied().ok_or_else(|| anyhow!("a sale names {id}, which is not in {table}"))
         };
-        let sales = &mut self.sales;
-        sales.product.push(find(&self.product_at, sale.product_id, "dim_product")?);
-        sales.customer.push(find(&self.customer_at, sale.customer_id, "dim_customer")?);
-        sales.place.push(find(&self.place_at, sale.region_id, "dim_region")?);
+        let product = find(&self.product_at, sale.product_id, "dim_product")?;
+        let customer = find(&self.customer_at, sale.customer_id, "dim_customer")?;
+        let place = find(&self.place_at, sale.region_id, "dim_region")?;
         let next = u32::try_from(self.orders.len())?;
         let order = match self.orders.get(sale.order_id) {
             Some(order) => *order,
             None => *self.orders.entry(sale.order_id.into()).or_insert(next),
         };
-        sales.order.push(order);
-        sales.day.push(sale.day);
-        sales.quantity.push(sale.quantity);
-        sales.revenue.push(sale.revenue);
-        sales.profit.push(sale.profit.unwrap_or(UNKNOWN));
-        sales.is_return.push(sale.is_return);
+        self.sold.push(Sold {
+            day: sale.day,
+            product,
+            category: self.products[product as usize].category,
+            customer,
+            segment: self.customers[customer as usize].segment,
+            place,
+            order,
+            is_return: sale.is_return,
+            has_cost: sale.profit.is_some(),
+            quantity: sale.quantity,
+            revenue: sale.revenue,
+            profit: sale.profit.unwrap_or(0),
+        });
         Ok(())
     }
 
     /// Sorts, and lets go of what only building needs.
+    ///
+    /// # Errors
+    /// More lines, or larger amounts, than can be held.
     pub fn finish(mut self, load: Load) -> Result<Cube> {
-        if u32::try_from(self.sales.day.len()).is_err() {
-            bail!("{} sale lines are more than a dashboard can hold in memory", self.sales.day.len());
+        if u32::try_from(self.sold.len()).is_err() {
+            bail!("{} sale lines are more than a dashboard can hold in memory", self.sold.len());
         }
         let orders = self.orders.len();
         drop(self.orders);
-        self.sales.sort();
-        let days = match (self.sales.day.first(), self.sales.day.last()) {
-            (Some(first), Some(last)) => Range::new(*first, *last),
-            _ => None,
-        };
         let (categories, category_at) = self.categories.sorted();
         self.products.iter_mut().for_each(|product| product.category = category_at[product.category as usize]);
         let (segments, segment_at) = self.segments.sorted();
         self.customers.iter_mut().for_each(|customer| customer.segment = segment_at[customer.segment as usize]);
+
+        let mut sold = self.sold;
+        let (number, scattered) = numbers(&sold, orders);
+        for sold in &mut sold {
+            sold.category = category_at[sold.category as usize];
+            sold.segment = segment_at[sold.segment as usize];
+            sold.order = number[sold.order as usize];
+        }
+        sold.sort_unstable_by_key(|sold| (sold.category, sold.basket()));
+        let lines = lines(&sold, scattered)?;
+        let product = sold.iter().map(|sold| sold.product).collect();
+        sold.sort_unstable_by_key(Sold::basket);
+        let baskets = baskets(&sold, scattered)?;
+        let total = |members: usize, member: fn(&Sold) -> u32| {
+            let mut totals = vec![Amount(0); members];
+            sold.iter().for_each(|sold| totals[member(sold) as usize] += Amount(sold.revenue.into()));
+            totals
+        };
+        let totals = Totals {
+            products: total(self.products.len(), |sold| sold.product),
+            places: total(self.places.len(), |sold| sold.place),
+            customers: total(self.customers.len(), |sold| sold.customer),
+        };
+        let day = || sold.iter().map(|sold| sold.day);
+        let days = day().min().zip(day().max()).and_then(|(first, last)| Range::new(first, last));
         Ok(Cube {
             load,
             products: self.products,
@@ -139,31 +189,105 @@ impl Builder {
             customers: self.customers,
             segments,
             orders,
-            sales: self.sales,
+            baskets,
+            lines,
+            product,
+            totals,
             days,
         })
     }
 }
 
-impl Columns {
-    /// By day, then order. A column at a time, so that at most one is there twice.
-    fn sort(&mut self) {
-        let mut at: Vec<u32> = (0..self.day.len() as u32).collect();
-        at.sort_by_key(|index| (self.day[*index as usize], self.order[*index as usize]));
-        arrange(&mut self.day, &at);
-        arrange(&mut self.product, &at);
-        arrange(&mut self.customer, &at);
-        arrange(&mut self.place, &at);
-        arrange(&mut self.order, &at);
-        arrange(&mut self.quantity, &at);
-        arrange(&mut self.revenue, &at);
-        arrange(&mut self.profit, &at);
-        arrange(&mut self.is_return, &at);
+impl Sold {
+    /// What the lines of a basket have in common: its cell, its day, its order, its customer.
+    fn basket(&self) -> (u32, u32, NaiveDate, u32, u32) {
+        (self.place, self.segment, self.day, self.order, self.customer)
+    }
+
+    fn unit(&self) -> Unit {
+        Unit {
+            place: self.place,
+            segment: self.segment,
+            category: None,
+            day: self.day,
+            customer: self.customer,
+            order: if self.is_return { NO_ORDER } else { self.order },
+            sums: Sums {
+                lines: 1,
+                with_cost: u32::from(self.has_cost),
+                orders: 0,
+                quantity: self.quantity,
+                revenue: self.revenue,
+                returns: if self.is_return { self.revenue } else { 0 },
+                profit: self.profit,
+                revenue_with_cost: if self.has_cost { self.revenue } else { 0 },
+            },
+            most: [self.quantity, self.revenue, self.profit].map(i64::unsigned_abs),
+        }
     }
 }
 
-fn arrange<T: Copy>(column: &mut Vec<T>, at: &[u32]) {
-    *column = at.iter().map(|index| column[*index as usize]).collect();
+impl Unit {
+    fn is_whole(&self, scattered: u32) -> bool {
+        self.order != NO_ORDER && self.order >= scattered
+    }
+}
+
+/// The lines, which come by category, cell, day and order.
+fn lines(sold: &[Sold], scattered: u32) -> Result<Index> {
+    let mut index = Index::with_capacity(sold.len(), scattered);
+    // What an order sold of a category follows each other, but for what somebody took back.
+    let mut last = None;
+    for line in sold {
+        let mut unit = Unit { category: Some(line.category), ..line.unit() };
+        let own = Some((line.category, unit.order));
+        if unit.is_whole(scattered) && last != own {
+            unit.sums.orders = 1;
+            last = own;
+        }
+        index.push(&unit)?;
+    }
+    Ok(index)
+}
+
+/// The baskets, whose lines come together.
+fn baskets(sold: &[Sold], scattered: u32) -> Result<Index> {
+    let baskets = || sold.chunk_by(|line, next| line.basket() == next.basket());
+    let mut index = Index::with_capacity(baskets().count(), scattered);
+    for basket in baskets() {
+        let mut lines = basket.iter().map(Sold::unit);
+        let Some(mut unit) = lines.next() else { continue };
+        for line in lines {
+            unit.order = unit.order.min(line.order);
+            unit.sums = unit.sums.and(&line.sums);
+            unit.most = std::array::from_fn(|at| unit.most[at].saturating_add(line.most[at]));
+        }
+        unit.sums.orders = u32::from(unit.is_whole(scattered));
+        index.push(&unit)?;
+    }
+    Ok(index)
+}
+
+/// New numbers of orders, and how many of them, the first ones, are scattered: what they sold does not have the same day,
+/// customer and place.
+fn numbers(sold: &[Sold], orders: usize) -> (Vec<u32>, u32) {
+    let mut first = vec![None; orders];
+    let mut is_scattered = vec![false; orders];
+    for sold in sold.iter().filter(|sold| !sold.is_return) {
+        let own = (sold.day, sold.customer, sold.place);
+        let order = sold.order as usize;
+        is_scattered[order] |= *first[order].get_or_insert(own) != own;
+    }
+    let scattered = is_scattered.iter().filter(|is_scattered| **is_scattered).count() as u32;
+    let (mut next, mut next_whole) = (0, scattered);
+    let number = is_scattered
+        .into_iter()
+        .map(|is_scattered| {
+            let next = if is_scattered { &mut next } else { &mut next_whole };
+            std::mem::replace(next, *next + 1)
+        })
+        .collect();
+    (number, scattered)
 }
 
 /// Names, numbered in the order they come.

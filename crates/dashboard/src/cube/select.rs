@@ -1,8 +1,11 @@
 //! The sale lines that a filter leaves.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
-use super::Cube;
+use super::run::{Picked, Run, runs};
+use super::{Cell, Cube, Grain};
 use crate::calendar::Range;
 use crate::filter::{Field, Filter};
 
@@ -12,24 +15,26 @@ pub struct Selection<'c> {
     cube: &'c Cube,
     range: Option<Range>,
     products: Members,
+    categories: Members,
     places: Members,
-    customers: Members,
+    segments: Members,
+    found: Found,
 }
 
 /// All members of a dimension, or those that are marked.
-type Members = Option<std::sync::Arc<[bool]>>;
+type Members = Option<Rc<[bool]>>;
+
+/// The runs that were found already. Of the same members, so shared by all selections that differ in days only.
+type Found = Rc<RefCell<Vec<(Grain, Range, Rc<[Run]>)>>>;
 
 impl<'c> Selection<'c> {
     /// Finds what the filter names. A name that the load does not have selects nothing, which is what it says.
     pub fn new(cube: &'c Cube, filter: &Filter) -> Self {
         let names = |wanted: &[String], name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
-        let products = (!filter.products.is_empty() || !filter.categories.is_empty()).then(|| {
-            let kept = cube.products.iter().map(|product| {
-                names(&filter.products, product.key())
-                    && names(&filter.categories, &cube.categories[product.category as usize])
-            });
-            kept.collect()
-        });
+        let categories = (!filter.categories.is_empty())
+            .then(|| cube.categories.iter().map(|category| names(&filter.categories, category)).collect());
+        let products = (!filter.products.is_empty())
+            .then(|| cube.products.iter().map(|product| names(&filter.products, product.key())).collect());
         let by_place = !filter.regions.is_empty() || !filter.cities.is_empty() || !filter.stores.is_empty();
         let places = by_place.then(|| {
             let kept = cube.places.iter().map(|place| {
@@ -39,13 +44,9 @@ impl<'c> Selection<'c> {
             });
             kept.collect()
         });
-        let customers = (!filter.segments.is_empty()).then(|| {
-            cube.customers
-                .iter()
-                .map(|customer| names(&filter.segments, &cube.segments[customer.segment as usize]))
-                .collect()
-        });
-        Self { cube, range: filter.range(cube.days()), products, places, customers }
+        let segments = (!filter.segments.is_empty())
+            .then(|| cube.segments.iter().map(|segment| names(&filter.segments, segment)).collect());
+        Self { cube, range: filter.range(cube.days()), products, categories, places, segments, found: Found::default() }
     }
 
     /// The load.
@@ -70,36 +71,57 @@ impl<'c> Selection<'c> {
 
     /// The same, of every place: what a region's share is a share of.
     pub fn in_all_places(&self) -> Self {
-        Self { places: None, ..self.clone() }
+        match self.places {
+            None => self.clone(),
+            Some(_) => Self { places: None, found: Found::default(), ..self.clone() },
+        }
     }
 
-    /// Is the product among the selected ones?
-    pub fn has_product(&self, product: u32) -> bool {
+    /// Is the product among those that are picked one by one?
+    pub(super) fn has_product(&self, product: u32) -> bool {
         has(&self.products, product)
     }
 
-    /// Is the customer among the selected ones?
-    pub fn has_customer(&self, customer: u32) -> bool {
-        has(&self.customers, customer)
+    /// Are products picked one by one, so that of a cell only some lines may be selected?
+    pub(crate) fn picks_products(&self) -> bool {
+        self.products.is_some()
     }
 
-    /// Is any dimension restricted?
-    pub fn is_restricted(&self) -> bool {
-        self.products.is_some() || self.places.is_some() || self.customers.is_some()
+    /// May units of the cell be selected?
+    pub(super) fn has_cell(&self, cell: &Cell) -> bool {
+        let category = |category| has(&self.categories, category);
+        has(&self.places, cell.place) && has(&self.segments, cell.segment) && cell.category.is_none_or(category)
     }
 
-    /// Calls for every selected sale line, by the order of days; what it is called with is its place in the columns.
-    pub(crate) fn each(&self, mut visit: impl FnMut(usize)) {
-        let Some(range) = self.range else { return };
-        let sales = &self.cube.sales;
-        for line in self.cube.lines_of(range) {
-            if has(&self.products, sales.product[line])
-                && has(&self.places, sales.place[line])
-                && has(&self.customers, sales.customer[line])
-            {
-                visit(line);
-            }
-        }
+    /// What is selected, by baskets if it is whole ones.
+    pub(crate) fn picked(&self) -> Picked<'c> {
+        let by_lines = self.picks_products() || self.categories.is_some();
+        self.pick(if by_lines { Grain::Lines } else { Grain::Baskets })
+    }
+
+    /// What is selected, by lines.
+    pub(crate) fn picked_lines(&self) -> Picked<'c> {
+        self.pick(Grain::Lines)
+    }
+
+    /// Is an order in at most one of the cells that [`Self::picked`] has, and there with its first line? Then orders can be
+    /// added up. Scattered ones never can.
+    pub(crate) fn has_whole_orders(&self) -> bool {
+        let is_one = |categories: &Rc<[bool]>| categories.iter().filter(|is_selected| **is_selected).count() <= 1;
+        !self.picks_products() && self.categories.as_ref().is_none_or(is_one)
+    }
+
+    fn pick(&self, grain: Grain) -> Picked<'c> {
+        let index = self.cube.index(grain);
+        let Some(range) = self.range else { return Picked { index, runs: Rc::default() } };
+        let is_wanted = |(own, days, _): &&(Grain, Range, Rc<[Run]>)| (*own, *days) == (grain, range);
+        let known = self.found.borrow().iter().find(is_wanted).map(|(_, _, runs)| Rc::clone(runs));
+        let runs = known.unwrap_or_else(|| {
+            let runs = runs(self, grain, range);
+            self.found.borrow_mut().push((grain, range, Rc::clone(&runs)));
+            runs
+        });
+        Picked { index, runs }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Key figures by the members of a dimension.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{Datelike, Weekday};
 use serde::Serialize;
@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 
 use super::key::{KeyFigures, ratio};
 use super::tally;
-use crate::cube::Selection;
+use crate::cube::{Cube, Place, Product, Selection};
 use crate::filter::{Comparison, Field};
+use crate::money::Amount;
 
 /// What sale lines are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -89,96 +90,179 @@ pub struct Group {
     pub share: Option<f64>,
 }
 
+/// A member and its revenue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranked {
+    /// What a filter calls it.
+    pub key: String,
+    /// What people call it.
+    pub label: String,
+    /// Its revenue.
+    pub revenue: Amount,
+}
+
+/// The best products with all of their figures, and how many there are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    /// The best, and those that were asked for by name, the greatest revenue first.
+    pub groups: Vec<Group>,
+    /// Products with a sale on the days.
+    pub number: usize,
+}
+
 /// The members that have a sale on the days or on those compared with, the greatest revenue first (days of the week from Monday).
 pub fn breakdown(selection: &Selection<'_>, by: By, comparison: Comparison) -> Vec<Group> {
     let members = Members::of(selection, by);
     let figures = members.tally(selection);
-    let compared = selection
-        .range()
-        .and_then(|range| comparison.of(range))
-        .filter(|range| selection.cube().days().is_some_and(|days| range.to >= days.from))
-        .map(|range| members.tally(&selection.on(range)));
-    let whole: f64 = figures.iter().map(|figures| figures.revenue.as_f64()).sum();
-    let mut groups: Vec<Group> = figures
-        .into_iter()
-        .enumerate()
-        .map(|(member, figures)| Group {
-            key: members.names[member].0.clone(),
-            label: members.names[member].1.clone(),
-            share: ratio(figures.revenue.as_f64(), whole),
-            compared: compared.as_ref().map(|compared| compared[member]),
-            figures,
-        })
-        .filter(|group| group.figures.lines > 0 || group.compared.is_some_and(|compared| compared.lines > 0))
-        .collect();
+    let compared = compared(selection, comparison).map(|selection| members.tally(&selection));
+    let whole: Amount = figures.iter().map(|figures| figures.revenue).sum();
+    let mut groups = groups(figures, compared, whole, |member| members.name(member));
     if by != By::Weekday {
-        groups.sort_by(|a, b| b.figures.revenue.cmp(&a.figures.revenue).then_with(|| a.key.cmp(&b.key)));
+        sort(&mut groups);
     }
     groups
 }
 
-/// The groups of a dimension: their keys and labels, and which of them each row of the dimension belongs to.
-struct Members {
-    by: By,
-    names: Vec<(String, String)>,
-    group_of: Vec<Option<u32>>,
+/// Products by revenue, the greatest first: those that have a sale on the days.
+pub fn ranking(selection: &Selection<'_>) -> Vec<Ranked> {
+    let products = &selection.cube().products;
+    let revenue = tally::revenue_of_products(selection);
+    let mut ranked: Vec<Ranked> = products
+        .iter()
+        .zip(revenue)
+        .filter_map(|(product, revenue)| {
+            Some(Ranked { key: product.key().to_owned(), label: product.name.clone(), revenue: revenue? })
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.revenue.cmp(&a.revenue).then_with(|| a.key.cmp(&b.key)));
+    ranked
 }
 
-impl Members {
-    fn of(selection: &Selection<'_>, by: By) -> Self {
+/// So many of the best products, and those of these keys. Counting customers of each of thousands of products takes long, so it
+/// is done for those only.
+pub fn best(selection: &Selection<'_>, comparison: Comparison, most: usize, keys: &[String]) -> Best {
+    let ranking = ranking(selection);
+    if ranking.len() < most {
+        // Then those that only sold before are among them.
+        let groups = breakdown(selection, By::Product, comparison);
+        return Best { groups, number: ranking.len() };
+    }
+    let wanted: HashSet<&str> =
+        ranking.iter().take(most).map(|one| one.key.as_str()).chain(keys.iter().map(String::as_str)).collect();
+    let products = &selection.cube().products;
+    let kept: Vec<&Product> = products.iter().filter(|product| wanted.contains(product.key())).collect();
+    let mut next = 0..;
+    let group_of: Vec<Option<u32>> =
+        products.iter().map(|product| wanted.contains(product.key()).then(|| next.next()).flatten()).collect();
+    let tally = |selection: &Selection<'_>| tally::of_products(selection, kept.len(), &group_of);
+    let compared = compared(selection, comparison).map(|selection| tally(&selection));
+    let whole = ranking.iter().map(|one| one.revenue).sum();
+    let name = |member: usize| (kept[member].key().to_owned(), kept[member].name.clone());
+    let mut groups = groups(tally(selection), compared, whole, name);
+    sort(&mut groups);
+    Best { groups, number: ranking.len() }
+}
+
+/// The days compared with, if there may be a sale.
+fn compared<'c>(selection: &Selection<'c>, comparison: Comparison) -> Option<Selection<'c>> {
+    let range = comparison.of(selection.range()?)?;
+    selection.cube().days().is_some_and(|days| range.to >= days.from).then(|| selection.on(range))
+}
+
+fn groups(
+    figures: Vec<KeyFigures>,
+    compared: Option<Vec<KeyFigures>>,
+    whole: Amount,
+    name: impl Fn(usize) -> (String, String),
+) -> Vec<Group> {
+    let has_sale = |figures: &KeyFigures| figures.lines > 0;
+    let groups = figures.into_iter().enumerate().filter_map(|(member, figures)| {
+        let compared = compared.as_ref().map(|compared| compared[member]);
+        if !has_sale(&figures) && !compared.as_ref().is_some_and(has_sale) {
+            return None;
+        }
+        let (key, label) = name(member);
+        Some(Group { key, label, share: ratio(figures.revenue.as_f64(), whole.as_f64()), compared, figures })
+    });
+    groups.collect()
+}
+
+fn sort(groups: &mut [Group]) {
+    groups.sort_by(|a, b| b.figures.revenue.cmp(&a.figures.revenue).then_with(|| a.key.cmp(&b.key)));
+}
+
+/// The groups of a dimension.
+enum Members<'c> {
+    /// Names, and which of them each place has.
+    Places(Vec<&'c str>, Vec<u32>),
+    Categories(&'c Cube),
+    Products(&'c Cube),
+    Customers(&'c Cube),
+    Segments(&'c Cube),
+    Weekdays,
+}
+
+impl<'c> Members<'c> {
+    fn of(selection: &Selection<'c>, by: By) -> Self {
         let cube = selection.cube();
-        let same = |name: &str| (name.to_owned(), name.to_owned());
-        let (names, group_of) = match by {
-            By::Region => grouped(cube.places.iter().map(|place| place.region.as_str())),
-            By::City => grouped(cube.places.iter().map(|place| place.city.as_str())),
-            By::Store => grouped(cube.places.iter().map(|place| place.store.as_str())),
-            By::Category => (
-                cube.categories.iter().map(|name| same(name)).collect(),
-                cube.products.iter().map(|p| Some(p.category)).collect(),
-            ),
-            By::Segment => (
-                cube.segments.iter().map(|name| same(name)).collect(),
-                cube.customers.iter().map(|c| Some(c.segment)).collect(),
-            ),
-            By::Product => (
-                cube.products.iter().map(|product| (product.key().to_owned(), product.name.clone())).collect(),
-                (0..cube.products.len() as u32).map(Some).collect(),
-            ),
-            By::Customer => (
-                cube.customers
-                    .iter()
-                    .map(|customer| (customer.code.clone().unwrap_or_default(), customer.name.clone()))
-                    .collect(),
-                (0..cube.customers.len() as u32).map(|customer| (customer > 0).then_some(customer)).collect(),
-            ),
-            By::Weekday => {
-                let days = std::iter::successors(Some(Weekday::Mon), |day| Some(day.succ())).take(7);
-                let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-                (days.zip(names).map(|(day, name)| (day.to_string(), name.to_owned())).collect(), Vec::new())
-            }
-        };
-        Self { by, names, group_of }
+        match by {
+            By::Region => Self::places(cube, |place| &place.region),
+            By::City => Self::places(cube, |place| &place.city),
+            By::Store => Self::places(cube, |place| &place.store),
+            By::Category => Self::Categories(cube),
+            By::Product => Self::Products(cube),
+            By::Customer => Self::Customers(cube),
+            By::Segment => Self::Segments(cube),
+            By::Weekday => Self::Weekdays,
+        }
+    }
+
+    /// Places of the same name are one group.
+    fn places(cube: &'c Cube, name: fn(&Place) -> &String) -> Self {
+        let mut at: BTreeMap<&str, u32> = cube.places.iter().map(|place| (name(place).as_str(), 0)).collect();
+        at.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+        let group_of = cube.places.iter().map(|place| at[name(place).as_str()]).collect();
+        Self::Places(at.into_keys().collect(), group_of)
     }
 
     fn tally(&self, selection: &Selection<'_>) -> Vec<KeyFigures> {
-        let sales = &selection.cube().sales;
-        let column = match self.by {
-            By::Region | By::City | By::Store => &sales.place,
-            By::Category | By::Product => &sales.product,
-            By::Customer | By::Segment => &sales.customer,
-            By::Weekday => {
-                let mut weekday = tally::by_day(&sales.day, |day| day.weekday().num_days_from_monday());
-                return tally::by(selection, 7, |line| Some(weekday(line)));
+        match self {
+            Self::Places(names, group_of) => tally::of_places(selection, names.len(), group_of),
+            Self::Categories(_) => tally::of_categories(selection),
+            Self::Products(cube) => {
+                let group_of: Vec<Option<u32>> = (0..cube.products.len() as u32).map(Some).collect();
+                tally::of_products(selection, group_of.len(), &group_of)
             }
-        };
-        tally::by(selection, self.names.len(), |line| self.group_of[column[line] as usize])
+            Self::Customers(_) => tally::of_customers(selection),
+            Self::Segments(_) => tally::of_segments(selection),
+            Self::Weekdays => {
+                tally::of_days(selection, WEEKDAYS.len(), |day| (day.weekday().num_days_from_monday() as usize, day))
+            }
+        }
+    }
+
+    /// What filters and what people call one.
+    fn name(&self, member: usize) -> (String, String) {
+        let same = |name: &str| (name.to_owned(), name.to_owned());
+        match self {
+            Self::Places(names, _) => same(names[member]),
+            Self::Categories(cube) => same(&cube.categories[member]),
+            Self::Segments(cube) => same(&cube.segments[member]),
+            Self::Products(cube) => (cube.products[member].key().to_owned(), cube.products[member].name.clone()),
+            Self::Customers(cube) => {
+                (cube.customers[member].code.clone().unwrap_or_default(), cube.customers[member].name.clone())
+            }
+            Self::Weekdays => (WEEKDAYS[member].0.to_string(), WEEKDAYS[member].1.to_owned()),
+        }
     }
 }
 
-/// Rows of the same name are one group; groups in alphabetical order.
-fn grouped<'a>(names: impl Iterator<Item = &'a str> + Clone) -> (Vec<(String, String)>, Vec<Option<u32>>) {
-    let mut at: BTreeMap<&str, u32> = names.clone().map(|name| (name, 0)).collect();
-    at.values_mut().enumerate().for_each(|(place, number)| *number = place as u32);
-    let group_of = names.map(|name| at.get(name).copied()).collect();
-    (at.into_keys().map(|name| (name.to_owned(), name.to_owned())).collect(), group_of)
-}
+const WEEKDAYS: [(Weekday, &str); 7] = [
+    (Weekday::Mon, "Monday"),
+    (Weekday::Tue, "Tuesday"),
+    (Weekday::Wed, "Wednesday"),
+    (Weekday::Thu, "Thursday"),
+    (Weekday::Fri, "Friday"),
+    (Weekday::Sat, "Saturday"),
+    (Weekday::Sun, "Sunday"),
+];

@@ -4,9 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::key::ratio;
-use super::tally::by_day;
 use crate::calendar::{Granularity, Range, month_number, month_start};
-use crate::cube::Selection;
+use crate::cube::{NO_ORDER, Picked, Selection};
 use crate::money::Amount;
 
 /// Customers by the month of their first order, and how many ordered again in the months after.
@@ -42,28 +41,32 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
         return Cohorts { cohorts: Vec::new(), lost: Vec::new() };
     };
     let (start, months) = (month_number(days.from), (month_number(days.to) - month_number(days.from) + 1) as usize);
-    // Lines come in the order of their days: the first of a customer is the first order, the last the last one.
-    let mut spans: Vec<Option<(usize, usize)>> = vec![None; cube.customers.len()];
-    let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
-    let orders = selection.on_all_days();
-    let mut month_of = by_day(&cube.sales.day, |day| (month_number(day) - start) as usize);
-    orders.each(|line| {
-        let customer = cube.sales.customer[line] as usize;
-        if customer == 0 || cube.sales.is_return[line] {
-            return;
-        }
-        let month = month_of(line);
-        let (first, last) = spans[customer].unwrap_or((month, month));
-        let cell = &mut active[first * months + month - first];
-        cell.0 += u64::from(last < month);
-        cell.1 += Amount(i128::from(cube.sales.revenue[line]));
-        spans[customer] = Some((first, month));
-    });
+    let orders = Orders { picked: selection.on_all_days().picked(), start };
+    // The months in which each customer ordered, as bits.
+    let words = months.div_ceil(64);
+    let mut ordered = vec![0_u64; cube.customers.len() * words];
+    orders.each(|month, customer, _| ordered[customer * words + month / 64] |= 1 << (month % 64));
+    let mut first_of = vec![0_u32; cube.customers.len()];
     let mut sizes = vec![0_u64; months];
-    spans.iter().flatten().for_each(|(first, _)| sizes[*first] += 1);
+    let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
     // How many of a cohort ordered last so many months after their first order.
     let mut ended = vec![0_u64; months * months];
-    spans.iter().flatten().for_each(|(first, last)| ended[first * months + last - first] += 1);
+    for (own, ordered) in first_of.iter_mut().zip(ordered.chunks(words)) {
+        let mut those = ordered.iter().enumerate().flat_map(|(word, bits)| ones(*bits).map(move |bit| word * 64 + bit));
+        let Some(first) = those.next() else { continue };
+        (*own, sizes[first]) = (first as u32, sizes[first] + 1);
+        let mut last = first;
+        for month in those {
+            active[first * months + month - first].0 += 1;
+            last = month;
+        }
+        ended[first * months + last - first] += 1;
+    }
+    orders.each(|month, customer, unit| {
+        let sums = orders.picked.index.between(unit, unit + 1);
+        let first = first_of[customer] as usize;
+        active[first * months + month - first].1 += Amount(i128::from(sums.revenue - sums.returns));
+    });
     let is_shown = |first: &usize| {
         let month = Granularity::Month.bucket(month_start(start + *first as u32));
         sizes[*first] > 0 && month.from <= range.to && range.from <= month.to
@@ -84,6 +87,48 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
         .map(|first| cohort(start, first, months, sizes[first], &active[first * months..(first + 1) * months]))
         .collect();
     Cohorts { cohorts, lost }
+}
+
+/// What was sold to known customers.
+struct Orders<'c> {
+    picked: Picked<'c>,
+    /// The month that counts as the first.
+    start: u32,
+}
+
+impl Orders<'_> {
+    /// Calls for all that was sold with its month, its customer and its place in the columns.
+    fn each(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let index = self.picked.index;
+        for run in self.picked.runs.iter() {
+            let mut known = None;
+            for unit in run.units() {
+                let customer = index.customer[unit] as usize;
+                if customer == 0 || index.order[unit] == NO_ORDER {
+                    continue;
+                }
+                let day = index.day[unit];
+                // A run is in the order of days.
+                let month = match known {
+                    Some((month, last)) if day <= last => month,
+                    _ => {
+                        let month = Granularity::Month.bucket(day);
+                        known.insert(((month_number(day) - self.start) as usize, month.to)).0
+                    }
+                };
+                visit(month, customer, unit);
+            }
+        }
+    }
+}
+
+/// The places of the bits that are set, from the lowest on.
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(lowest)
+    })
 }
 
 fn cohort(start: u32, first: usize, months: usize, size: u64, cells: &[(u64, Amount)]) -> Cohort {

@@ -43,51 +43,61 @@ pub struct Span {
 pub fn lifetime(selection: &Selection<'_>) -> Lifetime {
     let cube = selection.cube();
     let mut is_here = vec![false; cube.customers.len()];
-    selection.each(|line| is_here[cube.sales.customer[line] as usize] = true);
+    let picked = selection.picked();
+    for run in picked.runs.iter() {
+        picked.index.customer[run.units()].iter().for_each(|customer| is_here[*customer as usize] = true);
+    }
     // The first is the unknown one.
     is_here[0] = false;
     let mut values = vec![0_i128; cube.customers.len()];
-    selection.on_all_days().each(|line| {
-        values[cube.sales.customer[line] as usize] += i128::from(cube.sales.revenue[line]);
-    });
+    let picked = selection.on_all_days().picked();
+    for run in picked.runs.iter() {
+        for (customer, own) in picked.index.customer[run.units()].iter().zip(&picked.index.revenue[run.units()]) {
+            values[*customer as usize] += i128::from(*own);
+        }
+    }
     let mut values: Vec<Amount> =
         values.into_iter().zip(is_here).filter_map(|(value, is_here)| is_here.then_some(Amount(value))).collect();
-    values.sort_unstable();
+    let customers = values.len();
     let total: Amount = values.iter().copied().sum();
-    let best = &values[values.len() - values.len().div_ceil(10)..];
+    // Only these places of the order are asked for, each above the one before.
+    let mut sorted = 0;
+    let mut place = |at: usize| {
+        let value = values
+            .get_mut(sorted..)
+            .filter(|rest| !rest.is_empty())
+            .map(|rest| *rest.select_nth_unstable(at - sorted).1);
+        sorted = at;
+        value
+    };
+    let (median, top_tenth) = (place(customers / 2), place(customers - customers.div_ceil(10)));
+    let high = place(customers * 95 / 100);
+    let best = &values[customers - customers.div_ceil(10)..];
     Lifetime {
-        customers: values.len() as u64,
+        customers: customers as u64,
         total,
-        mean: total.per(values.len() as u64),
-        median: values.get(values.len() / 2).copied(),
-        top_tenth: best.first().copied(),
+        mean: total.per(customers as u64),
+        median,
+        top_tenth,
         share_of_top_tenth: ratio(best.iter().copied().sum::<Amount>().as_f64(), total.as_f64()),
-        spans: spans(&values),
+        spans: high.map_or_else(Vec::new, |high| spans(&values, high)),
     }
 }
 
 /// Ten or so spans of one round width up to where 95 of 100 customers are, one for less than zero, one for the rest.
-fn spans(sorted: &[Amount]) -> Vec<Span> {
-    let Some(high) = sorted.get(sorted.len() * 95 / 100) else { return Vec::new() };
+fn spans(values: &[Amount], high: Amount) -> Vec<Span> {
     let width = round_up(high.0.max(i128::from(ONE)) / 10);
-    let mut ends: Vec<i128> = vec![0];
-    while ends.last().is_some_and(|last| *last <= high.0) {
-        ends.push(ends.len() as i128 * width);
-    }
-    let mut spans = Vec::new();
-    let mut start = 0;
-    let edges = ends.iter().map(|end| Some(*end)).chain([None]);
-    let mut from = None;
-    for below in edges {
-        let end = below.map_or(sorted.len(), |below| sorted.partition_point(|value| value.0 < below));
-        let own = &sorted[start..end];
-        spans.push(Span {
-            from: from.map(Amount),
-            below: below.map(Amount),
-            customers: own.len() as u64,
-            revenue: own.iter().copied().sum(),
-        });
-        (start, from) = (end, below);
+    // The end of the last span of that width is above the high value.
+    let wide = high.0.max(0) / width + 1;
+    let edges = (0..=wide).map(|edge| Amount(edge * width));
+    let from = [None].into_iter().chain(edges.clone().map(Some));
+    let below = edges.map(Some).chain([None]);
+    let mut spans: Vec<Span> =
+        from.zip(below).map(|(from, below)| Span { from, below, customers: 0, revenue: Amount(0) }).collect();
+    for value in values {
+        let span = if value.0 < 0 { 0 } else { 1 + (value.0 / width).min(wide) as usize };
+        spans[span].customers += 1;
+        spans[span].revenue += *value;
     }
     // Most shops have no customer below zero, and often none above the rest.
     let is_needed =

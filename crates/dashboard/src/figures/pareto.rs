@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::breakdown::Group;
+use super::breakdown::Ranked;
 use super::key::ratio;
 use crate::money::Amount;
 
@@ -39,26 +39,26 @@ pub struct ParetoPoint {
     pub share_of_revenue: Option<f64>,
 }
 
-/// Adds up groups that come with the greatest revenue first. Those at or below zero add nothing to a share and are left out.
-pub fn pareto(groups: &[Group]) -> Pareto {
+/// Adds up products that come with the greatest revenue first. Those at or below zero add nothing to a share and are left out.
+pub fn pareto(ranking: &[Ranked]) -> Pareto {
     const MOST: usize = 200;
-    let sold: Vec<&Group> = groups.iter().filter(|group| group.figures.revenue > Amount(0)).collect();
-    let revenue: Amount = sold.iter().map(|group| group.figures.revenue).sum();
+    let sold: Vec<&Ranked> = ranking.iter().filter(|one| one.revenue > Amount(0)).collect();
+    let revenue: Amount = sold.iter().map(|one| one.revenue).sum();
     let mut so_far = Amount(0);
     let mut products_for_80 = 0;
     let mut points = Vec::new();
     let step = sold.len().div_ceil(MOST).max(1);
-    for (place, group) in sold.iter().enumerate() {
+    for (place, one) in sold.iter().enumerate() {
         if so_far.0 * 10 < revenue.0 * 8 {
             products_for_80 += 1;
         }
-        so_far += group.figures.revenue;
+        so_far += one.revenue;
         if place % step == 0 || place + 1 == sold.len() {
             points.push(ParetoPoint {
                 rank: place + 1,
-                key: group.key.clone(),
-                label: group.label.clone(),
-                revenue: group.figures.revenue,
+                key: one.key.clone(),
+                label: one.label.clone(),
+                revenue: one.revenue,
                 share_of_products: ratio((place + 1) as f64, sold.len() as f64),
                 share_of_revenue: ratio(so_far.as_f64(), revenue.as_f64()),
             });

@@ -23,9 +23,12 @@ pub struct RfmCell {
 pub fn rfm(selection: &Selection<'_>) -> Vec<RfmCell> {
     let cube = selection.cube();
     let mut revenue = vec![None::<i128>; cube.customers.len()];
-    selection.each(|line| {
-        *revenue[cube.sales.customer[line] as usize].get_or_insert(0) += i128::from(cube.sales.revenue[line]);
-    });
+    let picked = selection.picked();
+    for run in picked.runs.iter() {
+        for (customer, own) in picked.index.customer[run.units()].iter().zip(&picked.index.revenue[run.units()]) {
+            *revenue[*customer as usize].get_or_insert(0) += i128::from(*own);
+        }
+    }
     let mut cells: Vec<RfmCell> = (1..=5)
         .flat_map(|recency| (1..=5).map(move |frequency| (recency, frequency)))
         .map(|(recency, frequency)| RfmCell { recency, frequency, customers: 0, revenue: Amount(0) })

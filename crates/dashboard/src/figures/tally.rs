@@ -1,178 +1,268 @@
 //! Counting and summing sale lines by group, exactly, also what must be counted once.
-//!
-//! A page asks for a dozen of these, so each way of counting once has its own cost: marks per group in one pass where they fit
-//! into the processor's cache, one mark per thing where groups come one after the other, sorting where neither holds.
+
+use std::collections::HashSet;
+use std::ops::Range;
 
 use chrono::NaiveDate;
 
 use super::key::{KeyFigures, ratio};
-use crate::cube::{Columns, Cube, Selection, UNKNOWN};
+use crate::cube::{Cell, Cube, Index, NO_ORDER, Picked, Run, Selection, Sums};
 use crate::money::Amount;
 
-/// Marks of all groups take at most so many bytes.
-const MARKS: usize = 4 * 1024 * 1024;
+/// Marks of all groups take at most so many bytes: as much as a processor keeps near.
+const MARKS: usize = 2 * 1024 * 1024;
 
 /// The figures of all selected lines.
 pub fn whole(selection: &Selection<'_>) -> KeyFigures {
-    by(selection, 1, |_| Some(0)).first().copied().unwrap_or_default()
+    let picked = selection.picked();
+    let mut tallies = Tallies::of(selection, &picked, 1);
+    picked.runs.iter().for_each(|run| tallies.run(0, run));
+    tallies.figures().first().copied().unwrap_or_default()
 }
 
-/// The figures of each of so many groups; lines of no group are left out.
-pub(super) fn by(
+/// The figures of each of so many groups of places.
+pub(super) fn of_places(selection: &Selection<'_>, groups: usize, group_of: &[u32]) -> Vec<KeyFigures> {
+    let picked = selection.picked();
+    of_cells(&picked, Tallies::of(selection, &picked, groups), |cell| Some(group_of[cell.place as usize]))
+}
+
+/// The figures of each segment.
+pub(super) fn of_segments(selection: &Selection<'_>) -> Vec<KeyFigures> {
+    let cube = selection.cube();
+    let picked = selection.picked();
+    let tallies = Tallies::of(selection, &picked, cube.segments.len());
+    of_cells(&picked, Tallies { customers: Customers::once(cube), ..tallies }, |cell| Some(cell.segment))
+}
+
+/// The figures of each category.
+pub(super) fn of_categories(selection: &Selection<'_>) -> Vec<KeyFigures> {
+    let groups = selection.cube().categories.len();
+    let picked = selection.picked_lines();
+    let orders = if selection.picks_products() { Orders::adjacent(groups) } else { Orders::Summed };
+    of_cells(&picked, Tallies { orders, ..Tallies::of(selection, &picked, groups) }, |cell| cell.category)
+}
+
+fn of_cells(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(&Cell) -> Option<u32>) -> Vec<KeyFigures> {
+    for run in picked.runs.iter() {
+        if let Some(group) = group_of(&picked.index.cells[run.cell as usize]) {
+            tallies.run(group, run);
+        }
+    }
+    tallies.figures()
+}
+
+/// The figures of each of so many groups of days. What is given a day says its group, and up to which day that goes on.
+pub(super) fn of_days(
     selection: &Selection<'_>,
     groups: usize,
-    group_of: impl FnMut(usize) -> Option<u32>,
+    group_of: impl Fn(NaiveDate) -> (usize, NaiveDate),
 ) -> Vec<KeyFigures> {
+    let picked = selection.picked();
+    let day = &picked.index.day;
+    let mut tallies = Tallies::of(selection, &picked, groups);
+    for run in picked.runs.iter() {
+        let Range { mut start, end } = run.units();
+        while start < end {
+            let (group, last) = group_of(day[start]);
+            let next = start + day[start..end].iter().take_while(|day| **day <= last).count();
+            tallies.part(group as u32, start..next);
+            start = next;
+        }
+    }
+    tallies.figures()
+}
+
+/// The figures of each of so many groups of products; products of no group are left out.
+pub(super) fn of_products(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<KeyFigures> {
+    let picked = selection.picked_lines();
+    let product = &selection.cube().product;
+    let tallies = Tallies { orders: Orders::adjacent(groups), ..Tallies::of(selection, &picked, groups) };
+    of_units(&picked, tallies, |line| group_of[product[line] as usize])
+}
+
+/// The revenue of each product; none where no line of it is selected.
+pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amount>> {
     let cube = selection.cube();
-    if groups * (cube.orders + cube.customers.len()) / 8 <= MARKS {
-        marked(selection, groups, group_of)
-    } else {
-        sorted(selection, groups, group_of)
+    let mut revenue = vec![None; cube.products.len()];
+    for run in selection.picked_lines().runs.iter() {
+        for (product, own) in cube.product[run.units()].iter().zip(&cube.lines.revenue[run.units()]) {
+            *revenue[*product as usize].get_or_insert(Amount(0)) += Amount(i128::from(*own));
+        }
+    }
+    revenue
+}
+
+/// The figures of each customer but the unknown one.
+pub(super) fn of_customers(selection: &Selection<'_>) -> Vec<KeyFigures> {
+    let cube = selection.cube();
+    let picked = selection.picked();
+    let tallies = Tallies::of(selection, &picked, cube.customers.len());
+    of_units(&picked, Tallies { customers: Customers::once(cube), ..tallies }, |unit| {
+        Some(picked.index.customer[unit]).filter(|customer| *customer != 0)
+    })
+}
+
+fn of_units(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(usize) -> Option<u32>) -> Vec<KeyFigures> {
+    for run in picked.runs.iter() {
+        for unit in run.units() {
+            if let Some(group) = group_of(unit) {
+                tallies.part(group, unit..unit + 1);
+            }
+        }
+    }
+    tallies.figures()
+}
+
+struct Tallies<'c> {
+    index: &'c Index,
+    tallies: Vec<Tally>,
+    orders: Orders,
+    /// Groups and scattered orders that were counted.
+    scattered: HashSet<(u32, u32)>,
+    customers: Customers,
+}
+
+impl<'c> Tallies<'c> {
+    /// Of groups that have all selected lines of an order, or none.
+    fn of(selection: &Selection<'c>, picked: &Picked<'c>, groups: usize) -> Self {
+        let cube = selection.cube();
+        Self {
+            index: picked.index,
+            tallies: vec![Tally::default(); groups],
+            orders: if selection.has_whole_orders() { Orders::Summed } else { Orders::once(cube) },
+            scattered: HashSet::new(),
+            customers: Customers::by_group(cube, groups),
+        }
+    }
+
+    /// Adds a whole run.
+    fn run(&mut self, group: u32, run: &Run) {
+        self.add(group, run.units(), &run.sums);
+    }
+
+    /// Adds a part of a run.
+    #[inline]
+    fn part(&mut self, group: u32, units: Range<usize>) {
+        let sums = self.index.between(units.start, units.end);
+        self.add(group, units, &sums);
+    }
+
+    #[inline]
+    fn add(&mut self, group: u32, units: Range<usize>, sums: &Sums) {
+        let index = self.index;
+        let tally = &mut self.tallies[group as usize];
+        tally.add(sums);
+        tally.orders += self.orders.count(group, index, units.clone(), sums);
+        if index.scattered_orders > 0 {
+            let orders = index.scattered(units.clone());
+            tally.orders += orders.filter(|order| self.scattered.insert((group, *order))).count() as u64;
+        }
+        tally.customers += self.customers.count(group, &index.customer[units]);
+    }
+
+    fn figures(mut self) -> Vec<KeyFigures> {
+        self.customers.finish(&mut self.tallies);
+        self.tallies.iter().map(Tally::figures).collect()
     }
 }
 
-/// The same where the groups of lines only grow, as buckets of time do.
-pub(super) fn in_order(
-    selection: &Selection<'_>,
-    groups: usize,
-    mut group_of: impl FnMut(usize) -> u32,
-) -> Vec<KeyFigures> {
-    let sales = &selection.cube().sales;
-    let mut once = Once::of(selection.cube());
-    let mut tallies = vec![Tally::default(); groups];
-    selection.each(|line| {
-        let group = group_of(line);
-        let tally = &mut tallies[group as usize];
-        tally.add(sales, line);
-        once.count(sales, line, group + 1, tally);
-    });
-    tallies.iter().map(Tally::figures).collect()
+/// Orders of each group that are not scattered, each once.
+enum Orders {
+    /// Each is in one cell of a group at most: they are in the sums.
+    Summed,
+    /// All selected lines of an order are in one group: a mark for every order.
+    Once(Vec<u64>),
+    /// The lines of an order that are in a group follow each other: the last order of every group.
+    Adjacent(Vec<u32>),
 }
 
-/// Something of a line's day, worked out once for all lines of the day: they follow each other.
-pub(super) fn by_day<T: Copy>(days: &[NaiveDate], of: impl Fn(NaiveDate) -> T) -> impl FnMut(usize) -> T {
-    let mut last = None;
-    move |line| {
-        let day = days[line];
-        match last {
-            Some((known, value)) if known == day => value,
-            _ => {
-                let value = of(day);
-                last = Some((day, value));
-                value
+impl Orders {
+    fn once(cube: &Cube) -> Self {
+        Self::Once(vec![0; cube.orders.div_ceil(64)])
+    }
+
+    fn adjacent(groups: usize) -> Self {
+        Self::Adjacent(vec![NO_ORDER; groups])
+    }
+
+    /// How many of some units were not in the group yet.
+    #[inline]
+    fn count(&mut self, group: u32, index: &Index, units: Range<usize>, sums: &Sums) -> u64 {
+        let is_whole = |order: &&u32| **order != NO_ORDER && **order >= index.scattered_orders;
+        match self {
+            Self::Summed => u64::from(sums.orders),
+            Self::Once(marks) => {
+                index.order[units].iter().filter(is_whole).map(|order| u64::from(mark(marks, *order))).sum()
+            }
+            Self::Adjacent(last) => {
+                let last = &mut last[group as usize];
+                let orders = index.order[units].iter().filter(is_whole);
+                orders.map(|order| u64::from(std::mem::replace(last, *order) != *order)).sum()
             }
         }
     }
 }
 
-/// In one pass, with a mark for every thing in every group.
-pub(super) fn marked(
-    selection: &Selection<'_>,
-    groups: usize,
-    mut group_of: impl FnMut(usize) -> Option<u32>,
-) -> Vec<KeyFigures> {
-    let cube = selection.cube();
-    let sales = &cube.sales;
-    let (mut orders, mut customers) = (Marks::new(groups, cube.orders), Marks::new(groups, cube.customers.len()));
-    let mut tallies = vec![Tally::default(); groups];
-    let mut last = (u32::MAX, u32::MAX);
-    selection.each(|line| {
-        let Some(group) = group_of(line) else { return };
-        let tally = &mut tallies[group as usize];
-        tally.add(sales, line);
-        // The lines of an order mostly follow each other, and have one customer.
-        let order = sales.order[line];
-        if !sales.is_return[line] && last != (group, order) {
-            tally.orders += u64::from(orders.is_new(group, order));
-            last = (group, order);
-        }
-        let customer = sales.customer[line];
-        tally.customers += u64::from(customer != 0 && customers.is_new(group, customer));
-    });
-    tallies.iter().map(Tally::figures).collect()
+/// Known customers of each group, each once.
+enum Customers {
+    /// A mark for every customer in every group.
+    Marked { marks: Vec<u64>, words: usize },
+    /// Group and customer, where those marks would be too many.
+    Listed(Vec<(u32, u32)>),
+    /// Each is in one group: a mark for every customer.
+    Once(Vec<u64>),
 }
 
-/// In two passes: sums, then each group's lines one after the other.
-pub(super) fn sorted(
-    selection: &Selection<'_>,
-    groups: usize,
-    mut group_of: impl FnMut(usize) -> Option<u32>,
-) -> Vec<KeyFigures> {
-    let sales = &selection.cube().sales;
-    let mut tallies = vec![Tally::default(); groups];
-    let mut lines: Vec<(u32, u32)> = Vec::new();
-    selection.each(|line| {
-        let Some(group) = group_of(line) else { return };
-        tallies[group as usize].add(sales, line);
-        lines.push((group, line as u32));
-    });
-    let mut once = Once::of(selection.cube());
-    let mut next = vec![0; groups];
-    let mut start = 0;
-    for (next, tally) in next.iter_mut().zip(&tallies) {
-        *next = start;
-        start += tally.lines as usize;
-    }
-    let mut grouped = vec![0; lines.len()];
-    for (group, line) in &lines {
-        let place = &mut next[*group as usize];
-        grouped[*place] = *line;
-        *place += 1;
-    }
-    let mut start = 0;
-    for (group, tally) in tallies.iter_mut().enumerate() {
-        let end = start + tally.lines as usize;
-        for line in &grouped[start..end] {
-            once.count(sales, *line as usize, group as u32 + 1, tally);
+impl Customers {
+    fn by_group(cube: &Cube, groups: usize) -> Self {
+        let words = cube.customers.len().div_ceil(64);
+        if groups * words * 8 > MARKS {
+            return Self::Listed(Vec::new());
         }
-        start = end;
-    }
-    tallies.iter().map(Tally::figures).collect()
-}
-
-/// What was seen already in the group at hand. Groups come one after the other, so one mark per thing is enough.
-struct Once {
-    orders: Vec<u32>,
-    customers: Vec<u32>,
-}
-
-impl Once {
-    fn of(cube: &Cube) -> Self {
-        Self { orders: vec![0; cube.orders], customers: vec![0; cube.customers.len()] }
+        let mut marks = vec![0; groups * words];
+        marks.iter_mut().step_by(words).for_each(|word| *word = UNKNOWN);
+        Self::Marked { marks, words }
     }
 
-    fn count(&mut self, sales: &Columns, line: usize, stamp: u32, tally: &mut Tally) {
-        let is_new =
-            |marks: &mut Vec<u32>, thing: u32| u64::from(std::mem::replace(&mut marks[thing as usize], stamp) != stamp);
-        if !sales.is_return[line] {
-            tally.orders += is_new(&mut self.orders, sales.order[line]);
-        }
-        // The first is the unknown one.
-        if sales.customer[line] != 0 {
-            tally.customers += is_new(&mut self.customers, sales.customer[line]);
+    fn once(cube: &Cube) -> Self {
+        let mut marks = vec![0; cube.customers.len().div_ceil(64)];
+        marks[0] = UNKNOWN;
+        Self::Once(marks)
+    }
+
+    /// How many of these were not in the group yet, as far as that is known before the end.
+    #[inline]
+    fn count(&mut self, group: u32, customers: &[u32]) -> u64 {
+        let marks = match self {
+            Self::Marked { marks, words } => &mut marks[group as usize * *words..(group as usize + 1) * *words],
+            Self::Once(marks) => marks,
+            Self::Listed(list) => {
+                list.extend(customers.iter().filter(|customer| **customer != 0).map(|customer| (group, *customer)));
+                return 0;
+            }
+        };
+        customers.iter().map(|customer| u64::from(mark(marks, *customer))).sum()
+    }
+
+    fn finish(&mut self, tallies: &mut [Tally]) {
+        if let Self::Listed(list) = self {
+            list.sort_unstable();
+            list.dedup();
+            list.iter().for_each(|(group, _)| tallies[*group as usize].customers += 1);
         }
     }
 }
 
-/// A bit for every thing in every group.
-struct Marks {
-    bits: Vec<u64>,
-    words: usize,
-}
+/// The mark of the unknown customer, who is the first: set from the start, so that it is never counted.
+const UNKNOWN: u64 = 1;
 
-impl Marks {
-    fn new(groups: usize, things: usize) -> Self {
-        let words = things.div_ceil(64);
-        Self { bits: vec![0; groups * words], words }
-    }
-
-    fn is_new(&mut self, group: u32, thing: u32) -> bool {
-        let word = &mut self.bits[group as usize * self.words + thing as usize / 64];
-        let bit = 1 << (thing % 64);
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
-    }
+/// Marks something; says whether it was not marked before.
+#[inline]
+fn mark(marks: &mut [u64], thing: u32) -> bool {
+    let (word, bit) = (&mut marks[thing as usize / 64], 1 << (thing % 64));
+    let is_new = *word & bit == 0;
+    *word |= bit;
+    is_new
 }
 
 #[derive(Clone, Default)]
@@ -189,19 +279,15 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, sales: &Columns, line: usize) {
-        let revenue = i128::from(sales.revenue[line]);
-        self.lines += 1;
-        self.quantity += i128::from(sales.quantity[line]);
-        self.revenue += revenue;
-        if sales.is_return[line] {
-            self.returns += revenue;
-        }
-        if sales.profit[line] != UNKNOWN {
-            self.profit += i128::from(sales.profit[line]);
-            self.revenue_with_cost += revenue;
-            self.with_cost += 1;
-        }
+    #[inline]
+    fn add(&mut self, sums: &Sums) {
+        self.lines += u64::from(sums.lines);
+        self.with_cost += u64::from(sums.with_cost);
+        self.quantity += i128::from(sums.quantity);
+        self.revenue += i128::from(sums.revenue);
+        self.returns += i128::from(sums.returns);
+        self.profit += i128::from(sums.profit);
+        self.revenue_with_cost += i128::from(sums.revenue_with_cost);
     }
 
     fn figures(&self) -> KeyFigures {

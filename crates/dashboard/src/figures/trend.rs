@@ -76,14 +76,10 @@ pub fn buckets(filter: &Filter, range: Range) -> (Granularity, Vec<Range>) {
     (granularity, buckets)
 }
 
-/// The figures of each bucket. Lines come in the order of their days, and so do the buckets.
+/// The figures of each bucket.
 fn figures(selection: &Selection<'_>, buckets: &[Range]) -> Vec<KeyFigures> {
-    let days = &selection.cube().sales.day;
-    let mut at = 0;
-    tally::in_order(selection, buckets.len(), |line| {
-        while buckets.get(at).is_some_and(|bucket| bucket.to < days[line]) {
-            at += 1;
-        }
-        at as u32
+    tally::of_days(selection, buckets.len(), |day| {
+        let at = buckets.partition_point(|bucket| bucket.to < day);
+        (at, buckets[at].to)
     })
 }

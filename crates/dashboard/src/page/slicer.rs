@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use maud::{Markup, html};
 
 use crate::content::name;
-use crate::cube::{Cube, Selection};
-use crate::filter::{Dates, Field, Filter, Preset};
+use crate::cube::{Cube, Customer, Place, Product};
+use crate::filter::{Field, Filter};
+use crate::money::Amount;
 
 /// Members that a list shows besides those that are chosen.
 const MOST: usize = 200;
@@ -103,40 +104,41 @@ fn keys<'c>(field: Field, filter: &Filter, cube: &'c Cube) -> BTreeSet<&'c str> 
         Field::Store => within(cube, filter, |place| place.store.as_str()),
         Field::Category => cube.categories.iter().map(String::as_str).collect(),
         Field::Segment => cube.segments.iter().map(String::as_str).collect(),
-        Field::Product => cube.products.iter().map(crate::cube::Product::key).collect(),
+        Field::Product => cube.products.iter().map(Product::key).collect(),
     }
 }
 
-fn within<'c>(cube: &'c Cube, filter: &Filter, of: impl Fn(&'c crate::cube::Place) -> &'c str) -> BTreeSet<&'c str> {
+fn within<'c>(cube: &'c Cube, filter: &Filter, of: impl Fn(&'c Place) -> &'c str) -> BTreeSet<&'c str> {
     let is_in = |names: &[String], name: &String| names.is_empty() || names.contains(name);
     cube.places.iter().filter(|place| is_in(&filter.regions, &place.region)).map(of).collect()
 }
 
-/// The members of a long list with the greatest revenue of all days. Adds up nothing else: every state of a page needs it.
+/// The members of a long list with the greatest revenue of all days.
 fn greatest(field: Field, cube: &Cube) -> Vec<(String, String)> {
-    let everything = Filter::default().on(Dates::Preset(Preset::All));
-    let selection = Selection::new(cube, &everything);
-    let mut revenue: HashMap<&str, i128> = HashMap::new();
-    let (names, column): (Vec<&str>, &[u32]) = match field {
-        Field::Region => (cube.places.iter().map(|place| place.region.as_str()).collect(), &cube.sales.place),
-        Field::City => (cube.places.iter().map(|place| place.city.as_str()).collect(), &cube.sales.place),
-        Field::Store => (cube.places.iter().map(|place| place.store.as_str()).collect(), &cube.sales.place),
+    let mut revenue: HashMap<&str, Amount> = HashMap::new();
+    let mut add = |name, own: &Amount| *revenue.entry(name).or_default() += *own;
+    match field {
+        Field::Region | Field::City | Field::Store => {
+            let name: fn(&Place) -> &String = match field {
+                Field::Region => |place| &place.region,
+                Field::City => |place| &place.city,
+                _ => |place| &place.store,
+            };
+            cube.places.iter().zip(&cube.totals.places).for_each(|(place, own)| add(name(place).as_str(), own));
+        }
         Field::Category => {
-            let names = cube.products.iter().map(|product| cube.categories[product.category as usize].as_str());
-            (names.collect(), &cube.sales.product)
+            let category = |product: &Product| cube.categories[product.category as usize].as_str();
+            cube.products.iter().zip(&cube.totals.products).for_each(|(product, own)| add(category(product), own));
+        }
+        Field::Product => {
+            cube.products.iter().zip(&cube.totals.products).for_each(|(product, own)| add(product.key(), own));
         }
         Field::Segment => {
-            let names = cube.customers.iter().map(|customer| cube.segments[customer.segment as usize].as_str());
-            (names.collect(), &cube.sales.customer)
+            let segment = |customer: &Customer| cube.segments[customer.segment as usize].as_str();
+            cube.customers.iter().zip(&cube.totals.customers).for_each(|(customer, own)| add(segment(customer), own));
         }
-        Field::Product => (cube.products.iter().map(crate::cube::Product::key).collect(), &cube.sales.product),
-    };
-    let mut sums = vec![0_i128; names.len()];
-    selection.each(|line| sums[column[line] as usize] += i128::from(cube.sales.revenue[line]));
-    for (name, sum) in names.into_iter().zip(sums) {
-        *revenue.entry(name).or_default() += sum;
     }
-    let mut greatest: Vec<(&str, i128)> = revenue.into_iter().collect();
+    let mut greatest: Vec<(&str, Amount)> = revenue.into_iter().collect();
     greatest.sort_by_key(|(key, revenue)| (Reverse(*revenue), *key));
     greatest.into_iter().take(MOST).map(|(key, _)| (key.to_owned(), name(cube, field, key).to_owned())).collect()
 }

@@ -1,0 +1,161 @@
+//! What was sold as columns, with running sums.
+
+use anyhow::{Result, ensure};
+use chrono::NaiveDate;
+
+/// The order of what only takes back: that alone makes no order.
+pub(crate) const NO_ORDER: u32 = u32::MAX;
+
+/// What was sold in one place to one segment of customers, and maybe of one category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cell {
+    pub place: u32,
+    pub segment: u32,
+    /// None if the cells of an index are of all categories.
+    pub category: Option<u32>,
+    /// The first of its units, and the first that is none of them.
+    pub start: u32,
+    pub end: u32,
+}
+
+/// Sale lines, or baskets of them, cell by cell; within a cell in the order of their days and, within a day, of their orders.
+/// A unit is one of them.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub cells: Vec<Cell>,
+    pub day: Vec<NaiveDate>,
+    pub customer: Vec<u32>,
+    /// An order's number says nothing but which it is; [`NO_ORDER`] where the unit only takes back.
+    pub order: Vec<u32>,
+    /// Net revenue of each unit, in ten-thousandths.
+    pub revenue: Vec<i64>,
+    /// So many orders, those with the first numbers, are scattered: their lines do not have the same day, customer and place.
+    pub scattered_orders: u32,
+    /// The units of those, in order.
+    scattered: Vec<u32>,
+    /// What all units before make; one more than there are units.
+    before: Vec<Sums>,
+    /// What the units of the last cell make at most, however they are chosen: quantity, revenue, profit.
+    most: [u64; 3],
+}
+
+/// What units make, amounts in ten-thousandths. Running sums wrap, so their difference is exact where it fits itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub lines: u32,
+    pub with_cost: u32,
+    /// Orders that are not scattered, each once in a cell.
+    pub orders: u32,
+    pub quantity: i64,
+    pub revenue: i64,
+    pub returns: i64,
+    pub profit: i64,
+    pub revenue_with_cost: i64,
+}
+
+/// One unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unit {
+    pub place: u32,
+    pub segment: u32,
+    pub category: Option<u32>,
+    pub day: NaiveDate,
+    pub customer: u32,
+    pub order: u32,
+    pub sums: Sums,
+    /// What it makes at most, if only some of its lines are chosen.
+    pub most: [u64; 3],
+}
+
+impl Index {
+    pub(super) fn with_capacity(units: usize, scattered_orders: u32) -> Self {
+        Self {
+            scattered_orders,
+            day: Vec::with_capacity(units),
+            customer: Vec::with_capacity(units),
+            order: Vec::with_capacity(units),
+            revenue: Vec::with_capacity(units),
+            before: Vec::with_capacity(units + 1),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a unit. They come in the order they are kept in.
+    ///
+    /// # Errors
+    /// A cell whose amounts add up to more than can be told from a difference.
+    pub(super) fn push(&mut self, unit: &Unit) -> Result<()> {
+        let at = self.day.len() as u32;
+        let cell = |last: &Cell| (last.place, last.segment, last.category);
+        match self.cells.last_mut() {
+            Some(last) if cell(last) == (unit.place, unit.segment, unit.category) => last.end = at + 1,
+            _ => {
+                let Unit { place, segment, category, .. } = *unit;
+                self.cells.push(Cell { place, segment, category, start: at, end: at + 1 });
+                self.most = [0; 3];
+            }
+        }
+        self.day.push(unit.day);
+        self.customer.push(unit.customer);
+        self.order.push(unit.order);
+        self.revenue.push(unit.sums.revenue);
+        if unit.order < self.scattered_orders {
+            self.scattered.push(at);
+        }
+        let before = self.before.last().copied().unwrap_or_default();
+        if self.before.is_empty() {
+            self.before.push(before);
+        }
+        self.before.push(before.and(&unit.sums));
+        self.most = std::array::from_fn(|at| self.most[at].saturating_add(unit.most[at]));
+        ensure!(
+            self.most.into_iter().all(|most| i64::try_from(most).is_ok()),
+            "the amounts of one place and segment add up to more than a dashboard can hold"
+        );
+        Ok(())
+    }
+
+    /// How many units there are.
+    pub fn len(&self) -> usize {
+        self.day.len()
+    }
+
+    /// What the units from one to before another, of the same cell, make.
+    #[inline]
+    pub fn between(&self, start: usize, end: usize) -> Sums {
+        let (from, to) = (&self.before[start], &self.before[end]);
+        Sums {
+            lines: to.lines.wrapping_sub(from.lines),
+            with_cost: to.with_cost.wrapping_sub(from.with_cost),
+            orders: to.orders.wrapping_sub(from.orders),
+            quantity: to.quantity.wrapping_sub(from.quantity),
+            revenue: to.revenue.wrapping_sub(from.revenue),
+            returns: to.returns.wrapping_sub(from.returns),
+            profit: to.profit.wrapping_sub(from.profit),
+            revenue_with_cost: to.revenue_with_cost.wrapping_sub(from.revenue_with_cost),
+        }
+    }
+
+    /// The scattered orders among some units, as often as they are there.
+    #[inline]
+    pub fn scattered(&self, units: std::ops::Range<usize>) -> impl Iterator<Item = u32> {
+        let at = |unit: usize| self.scattered.partition_point(|other| (*other as usize) < unit);
+        self.scattered[at(units.start)..at(units.end)].iter().map(|unit| self.order[*unit as usize])
+    }
+}
+
+impl Sums {
+    /// Wraps.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self {
+            lines: self.lines.wrapping_add(other.lines),
+            with_cost: self.with_cost.wrapping_add(other.with_cost),
+            orders: self.orders.wrapping_add(other.orders),
+            quantity: self.quantity.wrapping_add(other.quantity),
+            revenue: self.revenue.wrapping_add(other.revenue),
+            returns: self.returns.wrapping_add(other.returns),
+            profit: self.profit.wrapping_add(other.profit),
+            revenue_with_cost: self.revenue_with_cost.wrapping_add(other.revenue_with_cost),
+        }
+    }
+}
