@@ -9,6 +9,7 @@
 
 mod build;
 mod index;
+mod kept;
 mod run;
 mod select;
 
@@ -16,12 +17,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendar::Range;
+use crate::figures::CohortMatrix;
 use crate::money::Amount;
 
 pub use build::{Builder, Sale};
 pub(crate) use index::{Cell, Index, NO_ORDER, Sums};
+pub(crate) use kept::Kept;
 pub(crate) use run::{Picked, Run};
-pub use select::Selection;
+pub use select::{Members, Selection};
 
 /// Which state of the warehouse this is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -54,6 +57,8 @@ pub struct Cube {
     /// The product of each line.
     pub(crate) product: Vec<u32>,
     pub(crate) totals: Totals,
+    /// Cohorts by members: whoever looks at other days asks for the same again.
+    pub(crate) cohorts: Kept<Members, CohortMatrix>,
     days: Option<Range>,
 }
 

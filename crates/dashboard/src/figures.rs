@@ -11,6 +11,7 @@ mod tally;
 mod trend;
 
 pub use breakdown::{Best, By, Group, Ranked, best, breakdown, ranking};
+pub(crate) use cohort::CohortMatrix;
 pub use cohort::{Cohort, Cohorts, cohorts};
 pub use key::{Compared, KeyFigures, Overview, overview, ratio};
 pub use lifetime::{Lifetime, Span, lifetime};
@@ -20,5 +21,7 @@ pub use rfm::{RfmCell, rfm};
 pub use tally::whole;
 pub use trend::{Bucket, Trend, buckets, trend};
 
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod tests;

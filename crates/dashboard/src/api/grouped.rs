@@ -11,7 +11,7 @@ use super::endpoint::{Endpoint, schema};
 use super::parameter::{Parameter, Values, choice, number};
 use super::tables;
 use crate::cube::Selection;
-use crate::figures::{Best, By, Group, KeyFigures, Level, PlaceGroup, best, breakdown, places, whole};
+use crate::figures::{Best, By, Group, KeyFigures, Level, PlaceGroup, best, breakdown, places, ranking, whole};
 use crate::filter::Filter;
 
 /// Members of a dimension and their figures.
@@ -163,7 +163,8 @@ async fn top(call: Call) -> Answered {
     let name = format!("top {} {} {limit}", by.name(), measure.name());
     let best = move |selection: &Selection<'_>, filter: &Filter| {
         if by == By::Product && measure == Measure::Revenue {
-            let Best { mut groups, number } = best(selection, filter.comparison, limit as usize, &[]);
+            let Best { mut groups, number } =
+                best(selection, &ranking(selection), filter.comparison, limit as usize, &[]);
             groups.retain(|group| group.figures.lines > 0);
             return Top { measure, best: Groups { by, groups, number, whole: whole(selection) } };
         }

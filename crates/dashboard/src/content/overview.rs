@@ -158,7 +158,7 @@ fn in_words(scene: &Scene<'_>, trend: &Trend) -> String {
 }
 
 fn best_products(scene: &Scene<'_>) -> Figure {
-    let best = scene.best_products(PRODUCTS);
+    let best = scene.best_products(&figures::ranking(&scene.without(Field::Product)), PRODUCTS);
     let figure = scene.revenue_of(&best.groups, Field::Product, "Best products", |group| {
         scene.links.toggle(Field::Product, &group.key)
     });

@@ -10,7 +10,7 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::Range;
 use crate::chart::{Heading, Mark, Ranking};
 use crate::cube::{Cube, Selection};
-use crate::figures::{Best, By, Compared, Group, KeyFigures, Overview, best, breakdown};
+use crate::figures::{Best, By, Compared, Group, KeyFigures, Overview, Ranked, best, breakdown};
 use crate::filter::{Comparison, Field, Filter};
 use crate::money::Amount;
 use crate::settings::Settings;
@@ -93,17 +93,21 @@ impl<'a> Scene<'a> {
         kept.map(|(_, group)| group.clone()).collect()
     }
 
-    /// The best products, and those that the page is filtered by.
-    pub fn best_products(&self, most: usize) -> Best {
+    /// The best products of a ranking of all, and those that the page is filtered by.
+    pub fn best_products(&self, ranking: &[Ranked], most: usize) -> Best {
         let filter = self.filter();
-        let best = best(&self.without(Field::Product), filter.comparison, most, &filter.products);
+        let best = best(&self.without(Field::Product), ranking, filter.comparison, most, &filter.products);
         Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
     }
 
     /// Revenue by the members of a dimension; a click filters by one.
     pub fn revenue_by(&self, by: By, field: Field, title: &str) -> Figure {
-        let groups = breakdown(&self.without(field), by, self.filter().comparison);
-        let shown = self.shown(&groups, field, MOST_BARS);
+        self.revenue_of_all(&breakdown(&self.without(field), by, self.filter().comparison), field, title)
+    }
+
+    /// The same of groups that are known.
+    pub fn revenue_of_all(&self, groups: &[Group], field: Field, title: &str) -> Figure {
+        let shown = self.shown(groups, field, MOST_BARS);
         let figure = self.revenue_of(&shown, field, title, |group| self.links.toggle(field, &group.key));
         match self.left_out(&shown, groups.len(), field) {
             Some(note) => figure.noted(note),

@@ -20,7 +20,11 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let scene = Scene::new(selection, wanted, settings);
     let sold = ranking(selection);
     let curve = pareto(&sold);
-    let shown = scene.best_products(wanted.top);
+    let shown = match scene.filter().products.as_slice() {
+        [] => scene.best_products(&sold, wanted.top),
+        _ => scene.best_products(&ranking(&scene.without(Field::Product)), wanted.top),
+    };
+    let categories = breakdown(&scene.without(Field::Category), By::Category, scene.filter().comparison);
     let title = format!("Top {} products", wanted.top);
     let mut best =
         scene.revenue_of(&shown.groups, Field::Product, &title, |group| scene.links.toggle(Field::Product, &group.key));
@@ -29,8 +33,8 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
         Block::Tiles(tiles(&scene, &curve)),
         best.into(),
         curve_figure(&scene, &curve, &sold).into(),
-        scene.revenue_by(By::Category, Field::Category, "Revenue by category").into(),
-        margins(&scene).into(),
+        scene.revenue_of_all(&categories, Field::Category, "Revenue by category").into(),
+        margins(&scene, categories).into(),
         Block::Table(product_table(&scene, &shown.groups)),
     ])
 }
@@ -91,9 +95,8 @@ fn in_words(curve: &Pareto) -> String {
 }
 
 /// What is earned on each category.
-fn margins(scene: &Scene<'_>) -> Figure {
+fn margins(scene: &Scene<'_>, mut groups: Vec<Group>) -> Figure {
     let title = "Margin by category";
-    let mut groups = breakdown(&scene.without(Field::Category), By::Category, scene.filter().comparison);
     groups.retain(|group| group.figures.margin.is_some());
     groups.sort_by(|a, b| b.figures.margin.unwrap_or_default().total_cmp(&a.figures.margin.unwrap_or_default()));
     let marks = groups.iter().map(|group| Mark {

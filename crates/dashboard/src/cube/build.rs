@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use chrono::NaiveDate;
 
 use super::index::Unit;
-use super::{Cube, Customer, Index, Load, NO_ORDER, Place, Product, Sums, Totals};
+use super::{Cube, Customer, Index, Kept, Load, NO_ORDER, Place, Product, Sums, Totals};
 use crate::calendar::Range;
 use crate::money::Amount;
 
@@ -193,6 +193,7 @@ impl Builder {
             lines,
             product,
             totals,
+            cohorts: Kept::default(),
             days,
         })
     }
@@ -216,6 +217,7 @@ impl Sold {
                 lines: 1,
                 with_cost: u32::from(self.has_cost),
                 orders: 0,
+                scattered: 0,
                 quantity: self.quantity,
                 revenue: self.revenue,
                 returns: if self.is_return { self.revenue } else { 0 },

@@ -46,6 +46,8 @@ pub(crate) struct Sums {
     pub with_cost: u32,
     /// Orders that are not scattered, each once in a cell.
     pub orders: u32,
+    /// Units of scattered orders.
+    pub scattered: u32,
     pub quantity: i64,
     pub revenue: i64,
     pub returns: i64,
@@ -99,14 +101,15 @@ impl Index {
         self.customer.push(unit.customer);
         self.order.push(unit.order);
         self.revenue.push(unit.sums.revenue);
-        if unit.order < self.scattered_orders {
+        let is_scattered = unit.order < self.scattered_orders;
+        if is_scattered {
             self.scattered.push(at);
         }
         let before = self.before.last().copied().unwrap_or_default();
         if self.before.is_empty() {
             self.before.push(before);
         }
-        self.before.push(before.and(&unit.sums));
+        self.before.push(before.and(&Sums { scattered: u32::from(is_scattered), ..unit.sums }));
         self.most = std::array::from_fn(|at| self.most[at].saturating_add(unit.most[at]));
         ensure!(
             self.most.into_iter().all(|most| i64::try_from(most).is_ok()),
@@ -128,6 +131,7 @@ impl Index {
             lines: to.lines.wrapping_sub(from.lines),
             with_cost: to.with_cost.wrapping_sub(from.with_cost),
             orders: to.orders.wrapping_sub(from.orders),
+            scattered: to.scattered.wrapping_sub(from.scattered),
             quantity: to.quantity.wrapping_sub(from.quantity),
             revenue: to.revenue.wrapping_sub(from.revenue),
             returns: to.returns.wrapping_sub(from.returns),
@@ -151,6 +155,7 @@ impl Sums {
             lines: self.lines.wrapping_add(other.lines),
             with_cost: self.with_cost.wrapping_add(other.with_cost),
             orders: self.orders.wrapping_add(other.orders),
+            scattered: self.scattered.wrapping_add(other.scattered),
             quantity: self.quantity.wrapping_add(other.quantity),
             revenue: self.revenue.wrapping_add(other.revenue),
             returns: self.returns.wrapping_add(other.returns),

@@ -3,6 +3,8 @@
 use std::ops::Range as Units;
 use std::rc::Rc;
 
+use chrono::NaiveDate;
+
 use super::index::{Index, Sums};
 use super::{Grain, Selection};
 use crate::calendar::Range;
@@ -40,8 +42,8 @@ pub(super) fn runs(selection: &Selection<'_>, grain: Grain, range: Range) -> Rc<
     let mut runs = Vec::new();
     for (number, cell) in index.cells.iter().enumerate().filter(|(_, cell)| selection.has_cell(cell)) {
         let days = &index.day[cell.start as usize..cell.end as usize];
-        let from = days.partition_point(|day| *day < range.from);
-        let to = from + days[from..].partition_point(|day| *day <= range.to);
+        let from = before(days, range.from);
+        let to = range.to.succ_opt().map_or(days.len(), |next| before(days, next));
         let found = cell.start as usize + from..cell.start as usize + to;
         let run = |units: Units<usize>| Run {
             cell: number as u32,
@@ -58,6 +60,23 @@ pub(super) fn runs(selection: &Selection<'_>, grain: Grain, range: Range) -> Rc<
     runs.into()
 }
 
+/// How many days, which are in order, are before this one. Sales are spread evenly enough for a guess that is nearly right, and
+/// looking around it stays near in memory.
+fn before(days: &[NaiveDate], day: NaiveDate) -> usize {
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return 0 };
+    let (into, whole) = ((day - *first).num_days(), (*last - *first).num_days() + 1);
+    let guess = (days.len() as i64 * into / whole).clamp(0, days.len() as i64) as usize;
+    let is_before = |at: usize| days[at] < day;
+    let (mut low, mut high, mut step) = (guess, guess, 8);
+    while low > 0 && !is_before(low - 1) {
+        (high, low, step) = (low - 1, low.saturating_sub(step), step * 2);
+    }
+    while high < days.len() && is_before(high) {
+        (low, high, step) = (high + 1, (high + step).min(days.len()), step * 2);
+    }
+    low + days[low..high].partition_point(|other| *other < day)
+}
+
 /// Those parts of some lines that are of selected products.
 fn of_products<'s>(selection: &'s Selection<'_>, lines: Units<usize>) -> impl Iterator<Item = Units<usize>> + 's {
     let product = &selection.cube().product;
@@ -68,4 +87,22 @@ fn of_products<'s>(selection: &'s Selection<'_>, lines: Units<usize>) -> impl It
         next = (start..lines.end).find(|line| !is_selected(line)).unwrap_or(lines.end);
         Some(start..next)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Days;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn days_before_a_day_are_counted(mut days in prop::collection::vec(0u64..60, 0..80), day in 0u64..60) {
+            days.sort_unstable();
+            let at = |day: u64| NaiveDate::default() + Days::new(day * day);
+            let known: Vec<NaiveDate> = days.iter().map(|day| at(*day)).collect();
+            prop_assert_eq!(before(&known, at(day)), days.iter().filter(|other| **other < day).count());
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::run::{Picked, Run, runs};
 use super::{Cell, Cube, Grain};
@@ -14,15 +15,21 @@ use crate::filter::{Field, Filter};
 pub struct Selection<'c> {
     cube: &'c Cube,
     range: Option<Range>,
-    products: Members,
-    categories: Members,
-    places: Members,
-    segments: Members,
+    members: Members,
     found: Found,
 }
 
+/// The selected members of each dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Members {
+    products: Marked,
+    categories: Marked,
+    places: Marked,
+    segments: Marked,
+}
+
 /// All members of a dimension, or those that are marked.
-type Members = Option<Rc<[bool]>>;
+type Marked = Option<Arc<[bool]>>;
 
 /// The runs that were found already. Of the same members, so shared by all selections that differ in days only.
 type Found = Rc<RefCell<Vec<(Grain, Range, Rc<[Run]>)>>>;
@@ -46,7 +53,8 @@ impl<'c> Selection<'c> {
         });
         let segments = (!filter.segments.is_empty())
             .then(|| cube.segments.iter().map(|segment| names(&filter.segments, segment)).collect());
-        Self { cube, range: filter.range(cube.days()), products, categories, places, segments, found: Found::default() }
+        let members = Members { products, categories, places, segments };
+        Self { cube, range: filter.range(cube.days()), members, found: Found::default() }
     }
 
     /// The load.
@@ -71,31 +79,41 @@ impl<'c> Selection<'c> {
 
     /// The same, of every place: what a region's share is a share of.
     pub fn in_all_places(&self) -> Self {
-        match self.places {
+        match self.members.places {
             None => self.clone(),
-            Some(_) => Self { places: None, found: Found::default(), ..self.clone() },
+            Some(_) => {
+                let members = Members { places: None, ..self.members.clone() };
+                Self { members, found: Found::default(), ..self.clone() }
+            }
         }
+    }
+
+    /// The selected members.
+    pub(crate) fn members(&self) -> &Members {
+        &self.members
     }
 
     /// Is the product among those that are picked one by one?
     pub(super) fn has_product(&self, product: u32) -> bool {
-        has(&self.products, product)
+        has(&self.members.products, product)
     }
 
     /// Are products picked one by one, so that of a cell only some lines may be selected?
     pub(crate) fn picks_products(&self) -> bool {
-        self.products.is_some()
+        self.members.products.is_some()
     }
 
     /// May units of the cell be selected?
     pub(super) fn has_cell(&self, cell: &Cell) -> bool {
-        let category = |category| has(&self.categories, category);
-        has(&self.places, cell.place) && has(&self.segments, cell.segment) && cell.category.is_none_or(category)
+        let category = |category| has(&self.members.categories, category);
+        has(&self.members.places, cell.place)
+            && has(&self.members.segments, cell.segment)
+            && cell.category.is_none_or(category)
     }
 
     /// What is selected, by baskets if it is whole ones.
     pub(crate) fn picked(&self) -> Picked<'c> {
-        let by_lines = self.picks_products() || self.categories.is_some();
+        let by_lines = self.picks_products() || self.members.categories.is_some();
         self.pick(if by_lines { Grain::Lines } else { Grain::Baskets })
     }
 
@@ -107,8 +125,8 @@ impl<'c> Selection<'c> {
     /// Is an order in at most one of the cells that [`Self::picked`] has, and there with its first line? Then orders can be
     /// added up. Scattered ones never can.
     pub(crate) fn has_whole_orders(&self) -> bool {
-        let is_one = |categories: &Rc<[bool]>| categories.iter().filter(|is_selected| **is_selected).count() <= 1;
-        !self.picks_products() && self.categories.as_ref().is_none_or(is_one)
+        let is_one = |categories: &Arc<[bool]>| categories.iter().filter(|is_selected| **is_selected).count() <= 1;
+        !self.picks_products() && self.members.categories.as_ref().is_none_or(is_one)
     }
 
     fn pick(&self, grain: Grain) -> Picked<'c> {
@@ -149,7 +167,7 @@ impl Cube {
     }
 }
 
-fn has(members: &Members, member: u32) -> bool {
+fn has(members: &Marked, member: u32) -> bool {
     members.as_ref().is_none_or(|members| members[member as usize])
 }
 

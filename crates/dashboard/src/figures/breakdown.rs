@@ -138,10 +138,15 @@ pub fn ranking(selection: &Selection<'_>) -> Vec<Ranked> {
     ranked
 }
 
-/// So many of the best products, and those of these keys. Counting customers of each of thousands of products takes long, so it
-/// is done for those only.
-pub fn best(selection: &Selection<'_>, comparison: Comparison, most: usize, keys: &[String]) -> Best {
-    let ranking = ranking(selection);
+/// So many of the best products, and those of these keys, given the ranking of all. Counting customers of each of thousands of
+/// products takes long, so it is done for those only.
+pub fn best(
+    selection: &Selection<'_>,
+    ranking: &[Ranked],
+    comparison: Comparison,
+    most: usize,
+    keys: &[String],
+) -> Best {
     if ranking.len() < most {
         // Then those that only sold before are among them.
         let groups = breakdown(selection, By::Product, comparison);

@@ -40,33 +40,10 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     let (Some(days), Some(range)) = (cube.days(), selection.range()) else {
         return Cohorts { cohorts: Vec::new(), lost: Vec::new() };
     };
-    let (start, months) = (month_number(days.from), (month_number(days.to) - month_number(days.from) + 1) as usize);
-    let orders = Orders { picked: selection.on_all_days().picked(), start };
-    // The months in which each customer ordered, as bits.
-    let words = months.div_ceil(64);
-    let mut ordered = vec![0_u64; cube.customers.len() * words];
-    orders.each(|month, customer, _| ordered[customer * words + month / 64] |= 1 << (month % 64));
-    let mut first_of = vec![0_u32; cube.customers.len()];
-    let mut sizes = vec![0_u64; months];
-    let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
-    // How many of a cohort ordered last so many months after their first order.
-    let mut ended = vec![0_u64; months * months];
-    for (own, ordered) in first_of.iter_mut().zip(ordered.chunks(words)) {
-        let mut those = ordered.iter().enumerate().flat_map(|(word, bits)| ones(*bits).map(move |bit| word * 64 + bit));
-        let Some(first) = those.next() else { continue };
-        (*own, sizes[first]) = (first as u32, sizes[first] + 1);
-        let mut last = first;
-        for month in those {
-            active[first * months + month - first].0 += 1;
-            last = month;
-        }
-        ended[first * months + last - first] += 1;
-    }
-    orders.each(|month, customer, unit| {
-        let sums = orders.picked.index.between(unit, unit + 1);
-        let first = first_of[customer] as usize;
-        active[first * months + month - first].1 += Amount(i128::from(sums.revenue - sums.returns));
-    });
+    let matrix =
+        cube.cohorts.get(selection.members().clone(), || CohortMatrix::of(selection, days), CohortMatrix::bytes);
+    let CohortMatrix { start, months, sizes, ended, active } = &*matrix;
+    let (start, months) = (*start, *months);
     let is_shown = |first: &usize| {
         let month = Granularity::Month.bucket(month_start(start + *first as u32));
         sizes[*first] > 0 && month.from <= range.to && range.from <= month.to
@@ -87,6 +64,58 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
         .map(|first| cohort(start, first, months, sizes[first], &active[first * months..(first + 1) * months]))
         .collect();
     Cohorts { cohorts, lost }
+}
+
+/// Who ordered when, of all days.
+#[derive(Debug)]
+pub(crate) struct CohortMatrix {
+    /// The first month, as a number.
+    start: u32,
+    months: usize,
+    /// Customers by the month of their first order.
+    sizes: Vec<u64>,
+    /// How many of a cohort ordered last so many months after their first order.
+    ended: Vec<u64>,
+    /// Of a cohort, so many months after: who ordered again, and what the orders brought.
+    active: Vec<(u64, Amount)>,
+}
+
+impl CohortMatrix {
+    fn bytes(&self) -> usize {
+        self.months * self.months * size_of::<(u64, u64, Amount)>()
+    }
+
+    fn of(selection: &Selection<'_>, days: Range) -> Self {
+        let cube = selection.cube();
+        let (start, months) = (month_number(days.from), (month_number(days.to) - month_number(days.from) + 1) as usize);
+        let orders = Orders { picked: selection.on_all_days().picked(), start };
+        // The months in which each customer ordered, as bits.
+        let words = months.div_ceil(64);
+        let mut ordered = vec![0_u64; cube.customers.len() * words];
+        orders.each(|month, customer, _| ordered[customer * words + month / 64] |= 1 << (month % 64));
+        let mut first_of = vec![0_u32; cube.customers.len()];
+        let mut sizes = vec![0_u64; months];
+        let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
+        let mut ended = vec![0_u64; months * months];
+        for (own, ordered) in first_of.iter_mut().zip(ordered.chunks(words)) {
+            let mut those =
+                ordered.iter().enumerate().flat_map(|(word, bits)| ones(*bits).map(move |bit| word * 64 + bit));
+            let Some(first) = those.next() else { continue };
+            (*own, sizes[first]) = (first as u32, sizes[first] + 1);
+            let mut last = first;
+            for month in those {
+                active[first * months + month - first].0 += 1;
+                last = month;
+            }
+            ended[first * months + last - first] += 1;
+        }
+        orders.each(|month, customer, unit| {
+            let sums = orders.picked.index.between(unit, unit + 1);
+            let first = first_of[customer] as usize;
+            active[first * months + month - first].1 += Amount(i128::from(sums.revenue - sums.returns));
+        });
+        Self { start, months, sizes, ended, active }
+    }
 }
 
 /// What was sold to known customers.

@@ -10,7 +10,7 @@ use crate::cube::{Cell, Cube, Index, NO_ORDER, Picked, Run, Selection, Sums};
 use crate::money::Amount;
 
 /// Marks of all groups take at most so many bytes: as much as a processor keeps near.
-const MARKS: usize = 2 * 1024 * 1024;
+const MARKS: usize = 8 * 1024 * 1024;
 
 /// The figures of all selected lines.
 pub fn whole(selection: &Selection<'_>) -> KeyFigures {
@@ -76,8 +76,15 @@ pub(super) fn of_days(
 pub(super) fn of_products(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<KeyFigures> {
     let picked = selection.picked_lines();
     let product = &selection.cube().product;
-    let tallies = Tallies { orders: Orders::adjacent(groups), ..Tallies::of(selection, &picked, groups) };
-    of_units(&picked, tallies, |line| group_of[product[line] as usize])
+    let mut tallies = Tallies { orders: Orders::adjacent(groups), ..Tallies::of(selection, &picked, groups) };
+    for run in picked.runs.iter() {
+        for (line, product) in run.units().zip(&product[run.units()]) {
+            if let Some(group) = group_of[*product as usize] {
+                tallies.part(group, line..line + 1);
+            }
+        }
+    }
+    tallies.figures()
 }
 
 /// The revenue of each product; none where no line of it is selected.
@@ -96,18 +103,13 @@ pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amoun
 pub(super) fn of_customers(selection: &Selection<'_>) -> Vec<KeyFigures> {
     let cube = selection.cube();
     let picked = selection.picked();
-    let tallies = Tallies::of(selection, &picked, cube.customers.len());
-    of_units(&picked, Tallies { customers: Customers::once(cube), ..tallies }, |unit| {
-        Some(picked.index.customer[unit]).filter(|customer| *customer != 0)
-    })
-}
-
-fn of_units(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(usize) -> Option<u32>) -> Vec<KeyFigures> {
+    let mut tallies =
+        Tallies { customers: Customers::once(cube), ..Tallies::of(selection, &picked, cube.customers.len()) };
     for run in picked.runs.iter() {
-        for unit in run.units() {
-            if let Some(group) = group_of(unit) {
-                tallies.part(group, unit..unit + 1);
-            }
+        for (unit, customer) in
+            run.units().zip(&picked.index.customer[run.units()]).filter(|(_, customer)| **customer != 0)
+        {
+            tallies.part(*customer, unit..unit + 1);
         }
     }
     tallies.figures()
@@ -153,7 +155,7 @@ impl<'c> Tallies<'c> {
         let tally = &mut self.tallies[group as usize];
         tally.add(sums);
         tally.orders += self.orders.count(group, index, units.clone(), sums);
-        if index.scattered_orders > 0 {
+        if sums.scattered > 0 {
             let orders = index.scattered(units.clone());
             tally.orders += orders.filter(|order| self.scattered.insert((group, *order))).count() as u64;
         }

@@ -1,12 +1,8 @@
-//! Figures of a shop that fits on a page, by hand, and of random ones beside a computation that is slow and plain.
-
-use std::collections::BTreeSet;
+//! Figures of a shop that fits on a page, by hand.
 
 use chrono::NaiveDate;
-use proptest::prelude::*;
 
 use super::*;
-use crate::calendar::Granularity;
 use crate::cube::{Builder, Cube, Load, Sale, Selection};
 use crate::filter::{Comparison, Field, Filter};
 use crate::money::Amount;
@@ -206,70 +202,39 @@ fn nothing_sold_is_not_an_error() {
     assert_eq!(rfm(&selection).len(), 25);
 }
 
-/// Day, product, customer, place, order, revenue, whether taken back.
-type Line = (u16, u8, u8, u8, u8, i32, bool);
-
-fn random_shop(lines: &[Line]) -> Cube {
-    let mut builder = Builder::default();
-    for id in 0..4_i64 {
-        builder.product(id, (id > 0).then(|| format!("p{id}")).as_deref(), "name", if id < 2 { "x" } else { "y" });
-        builder.place(id, if id < 2 { "N" } else { "S" }, "c", &format!("s{id}"));
-        builder.customer(id, Some(&format!("c{id}")), "name", None, if id < 2 { "a" } else { "b" });
-    }
-    let first = day("2023-11-20");
-    for (at, product, customer, place, order, revenue, is_return) in lines {
-        builder
-            .sale(&Sale {
-                day: first + chrono::TimeDelta::days(i64::from(*at)),
-                product_id: i64::from(*product),
-                customer_id: i64::from(*customer),
-                region_id: i64::from(*place),
-                order_id: &format!("o{order}"),
-                quantity: 10_000,
-                revenue: i64::from(*revenue),
-                profit: (*revenue % 3 == 0).then_some(i64::from(*revenue) / 3),
-                is_return: *is_return,
-            })
-            .unwrap();
-    }
-    builder.finish(load()).unwrap()
-}
-
-/// The same, slow and plain.
-fn plain(lines: &[&Line]) -> (u64, u64, u64, i128) {
-    let orders: BTreeSet<u8> = lines.iter().filter(|line| !line.6).map(|line| line.4).collect();
-    let customers: BTreeSet<u8> = lines.iter().map(|line| line.2).filter(|customer| *customer > 0).collect();
-    let revenue = lines.iter().map(|line| i128::from(line.5)).sum();
-    (lines.len() as u64, orders.len() as u64, customers.len() as u64, revenue)
-}
-
-fn counted(figures: &KeyFigures) -> (u64, u64, u64, i128) {
-    (figures.lines, figures.orders, figures.customers, figures.revenue.0)
-}
-
-proptest! {
-    #[test]
-    fn figures_are_those_of_a_plain_computation(
-        lines in prop::collection::vec((0u16..400, 0u8..4, 0u8..4, 0u8..4, 0u8..30, -50_000i32..50_000, any::<bool>()), 0..80),
-        granularity in prop::sample::select(&Granularity::ALL[..]),
-    ) {
-        let cube = random_shop(&lines);
-        let filter = Filter::parse(&format!("dates=all&compare=none&granularity={}", granularity.name())).unwrap();
-        let selection = Selection::new(&cube, &filter);
-        prop_assert_eq!(counted(&overview(&selection).figures), plain(&lines.iter().collect::<Vec<_>>()));
-
-        for group in breakdown(&selection, By::Store, Comparison::None) {
-            let own: Vec<&Line> = lines.iter().filter(|line| format!("s{}", line.3) == group.key).collect();
-            prop_assert_eq!(counted(&group.figures), plain(&own));
+#[test]
+fn sums_that_are_too_large_are_refused_and_those_that_fit_are_exact() {
+    let build = |amounts: &[(i64, i64)]| {
+        let mut builder = Builder::default();
+        builder.product(1, Some("TEA"), "Tea", "Drinks");
+        builder.place(1, "North", "Kiel", "Kiel 1");
+        builder.place(2, "South", "Ulm", "Ulm 1");
+        for (region_id, revenue) in amounts {
+            let (day, order_id) = (day("2024-01-05"), "o1");
+            let (quantity, profit, is_return) = (0, None, false);
+            let sale = Sale {
+                day,
+                product_id: 1,
+                customer_id: 0,
+                region_id: *region_id,
+                order_id,
+                quantity,
+                revenue: *revenue,
+                profit,
+                is_return,
+            };
+            builder.sale(&sale).unwrap();
         }
-        let first = day("2023-11-20");
-        for bucket in trend(&selection, &filter).buckets {
-            let own: Vec<&Line> =
-                lines.iter().filter(|line| bucket.range.contains(first + chrono::TimeDelta::days(i64::from(line.0)))).collect();
-            prop_assert_eq!(counted(&bucket.figures), plain(&own));
-        }
-        let south = filter.with(Field::Region, &["S"]).with(Field::Segment, &["a"]);
-        let own: Vec<&Line> = lines.iter().filter(|line| line.3 >= 2 && line.2 < 2).collect();
-        prop_assert_eq!(counted(&overview(&Selection::new(&cube, &south)).figures), plain(&own));
+        builder.finish(load())
+    };
+    let most = i64::MAX;
+    let cube = build(&[(1, most), (2, most), (2, 0)]).unwrap();
+    let all = Selection::new(&cube, &Filter::parse("dates=all").unwrap());
+    assert_eq!(tally::whole(&all).revenue, Amount(2 * i128::from(most)));
+    let south = Selection::new(&cube, &Filter::parse("dates=all&region=South").unwrap());
+    assert_eq!(tally::whole(&south).revenue, Amount(i128::from(most)));
+    for amounts in [[(1, most), (1, 1)], [(1, most), (1, -1)]] {
+        let refused = build(&amounts).unwrap_err().to_string();
+        assert!(refused.contains("add up to more than a dashboard can hold"), "{refused}");
     }
 }
