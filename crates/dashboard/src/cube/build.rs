@@ -1,6 +1,6 @@
 //! Rows of the star schema into columns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, anyhow, bail};
 use chrono::NaiveDate;
@@ -165,10 +165,15 @@ impl Builder {
             sold.order = number[sold.order as usize];
         }
         sold.sort_unstable_by_key(|sold| (sold.category, sold.basket()));
-        let lines = lines(&sold, scattered)?;
+        let mut regions: BTreeMap<&str, u32> = self.places.iter().map(|place| (place.region.as_str(), 0)).collect();
+        regions.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+        let region_of: Vec<u32> = self.places.iter().map(|place| regions[place.region.as_str()]).collect();
+        let mut lines = lines(&sold, scattered)?;
+        lines.look_back(self.customers.len(), &region_of);
         let product = sold.iter().map(|sold| sold.product).collect();
         sold.sort_unstable_by_key(Sold::basket);
-        let baskets = baskets(&sold, scattered)?;
+        let mut baskets = baskets(&sold, scattered)?;
+        baskets.look_back(self.customers.len(), &region_of);
         let total = |members: usize, member: fn(&Sold) -> u32| {
             let mut totals = vec![Amount(0); members];
             sold.iter().for_each(|sold| totals[member(sold) as usize] += Amount(sold.revenue.into()));
@@ -191,6 +196,7 @@ impl Builder {
             orders,
             baskets,
             lines,
+            region_of,
             product,
             totals,
             cohorts: Kept::default(),

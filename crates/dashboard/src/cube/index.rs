@@ -1,7 +1,7 @@
 //! What was sold as columns, with running sums.
 
 use anyhow::{Result, ensure};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 /// The order of what only takes back: that alone makes no order.
 pub(crate) const NO_ORDER: u32 = u32::MAX;
@@ -33,10 +33,29 @@ pub(crate) struct Index {
     pub scattered_orders: u32,
     /// The units of those, in order.
     scattered: Vec<u32>,
+    /// The day of the customer's unit before, see [`Scope`]; [`NEVER`] for the first one, and what is later than any day for the
+    /// unknown customer.
+    seen: [Vec<i32>; 2],
     /// What all units before make; one more than there are units.
     before: Vec<Sums>,
     /// What the units of the last cell make at most, however they are chosen: quantity, revenue, profit.
     most: [u64; 3],
+}
+
+/// Where a customer was before; and with the same category, if the cells of an index have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// In any place.
+    Anywhere,
+    /// In the same region.
+    Region,
+}
+
+const NEVER: i32 = i32::MIN;
+
+/// A day as the columns of earlier ones have it.
+pub(crate) fn number(day: NaiveDate) -> i32 {
+    day.num_days_from_ce()
 }
 
 /// What units make, amounts in ten-thousandths. Running sums wrap, so their difference is exact where it fits itself.
@@ -116,6 +135,45 @@ impl Index {
             "the amounts of one place and segment add up to more than a dashboard can hold"
         );
         Ok(())
+    }
+
+    /// Finds out when customers were seen before. From then on, the customers of some days are the units that are the first
+    /// since the first of those days: counting them needs no memory of who was counted.
+    pub(super) fn look_back(&mut self, customers: usize, region_of: &[u32]) {
+        let regions = region_of.iter().max().map_or(1, |last| u64::from(*last) + 1);
+        let scope = |cell: &Cell, region: u32| u64::from(cell.category.unwrap_or(0)) * regions + u64::from(region);
+        self.seen = [
+            self.seen_before(customers, |cell| scope(cell, 0)),
+            self.seen_before(customers, |cell| scope(cell, region_of[cell.place as usize])),
+        ];
+    }
+
+    fn seen_before(&self, customers: usize, scope_of: impl Fn(&Cell) -> u64) -> Vec<i32> {
+        let mut units: Vec<(u64, i32, u32)> = Vec::with_capacity(self.len());
+        for cell in &self.cells {
+            let scope = scope_of(cell);
+            units.extend((cell.start..cell.end).map(|unit| (scope, number(self.day[unit as usize]), unit)));
+        }
+        units.sort_unstable();
+        let mut last = vec![(u64::MAX, NEVER); customers];
+        let mut seen = vec![i32::MAX; self.len()];
+        for (scope, day, unit) in units {
+            let customer = self.customer[unit as usize] as usize;
+            // The first is the unknown one.
+            if customer != 0 {
+                let (known, before) = std::mem::replace(&mut last[customer], (scope, day));
+                seen[unit as usize] = if known == scope { before } else { NEVER };
+            }
+        }
+        seen
+    }
+
+    /// For each unit, when its customer was seen before.
+    pub fn seen(&self, scope: Scope) -> &[i32] {
+        match scope {
+            Scope::Anywhere => &self.seen[0],
+            Scope::Region => &self.seen[1],
+        }
     }
 
     /// How many units there are.

@@ -1,12 +1,12 @@
 //! The sale lines that a filter leaves.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::run::{Picked, Run, runs};
-use super::{Cell, Cube, Grain};
+use super::{Cell, Cube, Grain, Scope};
 use crate::calendar::Range;
 use crate::filter::{Field, Filter};
 
@@ -127,6 +127,28 @@ impl<'c> Selection<'c> {
     pub(crate) fn has_whole_orders(&self) -> bool {
         let is_one = |categories: &Arc<[bool]>| categories.iter().filter(|is_selected| **is_selected).count() <= 1;
         !self.picks_products() && self.members.categories.as_ref().is_none_or(is_one)
+    }
+
+    /// Where a customer must not have been before to be a new one among all that is selected of a category; none if that is
+    /// neither everywhere nor all of one region.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        match &self.members.places {
+            None => Some(Scope::Anywhere),
+            Some(places) => {
+                let mut regions = self.cube.region_of.iter().zip(places.iter()).filter(|(_, is_here)| **is_here);
+                let (first, _) = regions.next()?;
+                (self.has_whole_regions() && regions.all(|(region, _)| region == first)).then_some(Scope::Region)
+            }
+        }
+    }
+
+    /// Is each region selected whole, or not at all?
+    pub(crate) fn has_whole_regions(&self) -> bool {
+        self.members.places.as_ref().is_none_or(|places| {
+            let mut selected: HashMap<u32, bool> = HashMap::new();
+            let mut places = self.cube.region_of.iter().zip(places.iter());
+            places.all(|(region, is_here)| *selected.entry(*region).or_insert(*is_here) == *is_here)
+        })
     }
 
     fn pick(&self, grain: Grain) -> Picked<'c> {

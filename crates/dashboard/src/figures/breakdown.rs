@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use chrono::{Datelike, Weekday};
+use chrono::Weekday;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -240,9 +240,7 @@ impl<'c> Members<'c> {
             }
             Self::Customers(_) => tally::of_customers(selection),
             Self::Segments(_) => tally::of_segments(selection),
-            Self::Weekdays => {
-                tally::of_days(selection, WEEKDAYS.len(), |day| (day.weekday().num_days_from_monday() as usize, day))
-            }
+            Self::Weekdays => tally::of_weekdays(selection),
         }
     }
 

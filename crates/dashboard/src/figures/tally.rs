@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::key::{KeyFigures, ratio};
-use crate::cube::{Cell, Cube, Index, NO_ORDER, Picked, Run, Selection, Sums};
+use crate::calendar::Range as Days;
+use crate::cube::{Cell, Cube, Index, NO_ORDER, Picked, Run, Scope, Selection, Sums, number};
 use crate::money::Amount;
 
 /// Marks of all groups take at most so many bytes: as much as a processor keeps near.
@@ -22,8 +23,15 @@ pub fn whole(selection: &Selection<'_>) -> KeyFigures {
 
 /// The figures of each of so many groups of places.
 pub(super) fn of_places(selection: &Selection<'_>, groups: usize, group_of: &[u32]) -> Vec<KeyFigures> {
+    let cube = selection.cube();
     let picked = selection.picked();
-    of_cells(&picked, Tallies::of(selection, &picked, groups), |cell| Some(group_of[cell.place as usize]))
+    let is_by_region = group_of == cube.region_of && selection.has_whole_regions();
+    let customers = match is_by_region && selection.has_whole_orders() {
+        true => Customers::seen(selection, &picked, Scope::Region),
+        false => Customers::by_group(cube, groups),
+    };
+    let tallies = Tallies { customers, ..Tallies::of(selection, &picked, groups) };
+    of_cells(&picked, tallies, |cell| Some(group_of[cell.place as usize]))
 }
 
 /// The figures of each segment.
@@ -31,15 +39,21 @@ pub(super) fn of_segments(selection: &Selection<'_>) -> Vec<KeyFigures> {
     let cube = selection.cube();
     let picked = selection.picked();
     let tallies = Tallies::of(selection, &picked, cube.segments.len());
-    of_cells(&picked, Tallies { customers: Customers::once(cube), ..tallies }, |cell| Some(cell.segment))
+    of_cells(&picked, tallies, |cell| Some(cell.segment))
 }
 
 /// The figures of each category.
 pub(super) fn of_categories(selection: &Selection<'_>) -> Vec<KeyFigures> {
-    let groups = selection.cube().categories.len();
+    let cube = selection.cube();
+    let groups = cube.categories.len();
     let picked = selection.picked_lines();
     let orders = if selection.picks_products() { Orders::adjacent(groups) } else { Orders::Summed };
-    of_cells(&picked, Tallies { orders, ..Tallies::of(selection, &picked, groups) }, |cell| cell.category)
+    let customers = match selection.scope().filter(|_| !selection.picks_products()) {
+        Some(scope) => Customers::seen(selection, &picked, scope),
+        None => Customers::by_group(cube, groups),
+    };
+    let tallies = Tallies { orders, customers, ..Tallies::of(selection, &picked, groups) };
+    of_cells(&picked, tallies, |cell| cell.category)
 }
 
 fn of_cells(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(&Cell) -> Option<u32>) -> Vec<KeyFigures> {
@@ -51,32 +65,63 @@ fn of_cells(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(&Ce
     tallies.figures()
 }
 
-/// The figures of each of so many groups of days. What is given a day says its group, and up to which day that goes on.
-pub(super) fn of_days(
-    selection: &Selection<'_>,
-    groups: usize,
-    group_of: impl Fn(NaiveDate) -> (usize, NaiveDate),
-) -> Vec<KeyFigures> {
+/// The figures of each bucket of days, which come one after the other.
+pub(super) fn of_buckets(selection: &Selection<'_>, buckets: &[Days]) -> Vec<KeyFigures> {
     let picked = selection.picked();
+    let first = selection.range().map(|range| range.from);
+    let mut tallies = Tallies::of(selection, &picked, buckets.len());
+    each_stretch(
+        &picked,
+        |day| {
+            let at = buckets.partition_point(|bucket| bucket.to < day);
+            (at, buckets[at].to)
+        },
+        |at, units| {
+            tallies.customers.begin(first.map_or(buckets[at].from, |first| first.max(buckets[at].from)));
+            tallies.part(at as u32, units);
+        },
+    );
+    tallies.figures()
+}
+
+/// The figures of each day of the week, from Monday.
+pub(super) fn of_weekdays(selection: &Selection<'_>) -> Vec<KeyFigures> {
+    let cube = selection.cube();
+    let picked = selection.picked();
+    let mut tallies = Tallies { customers: Customers::by_group(cube, 7), ..Tallies::of(selection, &picked, 7) };
+    each_stretch(
+        &picked,
+        |day| (day.weekday().num_days_from_monday() as usize, day),
+        |weekday, units| tallies.part(weekday as u32, units),
+    );
+    tallies.figures()
+}
+
+/// Calls for the units of each run that are in the same group of days. What is given a day says its group, and up to which day
+/// that goes on.
+fn each_stretch(
+    picked: &Picked<'_>,
+    group_of: impl Fn(NaiveDate) -> (usize, NaiveDate),
+    mut visit: impl FnMut(usize, Range<usize>),
+) {
     let day = &picked.index.day;
-    let mut tallies = Tallies::of(selection, &picked, groups);
     for run in picked.runs.iter() {
         let Range { mut start, end } = run.units();
         while start < end {
             let (group, last) = group_of(day[start]);
             let next = start + day[start..end].iter().take_while(|day| **day <= last).count();
-            tallies.part(group as u32, start..next);
+            visit(group, start..next);
             start = next;
         }
     }
-    tallies.figures()
 }
 
 /// The figures of each of so many groups of products; products of no group are left out.
 pub(super) fn of_products(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<KeyFigures> {
     let picked = selection.picked_lines();
     let product = &selection.cube().product;
-    let mut tallies = Tallies { orders: Orders::adjacent(groups), ..Tallies::of(selection, &picked, groups) };
+    let (orders, customers) = (Orders::adjacent(groups), Customers::by_group(selection.cube(), groups));
+    let mut tallies = Tallies { orders, customers, ..Tallies::of(selection, &picked, groups) };
     for run in picked.runs.iter() {
         for (line, product) in run.units().zip(&product[run.units()]) {
             if let Some(group) = group_of[*product as usize] {
@@ -121,11 +166,12 @@ struct Tallies<'c> {
     orders: Orders,
     /// Groups and scattered orders that were counted.
     scattered: HashSet<(u32, u32)>,
-    customers: Customers,
+    customers: Customers<'c>,
 }
 
 impl<'c> Tallies<'c> {
-    /// Of groups that have all selected lines of an order, or none.
+    /// Of groups that have all selected lines of an order, or none, and all of a customer's on the selected days or some of
+    /// them that follow each other.
     fn of(selection: &Selection<'c>, picked: &Picked<'c>, groups: usize) -> Self {
         let cube = selection.cube();
         Self {
@@ -133,7 +179,10 @@ impl<'c> Tallies<'c> {
             tallies: vec![Tally::default(); groups],
             orders: if selection.has_whole_orders() { Orders::Summed } else { Orders::once(cube) },
             scattered: HashSet::new(),
-            customers: Customers::by_group(cube, groups),
+            customers: match selection.scope().filter(|_| selection.has_whole_orders()) {
+                Some(scope) => Customers::seen(selection, picked, scope),
+                None => Customers::by_group(cube, groups),
+            },
         }
     }
 
@@ -159,7 +208,7 @@ impl<'c> Tallies<'c> {
             let orders = index.scattered(units.clone());
             tally.orders += orders.filter(|order| self.scattered.insert((group, *order))).count() as u64;
         }
-        tally.customers += self.customers.count(group, &index.customer[units]);
+        tally.customers += self.customers.count(group, index, units);
     }
 
     fn figures(mut self) -> Vec<KeyFigures> {
@@ -206,7 +255,9 @@ impl Orders {
 }
 
 /// Known customers of each group, each once.
-enum Customers {
+enum Customers<'c> {
+    /// When each unit's customer was seen before, and the first day of the group: new are those who were not seen since.
+    Seen { seen: &'c [i32], from: i32 },
     /// A mark for every customer in every group.
     Marked { marks: Vec<u64>, words: usize },
     /// Group and customer, where those marks would be too many.
@@ -215,7 +266,19 @@ enum Customers {
     Once(Vec<u64>),
 }
 
-impl Customers {
+impl<'c> Customers<'c> {
+    fn seen(selection: &Selection<'c>, picked: &Picked<'c>, scope: Scope) -> Self {
+        let from = selection.range().map_or(i32::MAX, |range| number(range.from));
+        Self::Seen { seen: picked.index.seen(scope), from }
+    }
+
+    /// What is counted from now on is of a group that begins with this day.
+    fn begin(&mut self, day: NaiveDate) {
+        if let Self::Seen { from, .. } = self {
+            *from = number(day);
+        }
+    }
+
     fn by_group(cube: &Cube, groups: usize) -> Self {
         let words = cube.customers.len().div_ceil(64);
         if groups * words * 8 > MARKS {
@@ -234,8 +297,10 @@ impl Customers {
 
     /// How many of these were not in the group yet, as far as that is known before the end.
     #[inline]
-    fn count(&mut self, group: u32, customers: &[u32]) -> u64 {
+    fn count(&mut self, group: u32, index: &Index, units: Range<usize>) -> u64 {
+        let customers = &index.customer[units.clone()];
         let marks = match self {
+            Self::Seen { seen, from } => return seen[units].iter().filter(|seen| **seen < *from).count() as u64,
             Self::Marked { marks, words } => &mut marks[group as usize * *words..(group as usize + 1) * *words],
             Self::Once(marks) => marks,
             Self::Listed(list) => {

@@ -46,8 +46,8 @@ pub fn trend(selection: &Selection<'_>, filter: &Filter) -> Trend {
         .comparison
         .of(range)
         .filter(|compared| selection.cube().days().is_some_and(|days| compared.to >= days.from));
-    let compared = compared_range.map(|range| figures(&selection.on(range), &granularity.buckets(range)));
-    let figures = figures(selection, &buckets);
+    let compared = compared_range.map(|range| tally::of_buckets(&selection.on(range), &granularity.buckets(range)));
+    let figures = tally::of_buckets(selection, &buckets);
     let buckets = buckets
         .iter()
         .zip(figures)
@@ -74,12 +74,4 @@ pub fn buckets(filter: &Filter, range: Range) -> (Granularity, Vec<Range>) {
         buckets = granularity.buckets(range);
     }
     (granularity, buckets)
-}
-
-/// The figures of each bucket.
-fn figures(selection: &Selection<'_>, buckets: &[Range]) -> Vec<KeyFigures> {
-    tally::of_days(selection, buckets.len(), |day| {
-        let at = buckets.partition_point(|bucket| bucket.to < day);
-        (at, buckets[at].to)
-    })
 }
