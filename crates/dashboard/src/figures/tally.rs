@@ -122,12 +122,12 @@ pub(super) fn of_products(selection: &Selection<'_>, groups: usize, group_of: &[
     let product = &selection.cube().product;
     let (orders, customers) = (Orders::adjacent(groups), Customers::by_group(selection.cube(), groups));
     let mut tallies = Tallies { orders, customers, ..Tallies::of(selection, &picked, groups) };
+    // Found first and added up then: sums are far apart in memory, and are fetched while others are added.
+    let mut found = Vec::new();
     for run in picked.runs.iter() {
-        for (line, product) in run.units().zip(&product[run.units()]) {
-            if let Some(group) = group_of[*product as usize] {
-                tallies.part(group, line..line + 1);
-            }
-        }
+        let lines = run.units().zip(&product[run.units()]);
+        found.extend(lines.filter_map(|(line, product)| Some((group_of[*product as usize]?, line))));
+        found.drain(..).for_each(|(group, line)| tallies.part(group, line..line + 1));
     }
     tallies.figures()
 }
