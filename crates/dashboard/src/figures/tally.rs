@@ -164,8 +164,7 @@ struct Tallies<'c> {
     index: &'c Index,
     tallies: Vec<Tally>,
     orders: Orders,
-    /// Groups and scattered orders that were counted.
-    scattered: HashSet<(u32, u32)>,
+    scattered: Scattered,
     customers: Customers<'c>,
 }
 
@@ -178,7 +177,7 @@ impl<'c> Tallies<'c> {
             index: picked.index,
             tallies: vec![Tally::default(); groups],
             orders: if selection.has_whole_orders() { Orders::Summed } else { Orders::once(cube) },
-            scattered: HashSet::new(),
+            scattered: Scattered::new(picked.index, groups),
             customers: match selection.scope().filter(|_| selection.has_whole_orders()) {
                 Some(scope) => Customers::seen(selection, picked, scope),
                 None => Customers::by_group(cube, groups),
@@ -206,7 +205,7 @@ impl<'c> Tallies<'c> {
         tally.orders += self.orders.count(group, index, units.clone(), sums);
         if sums.scattered > 0 {
             let orders = index.scattered(units.clone());
-            tally.orders += orders.filter(|order| self.scattered.insert((group, *order))).count() as u64;
+            tally.orders += orders.filter(|order| self.scattered.is_new(group, *order)).count() as u64;
         }
         tally.customers += self.customers.count(group, index, units);
     }
@@ -214,6 +213,31 @@ impl<'c> Tallies<'c> {
     fn figures(mut self) -> Vec<KeyFigures> {
         self.customers.finish(&mut self.tallies);
         self.tallies.iter().map(Tally::figures).collect()
+    }
+}
+
+/// Scattered orders of each group that were counted.
+enum Scattered {
+    /// A mark for every one in every group.
+    Marked { marks: Vec<u64>, words: usize },
+    /// Group and order, where those marks would be too many.
+    Listed(HashSet<(u32, u32)>),
+}
+
+impl Scattered {
+    fn new(index: &Index, groups: usize) -> Self {
+        let words = index.scattered_orders.div_ceil(64) as usize;
+        match groups * words * 8 {
+            bytes if bytes <= MARKS / 16 => Self::Marked { marks: vec![0; groups * words], words },
+            _ => Self::Listed(HashSet::new()),
+        }
+    }
+
+    fn is_new(&mut self, group: u32, order: u32) -> bool {
+        match self {
+            Self::Marked { marks, words } => mark(&mut marks[group as usize * *words..], order),
+            Self::Listed(known) => known.insert((group, order)),
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub struct Answer {
 impl Answer {
     fn new(made: Made, tag: HeaderValue) -> Result<Self> {
         let gzip = if made.body.len() >= WORTH_IT {
-            let mut encoder = GzEncoder::new(Vec::with_capacity(made.body.len() / 4), Compression::new(3));
+            let mut encoder = GzEncoder::new(Vec::with_capacity(made.body.len() / 4), Compression::new(2));
             encoder.write_all(&made.body)?;
             Some(encoder.finish()?.into())
         } else {

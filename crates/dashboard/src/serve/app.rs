@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
 use super::access::Access;
@@ -82,6 +83,9 @@ impl App {
                     (key.len() + answer.size()).try_into().unwrap_or(u32::MAX)
                 })
                 .max_capacity(ANSWERS)
+                // By how often they were asked for, a page would have to be asked for more often than all the small answers
+                // together that it takes the room of.
+                .eviction_policy(EvictionPolicy::lru())
                 .build(),
             metrics: Metrics::new(),
             cores: Semaphore::new(cores),
