@@ -4,6 +4,7 @@ mod breakdown;
 mod cohort;
 mod key;
 mod lifetime;
+mod once;
 mod pareto;
 mod places;
 mod rfm;

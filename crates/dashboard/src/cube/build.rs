@@ -1,13 +1,16 @@
 //! Rows of the star schema into columns.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use chrono::NaiveDate;
+use moka::sync::Cache;
 
 use super::index::Unit;
-use super::{Cube, Customer, Index, Kept, Load, NO_ORDER, Place, Product, Sums, Totals};
+use super::{Cube, Customer, Index, Load, NO_ORDER, Place, Product, Sums, Totals};
 use crate::calendar::Range;
+use crate::figures::CohortMatrix;
 use crate::money::Amount;
 
 /// A sale line as the warehouse has it, with its surrogate keys.
@@ -32,6 +35,9 @@ pub struct Sale<'a> {
     /// Taken back?
     pub is_return: bool,
 }
+
+/// The cohorts that are kept take at most so many bytes.
+const COHORTS: u64 = 16 * 1024 * 1024;
 
 /// Takes dimensions first, then sale lines in any order.
 #[derive(Debug)]
@@ -165,14 +171,13 @@ impl Builder {
             sold.order = number[sold.order as usize];
         }
         sold.sort_unstable_by_key(|sold| (sold.category, sold.basket()));
-        let mut regions: BTreeMap<&str, u32> = self.places.iter().map(|place| (place.region.as_str(), 0)).collect();
-        regions.values_mut().zip(0..).for_each(|(number, next)| *number = next);
-        let region_of: Vec<u32> = self.places.iter().map(|place| regions[place.region.as_str()]).collect();
-        let mut lines = lines(&sold, scattered)?;
+        let (_, region_of) = Cube::grouped(&self.places, |place| &place.region);
+        let mut lines = lines(&sold, scattered);
         lines.look_back(self.customers.len(), &region_of);
         let product = sold.iter().map(|sold| sold.product).collect();
         sold.sort_unstable_by_key(Sold::basket);
-        let mut baskets = baskets(&sold, scattered)?;
+        check_sums(&sold)?;
+        let mut baskets = baskets(&sold, scattered);
         baskets.look_back(self.customers.len(), &region_of);
         let total = |members: usize, member: fn(&Sold) -> u32| {
             let mut totals = vec![Amount(0); members];
@@ -186,6 +191,10 @@ impl Builder {
         };
         let day = || sold.iter().map(|sold| sold.day);
         let days = day().min().zip(day().max()).and_then(|(first, last)| Range::new(first, last));
+        let cohorts = Cache::builder()
+            .weigher(|_, matrix: &Arc<CohortMatrix>| matrix.bytes().try_into().unwrap_or(u32::MAX))
+            .max_capacity(COHORTS)
+            .build();
         Ok(Cube {
             load,
             products: self.products,
@@ -199,7 +208,7 @@ impl Builder {
             region_of,
             product,
             totals,
-            cohorts: Kept::default(),
+            cohorts,
             days,
         })
     }
@@ -230,7 +239,6 @@ impl Sold {
                 profit: self.profit,
                 revenue_with_cost: if self.has_cost { self.revenue } else { 0 },
             },
-            most: [self.quantity, self.revenue, self.profit].map(i64::unsigned_abs),
         }
     }
 }
@@ -241,8 +249,23 @@ impl Unit {
     }
 }
 
+/// Whatever lines of a place and segment are chosen, what they make must be told by the difference of two running sums: so all
+/// together, signs aside, must fit.
+fn check_sums(sold: &[Sold]) -> Result<()> {
+    for cell in sold.chunk_by(|line, next| (line.place, line.segment) == (next.place, next.segment)) {
+        for amount in [|line: &Sold| line.quantity, |line: &Sold| line.revenue, |line: &Sold| line.profit] {
+            let most: u128 = cell.iter().map(|line| u128::from(amount(line).unsigned_abs())).sum();
+            ensure!(
+                i64::try_from(most).is_ok(),
+                "the amounts of one place and segment add up to more than a dashboard can hold"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The lines, which come by category, cell, day and order.
-fn lines(sold: &[Sold], scattered: u32) -> Result<Index> {
+fn lines(sold: &[Sold], scattered: u32) -> Index {
     let mut index = Index::with_capacity(sold.len(), scattered);
     // What an order sold of a category follows each other, but for what somebody took back.
     let mut last = None;
@@ -253,13 +276,13 @@ fn lines(sold: &[Sold], scattered: u32) -> Result<Index> {
             unit.sums.orders = 1;
             last = own;
         }
-        index.push(&unit)?;
+        index.push(&unit);
     }
-    Ok(index)
+    index
 }
 
 /// The baskets, whose lines come together.
-fn baskets(sold: &[Sold], scattered: u32) -> Result<Index> {
+fn baskets(sold: &[Sold], scattered: u32) -> Index {
     let baskets = || sold.chunk_by(|line, next| line.basket() == next.basket());
     let mut index = Index::with_capacity(baskets().count(), scattered);
     for basket in baskets() {
@@ -268,12 +291,11 @@ fn baskets(sold: &[Sold], scattered: u32) -> Result<Index> {
         for line in lines {
             unit.order = unit.order.min(line.order);
             unit.sums = unit.sums.and(&line.sums);
-            unit.most = std::array::from_fn(|at| unit.most[at].saturating_add(line.most[at]));
         }
         unit.sums.orders = u32::from(unit.is_whole(scattered));
-        index.push(&unit)?;
+        index.push(&unit);
     }
-    Ok(index)
+    index
 }
 
 /// New numbers of orders, and how many of them, the first ones, are scattered: what they sold does not have the same day,

@@ -1,6 +1,5 @@
 //! What was sold as columns, with running sums.
 
-use anyhow::{Result, ensure};
 use chrono::{Datelike, NaiveDate};
 
 /// The order of what only takes back: that alone makes no order.
@@ -38,8 +37,6 @@ pub(crate) struct Index {
     seen: [Vec<i32>; 2],
     /// What all units before make; one more than there are units.
     before: Vec<Sums>,
-    /// What the units of the last cell make at most, however they are chosen: quantity, revenue, profit.
-    most: [u64; 3],
 }
 
 /// Where a customer was before; and with the same category, if the cells of an index have one.
@@ -84,8 +81,6 @@ pub(super) struct Unit {
     pub customer: u32,
     pub order: u32,
     pub sums: Sums,
-    /// What it makes at most, if only some of its lines are chosen.
-    pub most: [u64; 3],
 }
 
 impl Index {
@@ -102,10 +97,7 @@ impl Index {
     }
 
     /// Adds a unit. They come in the order they are kept in.
-    ///
-    /// # Errors
-    /// A cell whose amounts add up to more than can be told from a difference.
-    pub(super) fn push(&mut self, unit: &Unit) -> Result<()> {
+    pub(super) fn push(&mut self, unit: &Unit) {
         let at = self.day.len() as u32;
         let cell = |last: &Cell| (last.place, last.segment, last.category);
         match self.cells.last_mut() {
@@ -113,7 +105,6 @@ impl Index {
             _ => {
                 let Unit { place, segment, category, .. } = *unit;
                 self.cells.push(Cell { place, segment, category, start: at, end: at + 1 });
-                self.most = [0; 3];
             }
         }
         self.day.push(unit.day);
@@ -129,12 +120,6 @@ impl Index {
             self.before.push(before);
         }
         self.before.push(before.and(&Sums { scattered: u32::from(is_scattered), ..unit.sums }));
-        self.most = std::array::from_fn(|at| self.most[at].saturating_add(unit.most[at]));
-        ensure!(
-            self.most.into_iter().all(|most| i64::try_from(most).is_ok()),
-            "the amounts of one place and segment add up to more than a dashboard can hold"
-        );
-        Ok(())
     }
 
     /// Finds out when customers were seen before. From then on, the customers of some days are the units that are the first

@@ -1,6 +1,6 @@
 //! Key figures by the members of a dimension.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::Weekday;
 use serde::Serialize;
@@ -224,10 +224,8 @@ impl<'c> Members<'c> {
 
     /// Places of the same name are one group.
     fn places(cube: &'c Cube, name: fn(&Place) -> &String) -> Self {
-        let mut at: BTreeMap<&str, u32> = cube.places.iter().map(|place| (name(place).as_str(), 0)).collect();
-        at.values_mut().zip(0..).for_each(|(number, next)| *number = next);
-        let group_of = cube.places.iter().map(|place| at[name(place).as_str()]).collect();
-        Self::Places(at.into_keys().collect(), group_of)
+        let (names, group_of) = Cube::grouped(&cube.places, name);
+        Self::Places(names, group_of)
     }
 
     fn tally(&self, selection: &Selection<'_>) -> Vec<KeyFigures> {

@@ -1,5 +1,7 @@
 //! Who came back, and when they stopped.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,8 +42,7 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     let (Some(days), Some(range)) = (cube.days(), selection.range()) else {
         return Cohorts { cohorts: Vec::new(), lost: Vec::new() };
     };
-    let matrix =
-        cube.cohorts.get(selection.members().clone(), || CohortMatrix::of(selection, days), CohortMatrix::bytes);
+    let matrix = cube.cohorts.get_with_by_ref(selection.members(), || Arc::new(CohortMatrix::of(selection, days)));
     let CohortMatrix { start, months, sizes, ended, active } = &*matrix;
     let (start, months) = (*start, *months);
     let is_shown = |first: &usize| {
@@ -81,7 +82,8 @@ pub(crate) struct CohortMatrix {
 }
 
 impl CohortMatrix {
-    fn bytes(&self) -> usize {
+    /// What it takes in memory.
+    pub fn bytes(&self) -> usize {
         self.months * self.months * size_of::<(u64, u64, Amount)>()
     }
 
