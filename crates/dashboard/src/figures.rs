@@ -14,12 +14,12 @@ mod trend;
 pub use breakdown::{Best, By, Group, Ranked, best, breakdown, ranking};
 pub(crate) use cohort::CohortMatrix;
 pub use cohort::{Cohort, Cohorts, cohorts};
-pub use key::{Compared, KeyFigures, Overview, overview, ratio};
+pub use key::{Compared, Figures, KeyFigures, Overview, Totals, overview, ratio};
 pub use lifetime::{Lifetime, Span, lifetime};
 pub use pareto::{Pareto, ParetoPoint, pareto};
 pub use places::{Level, PlaceGroup, places};
 pub use rfm::{RfmCell, rfm};
-pub use tally::whole;
+pub use tally::{Tally, whole};
 pub use trend::{Bucket, Trend, buckets, trend};
 
 #[cfg(test)]

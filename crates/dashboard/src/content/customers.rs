@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure, Width};
 use crate::chart::{self, Format, Heading, Mark, heatmap};
 use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Cohorts, Lifetime, RfmCell, Span, breakdown, cohorts, lifetime, rfm};
+use crate::figures::{self, By, Cohorts, Group, Lifetime, RfmCell, Span, breakdown, cohorts, lifetime, rfm};
 use crate::filter::Field;
 use crate::settings::Settings;
 
@@ -41,7 +41,7 @@ fn tiles(scene: &Scene<'_>, values: &Lifetime) -> Vec<Tile> {
 /// Customers by segment; a click filters by one.
 fn segments(scene: &Scene<'_>) -> Figure {
     let title = "Customers by segment";
-    let mut groups = breakdown(&scene.without(Field::Segment), By::Segment, scene.filter().comparison);
+    let mut groups: Vec<Group> = breakdown(&scene.without(Field::Segment), By::Segment, scene.filter().comparison);
     // Who is not known is in no segment.
     groups.retain(|group| group.figures.customers > 0 || group.compared.is_some_and(|then| then.customers > 0));
     groups.sort_by(|a, b| b.figures.customers.cmp(&a.figures.customers).then_with(|| a.key.cmp(&b.key)));

@@ -1,6 +1,6 @@
 //! How are we doing?
 
-use super::parts::{Scene, days_so_far};
+use super::parts::{Group, Scene, days_so_far};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -9,9 +9,12 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::{Granularity, Range};
 use crate::chart::{self, Heading, Mark, Spark};
 use crate::cube::Selection;
-use crate::figures::{self, Bucket, By, KeyFigures, Overview, Trend, breakdown};
+use crate::figures::{self, By, KeyFigures, Overview, Totals, breakdown};
 use crate::filter::{Dates, Field};
 use crate::settings::Settings;
+
+type Trend = figures::Trend<Totals>;
+type Bucket = figures::Bucket<Totals>;
 
 /// The values of a tile: in it, and in the line below it.
 type Measure = (&'static str, fn(&KeyFigures) -> Value);
@@ -170,7 +173,7 @@ fn best_products(scene: &Scene<'_>) -> Figure {
 
 fn weekdays(scene: &Scene<'_>) -> Figure {
     let title = "Revenue by day of the week";
-    let groups = breakdown(scene.selection, By::Weekday, scene.filter().comparison);
+    let groups: Vec<Group> = breakdown(scene.selection, By::Weekday, scene.filter().comparison);
     let marks = groups.iter().map(|group| Mark {
         compare: group.compared.map(|then| then.revenue.as_f64()),
         ..Mark::new(&group.label, group.figures.revenue.as_f64()).short(group.label.chars().take(3).collect::<String>())

@@ -10,10 +10,13 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::Range;
 use crate::chart::{Heading, Mark, Ranking};
 use crate::cube::{Cube, Selection};
-use crate::figures::{Best, By, Compared, Group, KeyFigures, Overview, Ranked, best, breakdown};
+use crate::figures::{self, By, Compared, Figures, KeyFigures, Overview, Ranked, Totals, best, breakdown};
 use crate::filter::{Comparison, Field, Filter};
 use crate::money::Amount;
 use crate::settings::Settings;
+
+/// A member of a dimension. Pages show no counts of the days compared with, but of segments.
+pub(super) type Group = figures::Group<Totals>;
 
 /// More bars than these make no chart.
 const MOST_BARS: usize = 12;
@@ -94,10 +97,10 @@ impl<'a> Scene<'a> {
     }
 
     /// The best products of a ranking of all, and those that the page is filtered by.
-    pub fn best_products(&self, ranking: &[Ranked], most: usize) -> Best {
+    pub fn best_products(&self, ranking: &[Ranked], most: usize) -> figures::Best<Totals> {
         let filter = self.filter();
         let best = best(&self.without(Field::Product), ranking, filter.comparison, most, &filter.products);
-        Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
+        figures::Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
     }
 
     /// Revenue by the members of a dimension; a click filters by one.
@@ -140,13 +143,13 @@ impl<'a> Scene<'a> {
     }
 
     /// The figures of groups as a table.
-    pub fn group_table(
+    pub fn group_table<C: Figures>(
         &self,
         id: &str,
         title: &str,
-        groups: &[Group],
+        groups: &[figures::Group<C>],
         field: Field,
-        href: impl Fn(&Group) -> Option<String>,
+        href: impl Fn(&figures::Group<C>) -> Option<String>,
     ) -> Table {
         let mut heads = vec![field.title(), "#Revenue"];
         let compared = self.compare_name();
@@ -183,7 +186,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What to say of groups that are not shown, and of those that are but do not count.
-    pub fn left_out(&self, shown: &[Group], all: usize, field: Field) -> Option<String> {
+    pub fn left_out<C>(&self, shown: &[figures::Group<C>], all: usize, field: Field) -> Option<String> {
         let mut notes = Vec::new();
         if shown.len() < all {
             notes.push(format!("{} of {all} are shown.", shown.len()));
@@ -248,8 +251,8 @@ impl<'a> Scene<'a> {
 }
 
 /// The change of a group's revenue against the days compared with.
-pub(super) fn change(group: &Group) -> Option<f64> {
-    let then = group.compared?.revenue;
+pub(super) fn change<C: Figures>(group: &figures::Group<C>) -> Option<f64> {
+    let then = group.compared?.revenue();
     (then > Amount(0)).then(|| group.figures.revenue.as_f64() / then.as_f64() - 1.0)
 }
 

@@ -1,6 +1,6 @@
 //! What sells, and what earns?
 
-use super::parts::{Scene, change};
+use super::parts::{Group, Scene, change};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
 use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Group, Pareto, Ranked, breakdown, pareto, ranking, ratio};
+use crate::figures::{self, By, Pareto, Ranked, breakdown, pareto, ranking, ratio};
 use crate::filter::Field;
 use crate::money::Amount;
 use crate::settings::Settings;

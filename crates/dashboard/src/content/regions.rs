@@ -1,6 +1,6 @@
 //! Where do we sell? From regions down to cities and stores.
 
-use super::parts::Scene;
+use super::parts::{Group, Scene};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -8,9 +8,11 @@ use super::wanted::Wanted;
 use super::{Block, Content, Crumb, Drawing, Figure};
 use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::Selection;
-use crate::figures::{self, Group, Level, Overview, PlaceGroup, places, ratio};
+use crate::figures::{self, Level, Overview, Totals, places, ratio};
 use crate::filter::{Field, Filter};
 use crate::settings::Settings;
+
+type PlaceGroup = figures::PlaceGroup<Totals>;
 
 /// More places than these make no chart.
 const MOST: usize = 20;

@@ -6,7 +6,7 @@ use chrono::Weekday;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::key::{KeyFigures, ratio};
+use super::key::{Figures, KeyFigures, ratio};
 use super::tally;
 use crate::cube::{Cube, Place, Product, Selection};
 use crate::filter::{Comparison, Field};
@@ -77,7 +77,7 @@ impl By {
 
 /// One member and its figures.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Group {
+pub struct Group<C = KeyFigures> {
     /// What a filter calls it.
     pub key: String,
     /// What people call it.
@@ -85,7 +85,7 @@ pub struct Group {
     /// Its figures.
     pub figures: KeyFigures,
     /// Its figures on the days compared with.
-    pub compared: Option<KeyFigures>,
+    pub compared: Option<C>,
     /// Its share of the selection's revenue.
     pub share: Option<f64>,
 }
@@ -103,17 +103,17 @@ pub struct Ranked {
 
 /// The best products with all of their figures, and how many there are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Best {
+pub struct Best<C = KeyFigures> {
     /// The best, and those that were asked for by name, the greatest revenue first.
-    pub groups: Vec<Group>,
+    pub groups: Vec<Group<C>>,
     /// Products with a sale on the days.
     pub number: usize,
 }
 
 /// The members that have a sale on the days or on those compared with, the greatest revenue first (days of the week from Monday).
-pub fn breakdown(selection: &Selection<'_>, by: By, comparison: Comparison) -> Vec<Group> {
+pub fn breakdown<C: Figures>(selection: &Selection<'_>, by: By, comparison: Comparison) -> Vec<Group<C>> {
     let members = Members::of(selection, by);
-    let figures = members.tally(selection);
+    let figures: Vec<KeyFigures> = members.tally(selection);
     let compared = compared(selection, comparison).map(|selection| members.tally(&selection));
     let whole: Amount = figures.iter().map(|figures| figures.revenue).sum();
     let mut groups = groups(figures, compared, whole, |member| members.name(member));
@@ -140,13 +140,13 @@ pub fn ranking(selection: &Selection<'_>) -> Vec<Ranked> {
 
 /// So many of the best products, and those of these keys, given the ranking of all. Counting customers of each of thousands of
 /// products takes long, so it is done for those only.
-pub fn best(
+pub fn best<C: Figures>(
     selection: &Selection<'_>,
     ranking: &[Ranked],
     comparison: Comparison,
     most: usize,
     keys: &[String],
-) -> Best {
+) -> Best<C> {
     if ranking.len() < most {
         // Then those that only sold before are among them.
         let groups = breakdown(selection, By::Product, comparison);
@@ -159,11 +159,11 @@ pub fn best(
     let mut next = 0..;
     let group_of: Vec<Option<u32>> =
         products.iter().map(|product| wanted.contains(product.key()).then(|| next.next()).flatten()).collect();
-    let tally = |selection: &Selection<'_>| tally::of_products(selection, kept.len(), &group_of);
-    let compared = compared(selection, comparison).map(|selection| tally(&selection));
+    let figures = tally::of_products(selection, kept.len(), &group_of);
+    let compared = compared(selection, comparison).map(|then| tally::of_products(&then, kept.len(), &group_of));
     let whole = ranking.iter().map(|one| one.revenue).sum();
     let name = |member: usize| (kept[member].key().to_owned(), kept[member].name.clone());
-    let mut groups = groups(tally(selection), compared, whole, name);
+    let mut groups = groups(figures, compared, whole, name);
     sort(&mut groups);
     Best { groups, number: ranking.len() }
 }
@@ -174,16 +174,15 @@ fn compared<'c>(selection: &Selection<'c>, comparison: Comparison) -> Option<Sel
     selection.cube().days().is_some_and(|days| range.to >= days.from).then(|| selection.on(range))
 }
 
-fn groups(
+fn groups<C: Figures>(
     figures: Vec<KeyFigures>,
-    compared: Option<Vec<KeyFigures>>,
+    compared: Option<Vec<C>>,
     whole: Amount,
     name: impl Fn(usize) -> (String, String),
-) -> Vec<Group> {
-    let has_sale = |figures: &KeyFigures| figures.lines > 0;
+) -> Vec<Group<C>> {
     let groups = figures.into_iter().enumerate().filter_map(|(member, figures)| {
         let compared = compared.as_ref().map(|compared| compared[member]);
-        if !has_sale(&figures) && !compared.as_ref().is_some_and(has_sale) {
+        if figures.lines == 0 && compared.is_none_or(|then: C| then.lines() == 0) {
             return None;
         }
         let (key, label) = name(member);
@@ -192,7 +191,7 @@ fn groups(
     groups.collect()
 }
 
-fn sort(groups: &mut [Group]) {
+fn sort<C>(groups: &mut [Group<C>]) {
     groups.sort_by(|a, b| b.figures.revenue.cmp(&a.figures.revenue).then_with(|| a.key.cmp(&b.key)));
 }
 
@@ -228,7 +227,7 @@ impl<'c> Members<'c> {
         Self::Places(names, group_of)
     }
 
-    fn tally(&self, selection: &Selection<'_>) -> Vec<KeyFigures> {
+    fn tally<F: Figures>(&self, selection: &Selection<'_>) -> Vec<F> {
         match self {
             Self::Places(names, group_of) => tally::of_places(selection, names.len(), group_of),
             Self::Categories(_) => tally::of_categories(selection),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::tally;
+use super::tally::{self, Tally};
 use crate::calendar::Range;
 use crate::cube::Selection;
 use crate::filter::Comparison;
@@ -32,6 +32,63 @@ pub struct KeyFigures {
     pub returns: Amount,
     /// Revenue of the lines whose cost is known: what the margin is a share of.
     pub revenue_with_cost: Amount,
+}
+
+/// What is only summed, of any set of sale lines: most of what pages show of the days compared with. Counting orders and
+/// customers of those days would take as long as it does of the days themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Totals {
+    /// As in [`KeyFigures`].
+    pub revenue: Amount,
+    /// As in [`KeyFigures`].
+    pub margin: Option<f64>,
+    /// As in [`KeyFigures`].
+    pub lines: u64,
+}
+
+/// Either of them.
+pub trait Figures: Copy {
+    /// Are orders and customers among them?
+    const ARE_COUNTED: bool;
+    /// As they were added up.
+    fn of(tally: &Tally) -> Self;
+    /// Net revenue.
+    fn revenue(&self) -> Amount;
+    /// Sale lines.
+    fn lines(&self) -> u64;
+}
+
+impl Figures for KeyFigures {
+    const ARE_COUNTED: bool = true;
+
+    fn of(tally: &Tally) -> Self {
+        tally.figures()
+    }
+
+    fn revenue(&self) -> Amount {
+        self.revenue
+    }
+
+    fn lines(&self) -> u64 {
+        self.lines
+    }
+}
+
+impl Figures for Totals {
+    const ARE_COUNTED: bool = false;
+
+    fn of(tally: &Tally) -> Self {
+        let KeyFigures { revenue, margin, lines, .. } = tally.figures();
+        Self { revenue, margin, lines }
+    }
+
+    fn revenue(&self) -> Amount {
+        self.revenue
+    }
+
+    fn lines(&self) -> u64 {
+        self.lines
+    }
 }
 
 /// Key figures of some days and of those they are compared with.

@@ -12,6 +12,39 @@ use crate::cube::{Cube, Index, NO_ORDER, Picked, Scope, Selection, Sums, number}
 /// Marks of all groups take at most so many bytes: as much as a processor keeps near.
 const MARKS: usize = 8 * 1024 * 1024;
 
+/// Who and what was counted already in each group.
+pub(super) struct Counted<'c> {
+    pub orders: Orders,
+    pub scattered: Scattered,
+    pub customers: Customers<'c>,
+}
+
+impl<'c> Counted<'c> {
+    /// Of groups that have all selected lines of an order, or none, and all of a customer's on the selected days or some of
+    /// them that follow each other.
+    pub fn of(selection: &Selection<'c>, picked: &Picked<'c>, groups: usize) -> Self {
+        let cube = selection.cube();
+        Self {
+            orders: if selection.has_whole_orders() { Orders::Summed } else { Orders::once(cube) },
+            scattered: Scattered::new(picked.index, groups),
+            customers: match selection.scope().filter(|_| selection.has_whole_orders()) {
+                Some(scope) => Customers::seen(selection, picked, scope),
+                None => Customers::by_group(cube, groups),
+            },
+        }
+    }
+
+    /// How many orders of some units were not in the group yet.
+    #[inline]
+    pub fn orders(&mut self, group: u32, index: &Index, units: Range<usize>, sums: &Sums) -> u64 {
+        let orders = self.orders.count(group, index, units.clone(), sums);
+        if sums.scattered == 0 {
+            return orders;
+        }
+        orders + index.scattered(units).filter(|order| self.scattered.is_new(group, *order)).count() as u64
+    }
+}
+
 /// Scattered orders of each group that were counted.
 pub(super) enum Scattered {
     /// A mark for every one in every group.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::breakdown::{By, Group, breakdown};
-use super::key::ratio;
+use super::key::{Figures, KeyFigures, ratio};
 use super::tally;
 use crate::cube::Selection;
 use crate::filter::{Comparison, Field, Filter};
@@ -52,10 +52,10 @@ impl Level {
 
 /// A place and how far it has got.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct PlaceGroup {
+pub struct PlaceGroup<C = KeyFigures> {
     /// The place and its figures.
     #[serde(flatten)]
-    pub group: Group,
+    pub group: Group<C>,
     /// Its customers over the customers of all places.
     pub share_of_customers: Option<f64>,
     /// Its revenue over the revenue of all places.
@@ -63,7 +63,7 @@ pub struct PlaceGroup {
 }
 
 /// The places of a level within the selection, the greatest revenue first, with their shares of all places.
-pub fn places(selection: &Selection<'_>, level: Level, comparison: Comparison) -> Vec<PlaceGroup> {
+pub fn places<C: Figures>(selection: &Selection<'_>, level: Level, comparison: Comparison) -> Vec<PlaceGroup<C>> {
     let everywhere = tally::whole(&selection.in_all_places());
     breakdown(selection, level.by(), comparison)
         .into_iter()

@@ -177,6 +177,21 @@ fn months(everything: &[&Line]) -> BTreeMap<(u32, u32), (BTreeSet<u8>, Amount)> 
     cells
 }
 
+fn totals(figures: &KeyFigures) -> Totals {
+    Totals { revenue: figures.revenue, margin: figures.margin, lines: figures.lines }
+}
+
+/// The same group, where only sums are asked of the days compared with.
+fn totalled(group: &Group) -> Group<Totals> {
+    Group {
+        key: group.key.clone(),
+        label: group.label.clone(),
+        figures: group.figures,
+        compared: group.compared.as_ref().map(totals),
+        share: group.share,
+    }
+}
+
 proptest! {
     #[test]
     fn figures_are_those_of_a_plain_computation(lines in shops(), filter in filters()) {
@@ -195,7 +210,9 @@ proptest! {
             let both = selected.iter().copied().chain(compared.into_iter().flat_map(those_on));
             let keys: BTreeSet<String> =
                 both.filter(|line| by != By::Customer || line.customer > 0).map(|line| line.key(by)).collect();
-            let groups = breakdown(&selection, by, filter.comparison);
+            let groups: Vec<Group> = breakdown(&selection, by, filter.comparison);
+            let with_totals = breakdown::<Totals>(&selection, by, filter.comparison);
+            prop_assert_eq!(with_totals, groups.iter().map(totalled).collect::<Vec<_>>(), "{:?}", by);
             prop_assert_eq!(groups.iter().map(|group| group.key.clone()).collect::<BTreeSet<_>>(), keys, "{:?}", by);
             for group in &groups {
                 prop_assert_eq!(group.figures, own(&selected, &group.key), "{:?} {}", by, group.key);
@@ -210,7 +227,7 @@ proptest! {
                 for (one, group) in ranking.iter().zip(with_sale) {
                     prop_assert_eq!((&one.key, one.revenue), (&group.key, group.figures.revenue));
                 }
-                let best = best(&selection, &ranking, filter.comparison, 2, &["p3".to_owned()]);
+                let best: Best = best(&selection, &ranking, filter.comparison, 2, &["p3".to_owned()]);
                 prop_assert_eq!(best.number, number);
                 let is_wanted = |(at, group): &(usize, &Group)| number < 2 || *at < 2 || group.key == "p3";
                 // Those that only sold before may be between those that lost more than they sold.
@@ -220,7 +237,12 @@ proptest! {
                 }
             }
         }
-        for bucket in trend(&selection, &filter).buckets {
+        let trend_with = trend::<Totals>(&selection, &filter);
+        let trend: Trend = trend(&selection, &filter);
+        for (bucket, other) in trend.buckets.iter().zip(trend_with.buckets) {
+            prop_assert_eq!((bucket.figures, bucket.compared.as_ref().map(totals)), (other.figures, other.compared));
+        }
+        for bucket in trend.buckets {
             prop_assert_eq!(bucket.figures, figures(&those_on(bucket.range)), "{}", bucket.label);
         }
     }

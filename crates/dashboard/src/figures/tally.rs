@@ -1,11 +1,12 @@
 //! Counting and summing what was sold by group, exactly.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::key::{KeyFigures, ratio};
-use super::once::{Customers, Orders, Scattered};
+use super::key::{Figures, KeyFigures, ratio};
+use super::once::{Counted, Customers, Orders};
 use crate::calendar::Range as Days;
 use crate::cube::{Cell, Index, Picked, Run, Scope, Selection, Sums};
 use crate::money::Amount;
@@ -13,47 +14,55 @@ use crate::money::Amount;
 /// The figures of all selected lines.
 pub fn whole(selection: &Selection<'_>) -> KeyFigures {
     let picked = selection.picked();
-    let mut tallies = Tallies::of(selection, &picked, 1);
+    let mut tallies = Tallies::new(&picked, 1, || Counted::of(selection, &picked, 1));
     picked.runs.iter().for_each(|run| tallies.run(0, run));
     tallies.figures().first().copied().unwrap_or_default()
 }
 
 /// The figures of each of so many groups of places.
-pub(super) fn of_places(selection: &Selection<'_>, groups: usize, group_of: &[u32]) -> Vec<KeyFigures> {
+pub(super) fn of_places<F: Figures>(selection: &Selection<'_>, groups: usize, group_of: &[u32]) -> Vec<F> {
     let cube = selection.cube();
     let picked = selection.picked();
-    let is_by_region = group_of == cube.region_of && selection.has_whole_regions();
-    let customers = match is_by_region && selection.has_whole_orders() {
-        true => Customers::seen(selection, &picked, Scope::Region),
-        false => Customers::by_group(cube, groups),
-    };
-    let tallies = Tallies { customers, ..Tallies::of(selection, &picked, groups) };
+    let tallies = Tallies::new(&picked, groups, || {
+        let is_by_region = group_of == cube.region_of && selection.has_whole_regions();
+        let customers = match is_by_region && selection.has_whole_orders() {
+            true => Customers::seen(selection, &picked, Scope::Region),
+            false => Customers::by_group(cube, groups),
+        };
+        Counted { customers, ..Counted::of(selection, &picked, groups) }
+    });
     of_cells(&picked, tallies, |cell| Some(group_of[cell.place as usize]))
 }
 
 /// The figures of each segment.
-pub(super) fn of_segments(selection: &Selection<'_>) -> Vec<KeyFigures> {
-    let cube = selection.cube();
+pub(super) fn of_segments<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
     let picked = selection.picked();
-    let tallies = Tallies::of(selection, &picked, cube.segments.len());
+    let groups = selection.cube().segments.len();
+    let tallies = Tallies::new(&picked, groups, || Counted::of(selection, &picked, groups));
     of_cells(&picked, tallies, |cell| Some(cell.segment))
 }
 
 /// The figures of each category.
-pub(super) fn of_categories(selection: &Selection<'_>) -> Vec<KeyFigures> {
+pub(super) fn of_categories<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
     let cube = selection.cube();
     let groups = cube.categories.len();
     let picked = selection.picked_lines();
-    let orders = if selection.picks_products() { Orders::adjacent(groups) } else { Orders::Summed };
-    let customers = match selection.scope().filter(|_| !selection.picks_products()) {
-        Some(scope) => Customers::seen(selection, &picked, scope),
-        None => Customers::by_group(cube, groups),
-    };
-    let tallies = Tallies { orders, customers, ..Tallies::of(selection, &picked, groups) };
+    let tallies = Tallies::new(&picked, groups, || {
+        let orders = if selection.picks_products() { Orders::adjacent(groups) } else { Orders::Summed };
+        let customers = match selection.scope().filter(|_| !selection.picks_products()) {
+            Some(scope) => Customers::seen(selection, &picked, scope),
+            None => Customers::by_group(cube, groups),
+        };
+        Counted { orders, customers, ..Counted::of(selection, &picked, groups) }
+    });
     of_cells(&picked, tallies, |cell| cell.category)
 }
 
-fn of_cells(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(&Cell) -> Option<u32>) -> Vec<KeyFigures> {
+fn of_cells<F: Figures>(
+    picked: &Picked<'_>,
+    mut tallies: Tallies<'_, F>,
+    group_of: impl Fn(&Cell) -> Option<u32>,
+) -> Vec<F> {
     for run in picked.runs.iter() {
         if let Some(group) = group_of(&picked.index.cells[run.cell as usize]) {
             tallies.run(group, run);
@@ -63,10 +72,10 @@ fn of_cells(picked: &Picked<'_>, mut tallies: Tallies<'_>, group_of: impl Fn(&Ce
 }
 
 /// The figures of each bucket of days, which come one after the other.
-pub(super) fn of_buckets(selection: &Selection<'_>, buckets: &[Days]) -> Vec<KeyFigures> {
+pub(super) fn of_buckets<F: Figures>(selection: &Selection<'_>, buckets: &[Days]) -> Vec<F> {
     let picked = selection.picked();
     let first = selection.range().map(|range| range.from);
-    let mut tallies = Tallies::of(selection, &picked, buckets.len());
+    let mut tallies = Tallies::new(&picked, buckets.len(), || Counted::of(selection, &picked, buckets.len()));
     each_stretch(
         &picked,
         |day| {
@@ -74,7 +83,7 @@ pub(super) fn of_buckets(selection: &Selection<'_>, buckets: &[Days]) -> Vec<Key
             (at, buckets[at].to)
         },
         |at, units| {
-            tallies.customers.begin(first.map_or(buckets[at].from, |first| first.max(buckets[at].from)));
+            tallies.begin(first.map_or(buckets[at].from, |first| first.max(buckets[at].from)));
             tallies.part(at as u32, units);
         },
     );
@@ -82,10 +91,13 @@ pub(super) fn of_buckets(selection: &Selection<'_>, buckets: &[Days]) -> Vec<Key
 }
 
 /// The figures of each day of the week, from Monday.
-pub(super) fn of_weekdays(selection: &Selection<'_>) -> Vec<KeyFigures> {
+pub(super) fn of_weekdays<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
     let cube = selection.cube();
     let picked = selection.picked();
-    let mut tallies = Tallies { customers: Customers::by_group(cube, 7), ..Tallies::of(selection, &picked, 7) };
+    let mut tallies = Tallies::new(&picked, 7, || Counted {
+        customers: Customers::by_group(cube, 7),
+        ..Counted::of(selection, &picked, 7)
+    });
     each_stretch(
         &picked,
         |day| (day.weekday().num_days_from_monday() as usize, day),
@@ -114,11 +126,14 @@ fn each_stretch(
 }
 
 /// The figures of each of so many groups of products; products of no group are left out.
-pub(super) fn of_products(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<KeyFigures> {
+pub(super) fn of_products<F: Figures>(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<F> {
     let picked = selection.picked_lines();
     let product = &selection.cube().product;
-    let (orders, customers) = (Orders::adjacent(groups), Customers::by_group(selection.cube(), groups));
-    let mut tallies = Tallies { orders, customers, ..Tallies::of(selection, &picked, groups) };
+    let mut tallies = Tallies::new(&picked, groups, || Counted {
+        orders: Orders::adjacent(groups),
+        customers: Customers::by_group(selection.cube(), groups),
+        ..Counted::of(selection, &picked, groups)
+    });
     // Found first and added up then: sums are far apart in memory, and are fetched while others are added.
     let mut found = Vec::new();
     for run in picked.runs.iter() {
@@ -142,11 +157,14 @@ pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amoun
 }
 
 /// The figures of each customer but the unknown one.
-pub(super) fn of_customers(selection: &Selection<'_>) -> Vec<KeyFigures> {
+pub(super) fn of_customers<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
     let cube = selection.cube();
     let picked = selection.picked();
-    let mut tallies =
-        Tallies { customers: Customers::once(cube), ..Tallies::of(selection, &picked, cube.customers.len()) };
+    let groups = cube.customers.len();
+    let mut tallies = Tallies::new(&picked, groups, || Counted {
+        customers: Customers::once(cube),
+        ..Counted::of(selection, &picked, groups)
+    });
     for run in picked.runs.iter() {
         for (unit, customer) in
             run.units().zip(&picked.index.customer[run.units()]).filter(|(_, customer)| **customer != 0)
@@ -157,28 +175,29 @@ pub(super) fn of_customers(selection: &Selection<'_>) -> Vec<KeyFigures> {
     tallies.figures()
 }
 
-struct Tallies<'c> {
+/// The groups of one kind of figures, on the way.
+struct Tallies<'c, F> {
     index: &'c Index,
     tallies: Vec<Tally>,
-    orders: Orders,
-    scattered: Scattered,
-    customers: Customers<'c>,
+    /// None if the figures have nothing of it.
+    counted: Option<Counted<'c>>,
+    figures: PhantomData<F>,
 }
 
-impl<'c> Tallies<'c> {
-    /// Of groups that have all selected lines of an order, or none, and all of a customer's on the selected days or some of
-    /// them that follow each other.
-    fn of(selection: &Selection<'c>, picked: &Picked<'c>, groups: usize) -> Self {
-        let cube = selection.cube();
+impl<'c, F: Figures> Tallies<'c, F> {
+    fn new(picked: &Picked<'c>, groups: usize, counted: impl FnOnce() -> Counted<'c>) -> Self {
         Self {
             index: picked.index,
             tallies: vec![Tally::default(); groups],
-            orders: if selection.has_whole_orders() { Orders::Summed } else { Orders::once(cube) },
-            scattered: Scattered::new(picked.index, groups),
-            customers: match selection.scope().filter(|_| selection.has_whole_orders()) {
-                Some(scope) => Customers::seen(selection, picked, scope),
-                None => Customers::by_group(cube, groups),
-            },
+            counted: F::ARE_COUNTED.then(counted),
+            figures: PhantomData,
+        }
+    }
+
+    /// What is added from now on is of a group that begins with this day.
+    fn begin(&mut self, day: NaiveDate) {
+        if let Some(counted) = &mut self.counted {
+            counted.customers.begin(day);
         }
     }
 
@@ -196,26 +215,24 @@ impl<'c> Tallies<'c> {
 
     #[inline]
     fn add(&mut self, group: u32, units: Range<usize>, sums: &Sums) {
-        let index = self.index;
         let tally = &mut self.tallies[group as usize];
         tally.add(sums);
-        tally.orders += self.orders.count(group, index, units.clone(), sums);
-        if sums.scattered > 0 {
-            let orders = index.scattered(units.clone());
-            tally.orders += orders.filter(|order| self.scattered.is_new(group, *order)).count() as u64;
+        if let Some(counted) = &mut self.counted {
+            tally.orders += counted.orders(group, self.index, units.clone(), sums);
+            tally.customers += counted.customers.count(group, self.index, units);
         }
-        tally.customers += self.customers.count(group, index, units);
     }
 
-    fn figures(mut self) -> Vec<KeyFigures> {
-        let customers = self.customers.listed();
+    fn figures(mut self) -> Vec<F> {
+        let customers = self.counted.map(|counted| counted.customers.listed()).unwrap_or_default();
         customers.into_iter().for_each(|group| self.tallies[group as usize].customers += 1);
-        self.tallies.iter().map(Tally::figures).collect()
+        self.tallies.iter().map(F::of).collect()
     }
 }
 
+/// What one group comes to.
 #[derive(Clone, Default)]
-struct Tally {
+pub struct Tally {
     lines: u64,
     orders: u64,
     customers: u64,
@@ -239,7 +256,7 @@ impl Tally {
         self.revenue_with_cost += i128::from(sums.revenue_with_cost);
     }
 
-    fn figures(&self) -> KeyFigures {
+    pub(super) fn figures(&self) -> KeyFigures {
         let revenue = Amount(self.revenue);
         KeyFigures {
             revenue,

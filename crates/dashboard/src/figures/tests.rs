@@ -113,7 +113,7 @@ fn filters_hold_within_a_list_by_or_and_between_lists_by_and() {
 fn a_trend_has_all_buckets_and_marks_the_running_one() {
     let cube = shop();
     let filter = Filter::parse("dates=all&granularity=month&compare=none").unwrap();
-    let trend = trend(&Selection::new(&cube, &filter), &filter);
+    let trend: Trend = trend(&Selection::new(&cube, &filter), &filter);
     let buckets: Vec<_> = trend
         .buckets
         .iter()
@@ -131,7 +131,7 @@ fn a_breakdown_adds_up_and_is_in_order() {
     let filter = Filter::parse("dates=all").unwrap();
     let selection = Selection::new(&cube, &filter);
     let of = |by| -> Vec<(String, Amount, u64)> {
-        let groups = breakdown(&selection, by, Comparison::None);
+        let groups: Vec<Group> = breakdown(&selection, by, Comparison::None);
         groups.into_iter().map(|group| (group.key, group.figures.revenue, group.figures.customers)).collect()
     };
     let named = |name: &str, revenue, customers| (name.to_owned(), amount(revenue), customers);
@@ -151,7 +151,7 @@ fn places_go_down_and_have_their_share_of_all() {
     let cube = shop();
     let filter = Filter::parse("dates=all&region=South").unwrap();
     assert_eq!(Level::of(&filter), Level::City);
-    let cities = places(&Selection::new(&cube, &filter), Level::City, Comparison::None);
+    let cities: Vec<PlaceGroup> = places(&Selection::new(&cube, &filter), Level::City, Comparison::None);
     assert_eq!(cities.len(), 1);
     assert_eq!((cities[0].share_of_customers, cities[0].share_of_revenue), (Some(1.0), Some(0.577465)));
     assert_eq!(Level::of(&filter.with(Field::City, &["Ulm"])), Level::Store);
@@ -195,8 +195,8 @@ fn nothing_sold_is_not_an_error() {
     let filter = Filter::default();
     let selection = Selection::new(&cube, &filter);
     assert_eq!(overview(&selection).figures, KeyFigures::default());
-    assert!(trend(&selection, &filter).buckets.is_empty());
-    assert!(breakdown(&selection, By::Product, Comparison::Previous).is_empty());
+    assert!(trend::<KeyFigures>(&selection, &filter).buckets.is_empty());
+    assert!(breakdown::<KeyFigures>(&selection, By::Product, Comparison::Previous).is_empty());
     assert!(cohorts(&selection).cohorts.is_empty());
     assert!(lifetime(&selection).spans.is_empty());
     assert_eq!(rfm(&selection).len(), 25);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::key::KeyFigures;
+use super::key::{Figures, KeyFigures};
 use super::tally;
 use crate::calendar::{Granularity, Range};
 use crate::cube::Selection;
@@ -11,18 +11,18 @@ use crate::filter::Filter;
 
 /// Key figures by bucket of time, with those of the days compared with.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Trend {
+pub struct Trend<C = KeyFigures> {
     /// How wide the buckets are.
     pub granularity: Granularity,
     /// The days compared with.
     pub compared_range: Option<Range>,
     /// The buckets, in order, also those without a sale.
-    pub buckets: Vec<Bucket>,
+    pub buckets: Vec<Bucket<C>>,
 }
 
 /// One bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Bucket {
+pub struct Bucket<C = KeyFigures> {
     /// Its name.
     pub label: String,
     /// Its selected days.
@@ -32,11 +32,11 @@ pub struct Bucket {
     /// Figures of its selected days.
     pub figures: KeyFigures,
     /// Figures of the bucket in the same place of the days compared with.
-    pub compared: Option<KeyFigures>,
+    pub compared: Option<C>,
 }
 
 /// The trend of a selection. Buckets get wider than asked where they would be more than [`Filter::MAX_BUCKETS`].
-pub fn trend(selection: &Selection<'_>, filter: &Filter) -> Trend {
+pub fn trend<C: Figures>(selection: &Selection<'_>, filter: &Filter) -> Trend<C> {
     let Some(range) = selection.range() else {
         return Trend { granularity: Granularity::Month, compared_range: None, buckets: Vec::new() };
     };
