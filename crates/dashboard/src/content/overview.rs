@@ -1,6 +1,6 @@
 //! How are we doing?
 
-use super::parts::{Group, Scene, days_so_far};
+use super::parts::{Scene, days_so_far};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -9,12 +9,13 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::{Granularity, Range};
 use crate::chart::{self, Heading, Mark, Spark};
 use crate::cube::Selection;
-use crate::figures::{self, By, KeyFigures, Overview, Totals, breakdown};
+use crate::figures::{self, By, KeyFigures, Overview, Revenue, weekdays};
 use crate::filter::{Dates, Field};
+use crate::money::Amount;
 use crate::settings::Settings;
 
-type Trend = figures::Trend<Totals>;
-type Bucket = figures::Bucket<Totals>;
+type Trend = figures::Trend<Revenue>;
+type Bucket = figures::Bucket<Revenue>;
 
 /// The values of a tile: in it, and in the line below it.
 type Measure = (&'static str, fn(&KeyFigures) -> Value);
@@ -43,7 +44,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
         scene.revenue_by(By::Category, Field::Category, "Revenue by category").into(),
         best_products(&scene).into(),
         scene.revenue_by(By::Segment, Field::Segment, "Revenue by segment").into(),
-        weekdays(&scene).into(),
+        days_of_the_week(&scene).into(),
     ])
 }
 
@@ -91,7 +92,7 @@ fn revenue(scene: &Scene<'_>, trend: &Trend) -> Figure {
 }
 
 fn mark(scene: &Scene<'_>, granularity: Granularity, bucket: &Bucket) -> Mark {
-    let compare = bucket.compared.map(|figures| figures.revenue.as_f64());
+    let compare = bucket.compared.map(|then| then.amount.as_f64());
     let mark = if has_begun(scene, bucket) {
         Mark::new(&bucket.label, bucket.figures.revenue.as_f64())
     } else {
@@ -133,7 +134,7 @@ fn trend_table(scene: &Scene<'_>, trend: &Trend, title: &str, compare_name: Opti
             Value::Money(bucket.figures.revenue).into(),
         ];
         if head.is_some() {
-            cells.push(Value::money(bucket.compared.map(|then| then.revenue)).into());
+            cells.push(Value::money(bucket.compared.map(|then| then.amount)).into());
         }
         cells.extend(MEASURES[1..].iter().map(|(_, of)| Cell::from(of(&bucket.figures))));
         Row::new(cells)
@@ -171,28 +172,27 @@ fn best_products(scene: &Scene<'_>) -> Figure {
     }
 }
 
-fn weekdays(scene: &Scene<'_>) -> Figure {
+fn days_of_the_week(scene: &Scene<'_>) -> Figure {
     let title = "Revenue by day of the week";
-    let groups: Vec<Group> = breakdown(scene.selection, By::Weekday, scene.filter().comparison);
-    let marks = groups.iter().map(|group| Mark {
-        compare: group.compared.map(|then| then.revenue.as_f64()),
-        ..Mark::new(&group.label, group.figures.revenue.as_f64()).short(group.label.chars().take(3).collect::<String>())
+    let days = weekdays(scene.selection, scene.filter().comparison);
+    let marks = days.iter().map(|day| Mark {
+        compare: day.compared.map(Amount::as_f64),
+        ..Mark::new(day.label, day.revenue.as_f64()).short(day.label.chars().take(3).collect::<String>())
     });
-    let best = groups.iter().max_by_key(|group| group.figures.revenue);
+    let best = days.iter().max_by_key(|day| day.revenue);
     let described = best.map_or_else(String::new, |best| format!("Most is sold on {}.", best.label));
     let heading = Heading::new("weekdays", title, scene.written.money_unit("net of returns")).described(described);
     let chart = chart::Columns {
-        compare_name: scene.compare_name().filter(|_| groups.iter().any(|group| group.compared.is_some())),
+        compare_name: scene.compare_name().filter(|_| days.iter().any(|day| day.compared.is_some())),
         ..chart::Columns::new(heading, scene.written.money_format(), "", "Revenue", marks.collect())
     };
-    let rows = groups.iter().map(|group| {
-        let figures = &group.figures;
+    let rows = days.iter().map(|day| {
         let values = [
-            Value::text(&group.label),
-            Value::Money(figures.revenue),
-            Value::percent(group.share),
-            Value::Count(figures.orders),
-            Value::money(figures.average_order),
+            Value::text(day.label),
+            Value::Money(day.revenue),
+            Value::percent(day.share),
+            Value::Count(day.orders),
+            Value::money(day.average_order),
         ];
         Row::new(values.map(Cell::from).into())
     });

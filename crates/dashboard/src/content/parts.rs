@@ -10,13 +10,10 @@ use super::{Block, Content, Drawing, Figure};
 use crate::calendar::Range;
 use crate::chart::{Heading, Mark, Ranking};
 use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Compared, Figures, KeyFigures, Overview, Ranked, Totals, best, breakdown};
+use crate::figures::{Best, By, Compared, Figures, Group, KeyFigures, Overview, Ranked, Revenue, best, breakdown};
 use crate::filter::{Comparison, Field, Filter};
 use crate::money::Amount;
 use crate::settings::Settings;
-
-/// A member of a dimension. Pages show no counts of the days compared with, but of segments.
-pub(super) type Group = figures::Group<Totals>;
 
 /// More bars than these make no chart.
 const MOST_BARS: usize = 12;
@@ -91,25 +88,25 @@ impl<'a> Scene<'a> {
     }
 
     /// The greatest groups, and those that the page is filtered by.
-    pub fn shown(&self, groups: &[Group], field: Field, most: usize) -> Vec<Group> {
+    pub fn shown<C: Figures>(&self, groups: &[Group<C>], field: Field, most: usize) -> Vec<Group<C>> {
         let kept = groups.iter().enumerate().filter(|(at, group)| *at < most || self.is_selected(field, &group.key));
         kept.map(|(_, group)| group.clone()).collect()
     }
 
     /// The best products of a ranking of all, and those that the page is filtered by.
-    pub fn best_products(&self, ranking: &[Ranked], most: usize) -> figures::Best<Totals> {
+    pub fn best_products(&self, ranking: &[Ranked<'_>], most: usize) -> Best<Revenue> {
         let filter = self.filter();
         let best = best(&self.without(Field::Product), ranking, filter.comparison, most, &filter.products);
-        figures::Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
+        Best { groups: self.shown(&best.groups, Field::Product, most), ..best }
     }
 
     /// Revenue by the members of a dimension; a click filters by one.
     pub fn revenue_by(&self, by: By, field: Field, title: &str) -> Figure {
-        self.revenue_of_all(&breakdown(&self.without(field), by, self.filter().comparison), field, title)
+        self.revenue_of_all(&breakdown::<Revenue>(&self.without(field), by, self.filter().comparison), field, title)
     }
 
     /// The same of groups that are known.
-    pub fn revenue_of_all(&self, groups: &[Group], field: Field, title: &str) -> Figure {
+    pub fn revenue_of_all<C: Figures>(&self, groups: &[Group<C>], field: Field, title: &str) -> Figure {
         let shown = self.shown(groups, field, MOST_BARS);
         let figure = self.revenue_of(&shown, field, title, |group| self.links.toggle(field, &group.key));
         match self.left_out(&shown, groups.len(), field) {
@@ -119,9 +116,15 @@ impl<'a> Scene<'a> {
     }
 
     /// Revenue of groups, as bars.
-    pub fn revenue_of(&self, groups: &[Group], field: Field, title: &str, href: impl Fn(&Group) -> String) -> Figure {
+    pub fn revenue_of<C: Figures>(
+        &self,
+        groups: &[Group<C>],
+        field: Field,
+        title: &str,
+        href: impl Fn(&Group<C>) -> String,
+    ) -> Figure {
         let marks = groups.iter().map(|group| Mark {
-            compare: group.compared.map(|then| then.revenue.as_f64()),
+            compare: group.compared.map(|then| then.revenue().as_f64()),
             href: Some(href(group)),
             tip: Some(self.tip(group)),
             selected: self.is_selected(field, &group.key),
@@ -147,9 +150,9 @@ impl<'a> Scene<'a> {
         &self,
         id: &str,
         title: &str,
-        groups: &[figures::Group<C>],
+        groups: &[Group<C>],
         field: Field,
-        href: impl Fn(&figures::Group<C>) -> Option<String>,
+        href: impl Fn(&Group<C>) -> Option<String>,
     ) -> Table {
         let mut heads = vec![field.title(), "#Revenue"];
         let compared = self.compare_name();
@@ -186,7 +189,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What to say of groups that are not shown, and of those that are but do not count.
-    pub fn left_out<C>(&self, shown: &[figures::Group<C>], all: usize, field: Field) -> Option<String> {
+    pub fn left_out<C>(&self, shown: &[Group<C>], all: usize, field: Field) -> Option<String> {
         let mut notes = Vec::new();
         if shown.len() < all {
             notes.push(format!("{} of {all} are shown.", shown.len()));
@@ -202,14 +205,14 @@ impl<'a> Scene<'a> {
         (!notes.is_empty()).then(|| notes.join(" "))
     }
 
-    fn tip(&self, group: &Group) -> String {
+    fn tip<C: Figures>(&self, group: &Group<C>) -> String {
         let money = |amount: Amount| self.written.full(&Value::Money(amount));
         let mut tip = format!("{}\n{}", group.label, money(group.figures.revenue));
         if let Some(share) = group.share {
             tip.push_str(&format!(", {} of all", self.written.full(&Value::Percent(share))));
         }
         if let (Some(name), Some(then)) = (self.compare_name(), group.compared) {
-            tip.push_str(&format!("\n{name}: {}", money(then.revenue)));
+            tip.push_str(&format!("\n{name}: {}", money(then.revenue())));
             if let Some(change) = change(group) {
                 tip.push_str(&format!(" ({})", self.written.full(&Value::Change(change))));
             }
@@ -218,7 +221,7 @@ impl<'a> Scene<'a> {
     }
 
     /// For those who do not see the bars.
-    fn in_words(&self, groups: &[Group], field: Field) -> String {
+    fn in_words<C>(&self, groups: &[Group<C>], field: Field) -> String {
         match groups {
             [] => "There is nothing to show.".to_owned(),
             [first, ..] => format!(
@@ -251,7 +254,7 @@ impl<'a> Scene<'a> {
 }
 
 /// The change of a group's revenue against the days compared with.
-pub(super) fn change<C: Figures>(group: &figures::Group<C>) -> Option<f64> {
+pub(super) fn change<C: Figures>(group: &Group<C>) -> Option<f64> {
     let then = group.compared?.revenue();
     (then > Amount(0)).then(|| group.figures.revenue.as_f64() / then.as_f64() - 1.0)
 }

@@ -1,6 +1,6 @@
 //! What sells, and what earns?
 
-use super::parts::{Group, Scene, change};
+use super::parts::{Scene, change};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -8,7 +8,7 @@ use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
 use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Pareto, Ranked, breakdown, pareto, ranking, ratio};
+use crate::figures::{self, By, Group, KeyFigures, Pareto, Ranked, Revenue, breakdown, pareto, ranking, ratio};
 use crate::filter::Field;
 use crate::money::Amount;
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
         [] => scene.best_products(&sold, wanted.top),
         _ => scene.best_products(&ranking(&scene.without(Field::Product)), wanted.top),
     };
-    let categories = breakdown(&scene.without(Field::Category), By::Category, scene.filter().comparison);
+    let categories = breakdown::<KeyFigures>(&scene.without(Field::Category), By::Category, scene.filter().comparison);
     let title = format!("Top {} products", wanted.top);
     let mut best =
         scene.revenue_of(&shown.groups, Field::Product, &title, |group| scene.links.toggle(Field::Product, &group.key));
@@ -57,11 +57,11 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
 }
 
 /// How few products make most of the revenue.
-fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Ranked]) -> Figure {
+fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Ranked<'_>]) -> Figure {
     let title = "How many products make the revenue";
     let marks = sold.iter().filter(|one| one.revenue > Amount(0)).map(|one| Mark {
-        href: Some(scene.links.toggle(Field::Product, &one.key)),
-        ..Mark::new(&one.label, one.revenue.as_f64())
+        href: Some(scene.links.toggle(Field::Product, one.key)),
+        ..Mark::new(one.label, one.revenue.as_f64())
     });
     let heading =
         Heading::new("pareto", title, scene.written.money_unit("best product first")).described(in_words(curve));
@@ -127,7 +127,7 @@ fn margins(scene: &Scene<'_>, mut groups: Vec<Group>) -> Figure {
 }
 
 /// The same products as in the chart, with all of their figures.
-fn product_table(scene: &Scene<'_>, groups: &[Group]) -> Table {
+fn product_table(scene: &Scene<'_>, groups: &[Group<Revenue>]) -> Table {
     let cube = scene.cube();
     let mut heads = vec!["#Rank", "Product", "Code", "Category", "#Revenue"];
     if scene.compare_name().is_some() {

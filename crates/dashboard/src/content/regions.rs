@@ -1,6 +1,6 @@
 //! Where do we sell? From regions down to cities and stores.
 
-use super::parts::{Group, Scene};
+use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
@@ -8,11 +8,11 @@ use super::wanted::Wanted;
 use super::{Block, Content, Crumb, Drawing, Figure};
 use crate::chart::{self, Format, Heading, Mark};
 use crate::cube::Selection;
-use crate::figures::{self, Level, Overview, Totals, places, ratio};
+use crate::figures::{self, Group, Level, Overview, Revenue, places, ratio};
 use crate::filter::{Field, Filter};
 use crate::settings::Settings;
 
-type PlaceGroup = figures::PlaceGroup<Totals>;
+type PlaceGroup = figures::PlaceGroup<Revenue>;
 
 /// More places than these make no chart.
 const MOST: usize = 20;
@@ -22,7 +22,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let level = Level::of(scene.filter());
     let field = level.field();
     let all = places(&scene.without(field), level, scene.filter().comparison);
-    let groups: Vec<Group> = all.iter().map(|place| place.group.clone()).collect();
+    let groups: Vec<Group<Revenue>> = all.iter().map(|place| place.group.clone()).collect();
     let shown = scene.shown(&groups, field, MOST);
     let title = format!("Revenue by {}", field.title().to_lowercase());
     let mut revenue = scene.revenue_of(&shown, field, &title, |group| drill(&scene, level, &group.key));
@@ -132,7 +132,7 @@ fn penetration(scene: &Scene<'_>, level: Level, all: &[PlaceGroup]) -> Figure {
 
 fn place_table(scene: &Scene<'_>, level: Level, all: &[PlaceGroup]) -> Table {
     let field = level.field();
-    let groups: Vec<Group> = all.iter().map(|place| place.group.clone()).collect();
+    let groups: Vec<Group<Revenue>> = all.iter().map(|place| place.group.clone()).collect();
     let title = match level {
         Level::Region => "Regions in detail",
         Level::City => "Cities in detail",

@@ -183,6 +183,13 @@ impl Index {
         }
     }
 
+    /// The revenue of some units of the same cell, and nothing else of what they make; each counts as one line.
+    #[inline]
+    pub fn revenue_of(&self, units: std::ops::Range<usize>) -> Sums {
+        let lines = units.len() as u32;
+        Sums { lines, revenue: self.revenue[units].iter().sum(), ..Sums::default() }
+    }
+
     /// The scattered orders among some units, as often as they are there.
     #[inline]
     pub fn scattered(&self, units: std::ops::Range<usize>) -> impl Iterator<Item = u32> {

@@ -92,11 +92,11 @@ pub struct Group<C = KeyFigures> {
 
 /// A member and its revenue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ranked {
+pub struct Ranked<'c> {
     /// What a filter calls it.
-    pub key: String,
+    pub key: &'c str,
     /// What people call it.
-    pub label: String,
+    pub label: &'c str,
     /// Its revenue.
     pub revenue: Amount,
 }
@@ -124,17 +124,15 @@ pub fn breakdown<C: Figures>(selection: &Selection<'_>, by: By, comparison: Comp
 }
 
 /// Products by revenue, the greatest first: those that have a sale on the days.
-pub fn ranking(selection: &Selection<'_>) -> Vec<Ranked> {
+pub fn ranking<'c>(selection: &Selection<'c>) -> Vec<Ranked<'c>> {
     let products = &selection.cube().products;
     let revenue = tally::revenue_of_products(selection);
-    let mut ranked: Vec<Ranked> = products
+    let mut ranked: Vec<Ranked<'_>> = products
         .iter()
         .zip(revenue)
-        .filter_map(|(product, revenue)| {
-            Some(Ranked { key: product.key().to_owned(), label: product.name.clone(), revenue: revenue? })
-        })
+        .filter_map(|(product, revenue)| Some(Ranked { key: product.key(), label: &product.name, revenue: revenue? }))
         .collect();
-    ranked.sort_by(|a, b| b.revenue.cmp(&a.revenue).then_with(|| a.key.cmp(&b.key)));
+    ranked.sort_by(|a, b| b.revenue.cmp(&a.revenue).then_with(|| a.key.cmp(b.key)));
     ranked
 }
 
@@ -142,7 +140,7 @@ pub fn ranking(selection: &Selection<'_>) -> Vec<Ranked> {
 /// products takes long, so it is done for those only.
 pub fn best<C: Figures>(
     selection: &Selection<'_>,
-    ranking: &[Ranked],
+    ranking: &[Ranked<'_>],
     comparison: Comparison,
     most: usize,
     keys: &[String],
@@ -153,7 +151,7 @@ pub fn best<C: Figures>(
         return Best { groups, number: ranking.len() };
     }
     let wanted: HashSet<&str> =
-        ranking.iter().take(most).map(|one| one.key.as_str()).chain(keys.iter().map(String::as_str)).collect();
+        ranking.iter().take(most).map(|one| one.key).chain(keys.iter().map(String::as_str)).collect();
     let products = &selection.cube().products;
     let kept: Vec<&Product> = products.iter().filter(|product| wanted.contains(product.key())).collect();
     let mut next = 0..;
@@ -169,7 +167,7 @@ pub fn best<C: Figures>(
 }
 
 /// The days compared with, if there may be a sale.
-fn compared<'c>(selection: &Selection<'c>, comparison: Comparison) -> Option<Selection<'c>> {
+pub(super) fn compared<'c>(selection: &Selection<'c>, comparison: Comparison) -> Option<Selection<'c>> {
     let range = comparison.of(selection.range()?)?;
     selection.cube().days().is_some_and(|days| range.to >= days.from).then(|| selection.on(range))
 }
@@ -182,7 +180,7 @@ fn groups<C: Figures>(
 ) -> Vec<Group<C>> {
     let groups = figures.into_iter().enumerate().filter_map(|(member, figures)| {
         let compared = compared.as_ref().map(|compared| compared[member]);
-        if figures.lines == 0 && compared.is_none_or(|then: C| then.lines() == 0) {
+        if figures.lines == 0 && compared.is_none_or(|then: C| !then.has_sale()) {
             return None;
         }
         let (key, label) = name(member);
@@ -257,7 +255,8 @@ impl<'c> Members<'c> {
     }
 }
 
-const WEEKDAYS: [(Weekday, &str); 7] = [
+/// From Monday, with their names.
+pub(super) const WEEKDAYS: [(Weekday, &str); 7] = [
     (Weekday::Mon, "Monday"),
     (Weekday::Tue, "Tuesday"),
     (Weekday::Wed, "Wednesday"),

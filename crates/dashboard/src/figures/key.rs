@@ -34,32 +34,30 @@ pub struct KeyFigures {
     pub revenue_with_cost: Amount,
 }
 
-/// What is only summed, of any set of sale lines: most of what pages show of the days compared with. Counting orders and
-/// customers of those days would take as long as it does of the days themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Totals {
-    /// As in [`KeyFigures`].
-    pub revenue: Amount,
-    /// As in [`KeyFigures`].
-    pub margin: Option<f64>,
-    /// As in [`KeyFigures`].
-    pub lines: u64,
+/// The revenue of any set of sale lines: all that most charts show of the days compared with. Everything else of those days
+/// would take as long as it does of the days themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Revenue {
+    /// Net revenue.
+    pub amount: Amount,
+    /// Is there a sale line at all?
+    pub has_sale: bool,
 }
 
 /// Either of them.
 pub trait Figures: Copy {
-    /// Are orders and customers among them?
-    const ARE_COUNTED: bool;
+    /// Is there more to it than the revenue?
+    const ARE_ALL: bool;
     /// As they were added up.
     fn of(tally: &Tally) -> Self;
     /// Net revenue.
     fn revenue(&self) -> Amount;
-    /// Sale lines.
-    fn lines(&self) -> u64;
+    /// Is there a sale line at all?
+    fn has_sale(&self) -> bool;
 }
 
 impl Figures for KeyFigures {
-    const ARE_COUNTED: bool = true;
+    const ARE_ALL: bool = true;
 
     fn of(tally: &Tally) -> Self {
         tally.figures()
@@ -69,25 +67,24 @@ impl Figures for KeyFigures {
         self.revenue
     }
 
-    fn lines(&self) -> u64 {
-        self.lines
+    fn has_sale(&self) -> bool {
+        self.lines > 0
     }
 }
 
-impl Figures for Totals {
-    const ARE_COUNTED: bool = false;
+impl Figures for Revenue {
+    const ARE_ALL: bool = false;
 
     fn of(tally: &Tally) -> Self {
-        let KeyFigures { revenue, margin, lines, .. } = tally.figures();
-        Self { revenue, margin, lines }
+        tally.revenue()
     }
 
     fn revenue(&self) -> Amount {
-        self.revenue
+        self.amount
     }
 
-    fn lines(&self) -> u64 {
-        self.lines
+    fn has_sale(&self) -> bool {
+        self.has_sale
     }
 }
 

@@ -40,9 +40,9 @@ pub struct ParetoPoint {
 }
 
 /// Adds up products that come with the greatest revenue first. Those at or below zero add nothing to a share and are left out.
-pub fn pareto(ranking: &[Ranked]) -> Pareto {
+pub fn pareto(ranking: &[Ranked<'_>]) -> Pareto {
     const MOST: usize = 200;
-    let sold: Vec<&Ranked> = ranking.iter().filter(|one| one.revenue > Amount(0)).collect();
+    let sold: Vec<&Ranked<'_>> = ranking.iter().filter(|one| one.revenue > Amount(0)).collect();
     let revenue: Amount = sold.iter().map(|one| one.revenue).sum();
     let mut so_far = Amount(0);
     let mut products_for_80 = 0;
@@ -56,8 +56,8 @@ pub fn pareto(ranking: &[Ranked]) -> Pareto {
         if place % step == 0 || place + 1 == sold.len() {
             points.push(ParetoPoint {
                 rank: place + 1,
-                key: one.key.clone(),
-                label: one.label.clone(),
+                key: one.key.to_owned(),
+                label: one.label.to_owned(),
                 revenue: one.revenue,
                 share_of_products: ratio((place + 1) as f64, sold.len() as f64),
                 share_of_revenue: ratio(so_far.as_f64(), revenue.as_f64()),

@@ -177,17 +177,17 @@ fn months(everything: &[&Line]) -> BTreeMap<(u32, u32), (BTreeSet<u8>, Amount)> 
     cells
 }
 
-fn totals(figures: &KeyFigures) -> Totals {
-    Totals { revenue: figures.revenue, margin: figures.margin, lines: figures.lines }
+fn revenue(figures: &KeyFigures) -> Revenue {
+    Revenue { amount: figures.revenue, has_sale: figures.lines > 0 }
 }
 
-/// The same group, where only sums are asked of the days compared with.
-fn totalled(group: &Group) -> Group<Totals> {
+/// The same group, where only the revenue is asked of the days compared with.
+fn with_revenue(group: &Group) -> Group<Revenue> {
     Group {
         key: group.key.clone(),
         label: group.label.clone(),
         figures: group.figures,
-        compared: group.compared.as_ref().map(totals),
+        compared: group.compared.as_ref().map(revenue),
         share: group.share,
     }
 }
@@ -211,13 +211,28 @@ proptest! {
             let keys: BTreeSet<String> =
                 both.filter(|line| by != By::Customer || line.customer > 0).map(|line| line.key(by)).collect();
             let groups: Vec<Group> = breakdown(&selection, by, filter.comparison);
-            let with_totals = breakdown::<Totals>(&selection, by, filter.comparison);
-            prop_assert_eq!(with_totals, groups.iter().map(totalled).collect::<Vec<_>>(), "{:?}", by);
+            let with_revenue_only = breakdown::<Revenue>(&selection, by, filter.comparison);
+            prop_assert_eq!(with_revenue_only, groups.iter().map(with_revenue).collect::<Vec<_>>(), "{:?}", by);
             prop_assert_eq!(groups.iter().map(|group| group.key.clone()).collect::<BTreeSet<_>>(), keys, "{:?}", by);
             for group in &groups {
                 prop_assert_eq!(group.figures, own(&selected, &group.key), "{:?} {}", by, group.key);
                 let then = compared.map(|range| own(&those_on(range), &group.key));
                 prop_assert_eq!(group.compared, then, "{:?} {} before", by, group.key);
+            }
+            if by == By::Weekday {
+                let days: Vec<_> = weekdays(&selection, filter.comparison)
+                    .into_iter()
+                    .map(|day| (day.label.to_owned(), day.revenue, day.orders, day.average_order, day.share, day.compared))
+                    .collect();
+                let plain: Vec<_> = groups
+                    .iter()
+                    .map(|group| {
+                        let figures = group.figures;
+                        let then = group.compared.map(|then| then.revenue);
+                        (group.label.clone(), figures.revenue, figures.orders, figures.average_order, group.share, then)
+                    })
+                    .collect();
+                prop_assert_eq!(days, plain);
             }
             if by == By::Product {
                 let number = groups.iter().filter(|group| group.figures.lines > 0).count();
@@ -225,7 +240,7 @@ proptest! {
                 prop_assert_eq!(ranking.len(), number);
                 let with_sale = groups.iter().filter(|group| group.figures.lines > 0);
                 for (one, group) in ranking.iter().zip(with_sale) {
-                    prop_assert_eq!((&one.key, one.revenue), (&group.key, group.figures.revenue));
+                    prop_assert_eq!((one.key, one.revenue), (group.key.as_str(), group.figures.revenue));
                 }
                 let best: Best = best(&selection, &ranking, filter.comparison, 2, &["p3".to_owned()]);
                 prop_assert_eq!(best.number, number);
@@ -237,10 +252,10 @@ proptest! {
                 }
             }
         }
-        let trend_with = trend::<Totals>(&selection, &filter);
+        let trend_with = trend::<Revenue>(&selection, &filter);
         let trend: Trend = trend(&selection, &filter);
         for (bucket, other) in trend.buckets.iter().zip(trend_with.buckets) {
-            prop_assert_eq!((bucket.figures, bucket.compared.as_ref().map(totals)), (other.figures, other.compared));
+            prop_assert_eq!((bucket.figures, bucket.compared.as_ref().map(revenue)), (other.figures, other.compared));
         }
         for bucket in trend.buckets {
             prop_assert_eq!(bucket.figures, figures(&those_on(bucket.range)), "{}", bucket.label);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::key::{Figures, KeyFigures, ratio};
+use super::key::{Figures, KeyFigures, Revenue, ratio};
 use super::once::{Counted, Customers, Orders};
 use crate::calendar::Range as Days;
 use crate::cube::{Cell, Index, Picked, Run, Scope, Selection, Sums};
@@ -179,7 +179,7 @@ pub(super) fn of_customers<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
 struct Tallies<'c, F> {
     index: &'c Index,
     tallies: Vec<Tally>,
-    /// None if the figures have nothing of it.
+    /// None if nothing but the revenue is asked for.
     counted: Option<Counted<'c>>,
     figures: PhantomData<F>,
 }
@@ -189,7 +189,7 @@ impl<'c, F: Figures> Tallies<'c, F> {
         Self {
             index: picked.index,
             tallies: vec![Tally::default(); groups],
-            counted: F::ARE_COUNTED.then(counted),
+            counted: F::ARE_ALL.then(counted),
             figures: PhantomData,
         }
     }
@@ -209,7 +209,11 @@ impl<'c, F: Figures> Tallies<'c, F> {
     /// Adds a part of a run.
     #[inline]
     fn part(&mut self, group: u32, units: Range<usize>) {
-        let sums = self.index.between(units.start, units.end);
+        let sums = match F::ARE_ALL {
+            true => self.index.between(units.start, units.end),
+            // Running sums of units far apart are far apart in memory; the column is not.
+            false => self.index.revenue_of(units.clone()),
+        };
         self.add(group, units, &sums);
     }
 
@@ -254,6 +258,10 @@ impl Tally {
         self.returns += i128::from(sums.returns);
         self.profit += i128::from(sums.profit);
         self.revenue_with_cost += i128::from(sums.revenue_with_cost);
+    }
+
+    pub(super) fn revenue(&self) -> Revenue {
+        Revenue { amount: Amount(self.revenue), has_sale: self.lines > 0 }
     }
 
     pub(super) fn figures(&self) -> KeyFigures {
