@@ -170,9 +170,11 @@ impl Builder {
             sold.segment = segment_at[sold.segment as usize];
             sold.order = number[sold.order as usize];
         }
+        sold.sort_unstable_by_key(|sold| (sold.category, sold.product, sold.basket()));
+        let products_lines = lines(&sold, scattered, |line| Some(line.product));
         sold.sort_unstable_by_key(|sold| (sold.category, sold.basket()));
         let (_, region_of) = Cube::grouped(&self.places, |place| &place.region);
-        let mut lines = lines(&sold, scattered);
+        let mut lines = lines(&sold, scattered, |_| None);
         lines.look_back(self.customers.len(), &region_of);
         let product = sold.iter().map(|sold| sold.product).collect();
         sold.sort_unstable_by_key(Sold::basket);
@@ -205,6 +207,7 @@ impl Builder {
             orders,
             baskets,
             lines,
+            products_lines,
             region_of,
             product,
             totals,
@@ -225,6 +228,7 @@ impl Sold {
             place: self.place,
             segment: self.segment,
             category: None,
+            product: None,
             day: self.day,
             customer: self.customer,
             order: if self.is_return { NO_ORDER } else { self.order },
@@ -264,14 +268,15 @@ fn check_sums(sold: &[Sold]) -> Result<()> {
     Ok(())
 }
 
-/// The lines, which come by category, cell, day and order.
-fn lines(sold: &[Sold], scattered: u32) -> Index {
+/// The lines, which come by category, maybe product, then cell, day and order.
+fn lines(sold: &[Sold], scattered: u32, product_of: impl Fn(&Sold) -> Option<u32>) -> Index {
     let mut index = Index::with_capacity(sold.len(), scattered);
-    // What an order sold of a category follows each other, but for what somebody took back.
+    // What an order sold of a category, or of a product, follows each other, but for what somebody took back.
     let mut last = None;
     for line in sold {
-        let mut unit = Unit { category: Some(line.category), ..line.unit() };
-        let own = Some((line.category, unit.order));
+        let product = product_of(line);
+        let mut unit = Unit { category: Some(line.category), product, ..line.unit() };
+        let own = Some((line.category, product, unit.order));
         if unit.is_whole(scattered) && last != own {
             unit.sums.orders = 1;
             last = own;

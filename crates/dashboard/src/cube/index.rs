@@ -5,13 +5,15 @@ use chrono::{Datelike, NaiveDate};
 /// The order of what only takes back: that alone makes no order.
 pub(crate) const NO_ORDER: u32 = u32::MAX;
 
-/// What was sold in one place to one segment of customers, and maybe of one category.
+/// What was sold in one place to one segment of customers, and maybe of one category, or of one product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub place: u32,
     pub segment: u32,
     /// None if the cells of an index are of all categories.
     pub category: Option<u32>,
+    /// None if the cells of an index are of all products of their category.
+    pub product: Option<u32>,
     /// The first of its units, and the first that is none of them.
     pub start: u32,
     pub end: u32,
@@ -77,6 +79,7 @@ pub(super) struct Unit {
     pub place: u32,
     pub segment: u32,
     pub category: Option<u32>,
+    pub product: Option<u32>,
     pub day: NaiveDate,
     pub customer: u32,
     pub order: u32,
@@ -99,13 +102,11 @@ impl Index {
     /// Adds a unit. They come in the order they are kept in.
     pub(super) fn push(&mut self, unit: &Unit) {
         let at = self.day.len() as u32;
-        let cell = |last: &Cell| (last.place, last.segment, last.category);
+        let Unit { place, segment, category, product, .. } = *unit;
+        let cell = |last: &Cell| (last.place, last.segment, last.category, last.product);
         match self.cells.last_mut() {
-            Some(last) if cell(last) == (unit.place, unit.segment, unit.category) => last.end = at + 1,
-            _ => {
-                let Unit { place, segment, category, .. } = *unit;
-                self.cells.push(Cell { place, segment, category, start: at, end: at + 1 });
-            }
+            Some(last) if cell(last) == (place, segment, category, product) => last.end = at + 1,
+            _ => self.cells.push(Cell { place, segment, category, product, start: at, end: at + 1 }),
         }
         self.day.push(unit.day);
         self.customer.push(unit.customer);

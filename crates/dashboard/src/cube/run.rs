@@ -44,17 +44,10 @@ pub(super) fn runs(selection: &Selection<'_>, grain: Grain, range: Range) -> Rc<
         let days = &index.day[cell.start as usize..cell.end as usize];
         let from = before(days, range.from);
         let to = range.to.succ_opt().map_or(days.len(), |next| before(days, next));
-        let found = cell.start as usize + from..cell.start as usize + to;
-        let run = |units: Units<usize>| Run {
-            cell: number as u32,
-            start: units.start as u32,
-            end: units.end as u32,
-            sums: index.between(units.start, units.end),
-        };
-        if selection.picks_products() {
-            runs.extend(of_products(selection, found).map(run));
-        } else if !found.is_empty() {
-            runs.push(run(found));
+        if from < to {
+            let (start, end) = (cell.start as usize + from, cell.start as usize + to);
+            let sums = index.between(start, end);
+            runs.push(Run { cell: number as u32, start: start as u32, end: end as u32, sums });
         }
     }
     runs.into()
@@ -75,18 +68,6 @@ fn before(days: &[NaiveDate], day: NaiveDate) -> usize {
         (low, high, step) = (high + 1, (high + step).min(days.len()), step * 2);
     }
     low + days[low..high].partition_point(|other| *other < day)
-}
-
-/// Those parts of some lines that are of selected products.
-fn of_products<'s>(selection: &'s Selection<'_>, lines: Units<usize>) -> impl Iterator<Item = Units<usize>> + 's {
-    let product = &selection.cube().product;
-    let is_selected = |line: &usize| selection.has_product(product[*line]);
-    let mut next = lines.start;
-    std::iter::from_fn(move || {
-        let start = (next..lines.end).find(is_selected)?;
-        next = (start..lines.end).find(|line| !is_selected(line)).unwrap_or(lines.end);
-        Some(start..next)
-    })
 }
 
 #[cfg(test)]

@@ -93,33 +93,38 @@ impl<'c> Selection<'c> {
         &self.members
     }
 
-    /// Is the product among those that are picked one by one?
-    pub(super) fn has_product(&self, product: u32) -> bool {
-        has(&self.members.products, product)
+    /// The same, of no other products than those that are marked.
+    pub(crate) fn within(&self, products: &[bool]) -> Self {
+        let both = products.iter().zip(0..).map(|(is_here, product)| *is_here && has(&self.members.products, product));
+        let members = Members { products: Some(both.collect()), ..self.members.clone() };
+        Self { members, found: Found::default(), ..self.clone() }
     }
 
-    /// Are products picked one by one, so that of a cell only some lines may be selected?
+    /// Are products picked one by one?
     pub(crate) fn picks_products(&self) -> bool {
         self.members.products.is_some()
     }
 
-    /// May units of the cell be selected?
+    /// Are the units of the cell selected?
     pub(super) fn has_cell(&self, cell: &Cell) -> bool {
-        let category = |category| has(&self.members.categories, category);
-        has(&self.members.places, cell.place)
-            && has(&self.members.segments, cell.segment)
-            && cell.category.is_none_or(category)
+        let Members { products, categories, places, segments } = &self.members;
+        cell.product.is_none_or(|product| has(products, product))
+            && cell.category.is_none_or(|category| has(categories, category))
+            && has(places, cell.place)
+            && has(segments, cell.segment)
     }
 
     /// What is selected, by baskets if it is whole ones.
     pub(crate) fn picked(&self) -> Picked<'c> {
-        let by_lines = self.picks_products() || self.members.categories.is_some();
-        self.pick(if by_lines { Grain::Lines } else { Grain::Baskets })
+        match self.members.categories {
+            None if !self.picks_products() => self.pick(Grain::Baskets),
+            _ => self.picked_lines(),
+        }
     }
 
-    /// What is selected, by lines.
+    /// What is selected, by lines; product by product if products are picked.
     pub(crate) fn picked_lines(&self) -> Picked<'c> {
-        self.pick(Grain::Lines)
+        self.pick(if self.picks_products() { Grain::Products } else { Grain::Lines })
     }
 
     /// Is an order in at most one of the cells that [`Self::picked`] has, and there with its first line? Then orders can be

@@ -76,6 +76,8 @@ pub(super) enum Orders {
     Summed,
     /// All selected lines of an order are in one group: a mark for every order.
     Once(Vec<u64>),
+    /// Groups come one after the other: a mark for every order, and the group that they are for.
+    InTurn(Vec<u64>, u32),
     /// The lines of an order that are in a group follow each other: the last order of every group.
     Adjacent(Vec<u32>),
 }
@@ -83,6 +85,10 @@ pub(super) enum Orders {
 impl Orders {
     pub fn once(cube: &Cube) -> Self {
         Self::Once(vec![0; cube.orders.div_ceil(64)])
+    }
+
+    pub fn in_turn(cube: &Cube) -> Self {
+        Self::InTurn(vec![0; cube.orders.div_ceil(64)], 0)
     }
 
     pub fn adjacent(groups: usize) -> Self {
@@ -96,6 +102,13 @@ impl Orders {
         match self {
             Self::Summed => u64::from(sums.orders),
             Self::Once(marks) => {
+                index.order[units].iter().filter(is_whole).map(|order| u64::from(mark(marks, *order))).sum()
+            }
+            Self::InTurn(marks, last) => {
+                if *last != group {
+                    marks.fill(0);
+                    *last = group;
+                }
                 index.order[units].iter().filter(is_whole).map(|order| u64::from(mark(marks, *order))).sum()
             }
             Self::Adjacent(last) => {

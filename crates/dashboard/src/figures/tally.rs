@@ -48,7 +48,7 @@ pub(super) fn of_categories<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
     let groups = cube.categories.len();
     let picked = selection.picked_lines();
     let tallies = Tallies::new(&picked, groups, || {
-        let orders = if selection.picks_products() { Orders::adjacent(groups) } else { Orders::Summed };
+        let orders = if selection.picks_products() { Orders::in_turn(cube) } else { Orders::Summed };
         let customers = match selection.scope().filter(|_| !selection.picks_products()) {
             Some(scope) => Customers::seen(selection, &picked, scope),
             None => Customers::by_group(cube, groups),
@@ -56,6 +56,40 @@ pub(super) fn of_categories<F: Figures>(selection: &Selection<'_>) -> Vec<F> {
         Counted { orders, customers, ..Counted::of(selection, &picked, groups) }
     });
     of_cells(&picked, tallies, |cell| cell.category)
+}
+
+/// The figures of so many products; which of them each product is, if it is one of them.
+pub(super) fn of_products<F: Figures>(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<F> {
+    let is_wanted: Vec<bool> = group_of.iter().map(Option::is_some).collect();
+    let selection = selection.within(&is_wanted);
+    let picked = selection.picked_lines();
+    let tallies = Tallies::new(&picked, groups, || Counted {
+        // Among the lines of a product, those of an order follow each other.
+        orders: Orders::adjacent(groups),
+        customers: Customers::by_group(selection.cube(), groups),
+        ..Counted::of(&selection, &picked, groups)
+    });
+    of_cells(&picked, tallies, |cell| cell.product.and_then(|product| group_of[product as usize]))
+}
+
+/// The revenue of each product; none where no line of it is selected.
+pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amount>> {
+    let cube = selection.cube();
+    let picked = selection.picked_lines();
+    let mut revenue = vec![None; cube.products.len()];
+    let mut add = |product: u32, own: i64| {
+        *revenue[product as usize].get_or_insert(Amount(0)) += Amount(i128::from(own));
+    };
+    for run in picked.runs.iter() {
+        match picked.index.cells[run.cell as usize].product {
+            Some(product) => add(product, run.sums.revenue),
+            None => {
+                let lines = cube.product[run.units()].iter().zip(&picked.index.revenue[run.units()]);
+                lines.for_each(|(product, own)| add(*product, *own));
+            }
+        }
+    }
+    revenue
 }
 
 fn of_cells<F: Figures>(
@@ -123,37 +157,6 @@ fn each_stretch(
             start = next;
         }
     }
-}
-
-/// The figures of each of so many groups of products; products of no group are left out.
-pub(super) fn of_products<F: Figures>(selection: &Selection<'_>, groups: usize, group_of: &[Option<u32>]) -> Vec<F> {
-    let picked = selection.picked_lines();
-    let product = &selection.cube().product;
-    let mut tallies = Tallies::new(&picked, groups, || Counted {
-        orders: Orders::adjacent(groups),
-        customers: Customers::by_group(selection.cube(), groups),
-        ..Counted::of(selection, &picked, groups)
-    });
-    // Found first and added up then: sums are far apart in memory, and are fetched while others are added.
-    let mut found = Vec::new();
-    for run in picked.runs.iter() {
-        let lines = run.units().zip(&product[run.units()]);
-        found.extend(lines.filter_map(|(line, product)| Some((group_of[*product as usize]?, line))));
-        found.drain(..).for_each(|(group, line)| tallies.part(group, line..line + 1));
-    }
-    tallies.figures()
-}
-
-/// The revenue of each product; none where no line of it is selected.
-pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amount>> {
-    let cube = selection.cube();
-    let mut revenue = vec![None; cube.products.len()];
-    for run in selection.picked_lines().runs.iter() {
-        for (product, own) in cube.product[run.units()].iter().zip(&cube.lines.revenue[run.units()]) {
-            *revenue[*product as usize].get_or_insert(Amount(0)) += Amount(i128::from(*own));
-        }
-    }
-    revenue
 }
 
 /// The figures of each customer but the unknown one.
