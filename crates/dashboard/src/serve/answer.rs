@@ -54,11 +54,11 @@ impl Answer {
         let gzip = if made.body.len() >= WORTH_IT {
             let mut encoder = GzEncoder::new(Vec::with_capacity(made.body.len() / 4), Compression::new(2));
             encoder.write_all(&made.body)?;
-            Some(encoder.finish()?.into())
+            Some(kept(encoder.finish()?))
         } else {
             None
         };
-        Ok(Self { content_type: made.content_type, plain: made.body.into(), gzip, tag })
+        Ok(Self { content_type: made.content_type, plain: kept(made.body), gzip, tag })
     }
 
     /// One that depends on nothing but this version of the program.
@@ -95,6 +95,11 @@ impl Answer {
         *response.body_mut() = Body::from(body.clone());
         response
     }
+}
+
+/// Without the room it grew into: answers are kept for long, and counted by their length.
+fn kept(body: Vec<u8>) -> Bytes {
+    body.into_boxed_slice().into()
 }
 
 /// The answer of this name for the load at hand: the one that was made before, or a new one, computed on a thread for such
