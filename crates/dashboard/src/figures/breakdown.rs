@@ -85,6 +85,7 @@ pub struct Group<C = KeyFigures> {
     /// Its figures.
     pub figures: KeyFigures,
     /// Its figures on the days compared with.
+    #[schema(value_type = Option<KeyFigures>)]
     pub compared: Option<C>,
     /// Its share of the selection's revenue.
     pub share: Option<f64>,

@@ -55,6 +55,7 @@ impl Level {
 pub struct PlaceGroup<C = KeyFigures> {
     /// The place and its figures.
     #[serde(flatten)]
+    #[schema(value_type = Group)]
     pub group: Group<C>,
     /// Its customers over the customers of all places.
     pub share_of_customers: Option<f64>,

@@ -17,6 +17,7 @@ pub struct Trend<C = KeyFigures> {
     /// The days compared with.
     pub compared_range: Option<Range>,
     /// The buckets, in order, also those without a sale.
+    #[schema(value_type = Vec<Bucket>)]
     pub buckets: Vec<Bucket<C>>,
 }
 
@@ -32,6 +33,7 @@ pub struct Bucket<C = KeyFigures> {
     /// Figures of its selected days.
     pub figures: KeyFigures,
     /// Figures of the bucket in the same place of the days compared with.
+    #[schema(value_type = Option<KeyFigures>)]
     pub compared: Option<C>,
 }
 

@@ -31,6 +31,15 @@ async fn every_reference_leads_somewhere() {
     }
 }
 
+/// What a generator of clients makes names of: `Group`, not `Group_KeyFigures`.
+#[tokio::test]
+async fn schemas_have_plain_names() {
+    let document = Server::new().get("/v1/openapi.json").await.json();
+    let names = document["components"]["schemas"].as_object().unwrap().keys();
+    let odd: Vec<_> = names.filter(|name| !name.chars().all(|letter| letter.is_ascii_alphanumeric())).collect();
+    assert!(odd.is_empty(), "{odd:?}");
+}
+
 #[tokio::test]
 async fn every_address_takes_what_is_documented() {
     let server = Server::new();
