@@ -52,9 +52,13 @@ fn properties(report: &Report<'_>) -> DocProperties {
     properties
 }
 
+/// Characters that the sheet which says what was asked is wide.
+const WIDTH: usize = 90;
+
 /// What was asked, of which load, by whom.
 fn about(sheet: &mut Worksheet, report: &Report<'_>, look: &Look) -> Result<()> {
-    sheet.set_column_width(0, 20)?.set_column_width(1, 90)?.set_screen_gridlines(false);
+    sheet.set_column_width(0, 20)?.set_column_width(1, WIDTH as f64)?.set_screen_gridlines(false);
+    sheet.set_paper_size(9).set_print_fit_to_pages(1, 0).set_row_height(0, 2.0 * sheet::LINE)?;
     sheet.write_string_with_format(0, 0, cell_text(&report.title()), &look.title)?;
     let content = report.content;
     let mut lines = vec![("Page".to_owned(), Value::text(content.page.title()))];
@@ -83,6 +87,9 @@ fn about(sheet: &mut Worksheet, report: &Report<'_>, look: &Look) -> Result<()> 
         sheet.write_string_with_format(row, 0, cell_text(about), &look.about)?;
         let format = if matches!(value, Value::Time(_)) { &look.moment } else { &look.wrapped };
         sheet::write(sheet, row, 1, value, format)?;
+        if let Value::Text(text) = value {
+            sheet.set_row_height(row, sheet::lines(text, WIDTH) as f64 * sheet::LINE)?;
+        }
     }
     Ok(())
 }

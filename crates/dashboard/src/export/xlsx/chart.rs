@@ -67,7 +67,7 @@ impl Plot<'_> {
             chart.legend().set_position(ChartLegendPosition::Bottom);
         }
         self.axes(&mut chart, kind, values);
-        if order == Order::Backwards {
+        if order == Order::Backwards && kind != ChartType::Bar {
             chart.x_axis().set_reverse();
             chart.y_axis().set_label_position(ChartAxisLabelPosition::High);
         }
@@ -137,11 +137,13 @@ impl Plot<'_> {
         let format = format.replace("0.00", "0").replace("0.0%", "0%");
         let mut line = ChartLine::new();
         line.set_color(color(&GRID));
-        chart.y_axis().set_num_format(format).set_major_gridlines_line(&line);
+        // The library calls the axis at the bottom x, so of bars that is the one of the values.
+        let values = if kind == ChartType::Bar { chart.x_axis() } else { chart.y_axis() };
+        values.set_num_format(format).set_major_gridlines(true).set_major_gridlines_line(&line);
         if kind == ChartType::Bar {
-            // The first row is the topmost bar. For Excel the axis of the values is the one below.
-            chart.x_axis().set_reverse();
-            chart.y_axis().set_label_position(ChartAxisLabelPosition::High);
+            // The first row is the topmost bar, and the values are still written below the last.
+            values.set_label_position(ChartAxisLabelPosition::High);
+            chart.y_axis().set_major_gridlines(false).set_reverse();
         }
     }
 

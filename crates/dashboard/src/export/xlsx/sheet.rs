@@ -13,6 +13,10 @@ use crate::export::cell_text;
 /// Characters that a column is wide at the least and at the most.
 const NARROWEST: usize = 9;
 const WIDEST: usize = 48;
+/// Characters that the button of a filter takes.
+const BUTTON: usize = 4;
+/// Points that a line of text is high.
+pub(super) const LINE: f64 = 15.0;
 /// Rows that are looked at for the width of a column.
 const LOOKED_AT: usize = 1_000;
 /// Rows that a sheet has.
@@ -20,15 +24,19 @@ const MOST_ROWS: usize = 1_048_570;
 
 /// Heads, rows, and remarks below them.
 pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<()> {
+    let mut head_lines = 1;
     for (place, column) in table.columns.iter().enumerate() {
         let format = if column.is_number { &look.number_head } else { &look.head };
         sheet.write_string_with_format(0, number(place)?, cell_text(&column.title), format)?;
         let cells = table.rows.iter().take(LOOKED_AT).filter_map(|row| row.cells.get(place));
         let widest = cells.map(|cell| width(&cell.value, look)).max().unwrap_or(0);
         // A head wraps between its words, and has the button of the filter beside it.
-        let word = column.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0) + 4;
-        sheet.set_column_width(number(place)?, widest.max(word).clamp(NARROWEST, WIDEST) as f64)?;
+        let word = column.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0) + BUTTON;
+        let width = widest.max(word).clamp(NARROWEST, WIDEST);
+        sheet.set_column_width(number(place)?, width as f64)?;
+        head_lines = head_lines.max(lines(&column.title, width - 1));
     }
+    sheet.set_row_height(0, head_lines as f64 * LINE)?;
     let mut next = 1;
     for row in table.rows.iter().take(MOST_ROWS) {
         for (place, cell) in row.cells.iter().enumerate() {
@@ -51,6 +59,20 @@ pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<
     sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     sheet.set_footer("&L&A&R&P / &N");
     Ok(())
+}
+
+/// How many lines a text takes where it wraps between its words. Not every program finds that out by itself.
+pub(super) fn lines(text: &str, width: usize) -> usize {
+    let (mut lines, mut used) = (1, 0);
+    for word in text.split_whitespace().map(|word| word.chars().count()) {
+        if used > 0 && used + 1 + word > width {
+            (lines, used) = (lines + 1, 0);
+        }
+        // A word that is longer than the line goes on in the next ones.
+        lines += word.saturating_sub(1) / width.max(1);
+        used += word + usize::from(used > 0);
+    }
+    lines
 }
 
 /// A value with its type. A text is a text, whatever it begins with.

@@ -160,3 +160,46 @@ fn a_list_of_cells_is_shaded_as_a_matrix_beside_it() {
     assert_eq!(range.get((2, 6)), Some(&Data::Float(4.0)));
     assert!(part(&sample, "xl/worksheets/sheet2.xml").contains("<conditionalFormatting sqref=\"F2:G3\">"));
 }
+
+#[test]
+fn bars_begin_at_the_left_and_the_first_is_at_the_top() {
+    use crate::chart::{Format, Heading, Mark, Ranking};
+    use crate::content::{Drawing, Figure};
+    let marks = vec![Mark::new("North", 3.0), Mark::new("South", 2.0)];
+    let heading = Heading::new("regions", "Regions", "customers");
+    let chart = Ranking::new(heading, Format::Count, "Region", "Customers", marks);
+    let rows = [("North", 3), ("South", 2)].map(|(name, n)| vec![Value::text(name), Value::Count(n)]).into();
+    let mut sample = sample();
+    let data = table("regions-table", "Regions", &["Region", "#Customers"], rows);
+    sample.content.blocks = vec![Figure::half(Drawing::Ranking(chart), data).into()];
+    let chart = part(&sample, "xl/charts/chart1.xml");
+    let axis =
+        |name: &str| chart.split(&format!("<c:{name}>")).nth(1).unwrap().split(&format!("</c:{name}>")).next().unwrap();
+    let (names, values) = (axis("catAx"), axis("valAx"));
+    assert!(
+        names.contains("<c:orientation val=\"maxMin\"/>") && names.contains("<c:tickLblPos val=\"nextTo\"/>"),
+        "{names}"
+    );
+    // Turned around, the names have the axis of the values at their end: at the top, but for its labels.
+    assert!(
+        values.contains("<c:orientation val=\"minMax\"/>") && values.contains("<c:tickLblPos val=\"high\"/>"),
+        "{values}"
+    );
+    assert!(values.contains("formatCode=\"#,##0\""), "{values}");
+}
+
+#[test]
+fn rows_are_as_high_as_their_text() {
+    let mut sample = sample();
+    let heads = ["Name", "#Change on previous period"];
+    let rows = vec![vec![Value::text("A"), Value::Count(1)]];
+    sample.content.blocks = vec![Block::Table(table("t", "Heads", &heads, rows))];
+    sample.content.notes = vec!["A note that is long. ".repeat(10)];
+    let heads = part(&sample, "xl/worksheets/sheet2.xml");
+    assert!(heads.contains("<row r=\"1\" spans=\"1:2\" ht=\"45\" customHeight=\"1\""), "{heads}");
+    let about = part(&sample, "xl/worksheets/sheet1.xml");
+    assert!(
+        about.contains("ht=\"45\" customHeight=\"1\"") && about.contains("<pageSetUpPr fitToPage=\"1\"/>"),
+        "{about}"
+    );
+}
