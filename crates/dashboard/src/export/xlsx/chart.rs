@@ -59,12 +59,14 @@ impl Plot<'_> {
         let (values, order) = self.column(marks.iter().map(|mark| mark.value).collect())?;
         let mut chart = Chart::new(kind);
         self.series(&mut chart, kind, values, marks.len(), name, &MARK);
-        chart.legend().set_hidden();
-        if let Some(compared) = compared
-            && let Some((column, _)) = self.column(marks.iter().map(|mark| mark.compare).collect())
-        {
-            self.series(&mut chart, kind, column, marks.len(), compared, &COMPARE);
-            chart.legend().set_position(ChartLegendPosition::Bottom);
+        match compared.zip(self.column(marks.iter().map(|mark| mark.compare).collect())) {
+            Some((compared, (column, _))) => {
+                self.series(&mut chart, kind, column, marks.len(), compared, &COMPARE);
+                chart.legend().set_position(ChartLegendPosition::Bottom);
+            }
+            None => {
+                chart.legend().set_hidden();
+            }
         }
         self.axes(&mut chart, kind, values);
         if order == Order::Backwards && kind != ChartType::Bar {
@@ -88,15 +90,16 @@ impl Plot<'_> {
         let mut chart = Chart::new(ChartType::Column);
         self.series(&mut chart, ChartType::Column, values, rows, measure, &MARK);
         self.axes(&mut chart, ChartType::Column, values);
-        chart.legend().set_hidden();
         // The last share: a table has the share of the products up to a row before that of their revenue.
-        if let Some(shares) = places.rfind(|place| is_all(*place, |value| matches!(value, Value::Percent(_)))) {
-            let mut line = Chart::new(ChartType::Line);
-            self.series(&mut line, ChartType::Line, shares, rows, "Share so far", &ACCENT);
-            line.y2_axis().set_min(0).set_max(1).set_num_format("0%");
-            chart.combine(&line);
-            chart.legend().set_position(ChartLegendPosition::Bottom);
-        }
+        let Some(shares) = places.rfind(|place| is_all(*place, |value| matches!(value, Value::Percent(_)))) else {
+            chart.legend().set_hidden();
+            return Some(chart);
+        };
+        let mut line = Chart::new(ChartType::Line);
+        self.series(&mut line, ChartType::Line, shares, rows, "Share so far", &ACCENT);
+        line.y2_axis().set_min(0).set_max(1).set_num_format("0%");
+        chart.combine(&line);
+        chart.legend().set_position(ChartLegendPosition::Bottom);
         Some(chart)
     }
 

@@ -93,6 +93,8 @@ fn formats_heads_and_charts_are_those_of_a_report() {
         "'Revenue by month'!$B$2:$B$4",
         "'Revenue by month'!$C$2:$C$4",
         "Revenue by month",
+        // Which line is which.
+        "<c:legendPos val=\"b\"/>",
     ] {
         assert!(chart.contains(text), "{text} is not in {chart}");
     }
@@ -186,6 +188,7 @@ fn bars_begin_at_the_left_and_the_first_is_at_the_top() {
         "{values}"
     );
     assert!(values.contains("formatCode=\"#,##0\""), "{values}");
+    assert!(!chart.contains("<c:legend>"), "one series needs none: {chart}");
 }
 
 #[test]
