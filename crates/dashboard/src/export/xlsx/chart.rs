@@ -31,7 +31,7 @@ pub(super) fn insert(sheet: &mut Worksheet, name: &str, figure: &Figure, look: &
         Drawing::Columns(chart) => {
             plot.chart(ChartType::Column, &chart.marks, &chart.name, chart.compare_name.as_deref())
         }
-        Drawing::Pareto(chart) => plot.pareto(&chart.measure),
+        Drawing::Pareto(_) => plot.pareto(),
         Drawing::Heatmap(chart) => return shades(sheet, chart, table, look),
     };
     let Some(mut chart) = chart else { return Ok(()) };
@@ -77,7 +77,7 @@ impl Plot<'_> {
     }
 
     /// Columns from the largest to the smallest, and the line of what they make together.
-    fn pareto(&self, measure: &str) -> Option<Chart> {
+    fn pareto(&self) -> Option<Chart> {
         let rows = self.table.rows.len();
         let is_all = |place: usize, is: fn(&Value) -> bool| {
             self.table.rows.iter().all(|row| row.cells.get(place).is_some_and(|cell| is(&cell.value)))
@@ -88,7 +88,8 @@ impl Plot<'_> {
             return None;
         }
         let mut chart = Chart::new(ChartType::Column);
-        self.series(&mut chart, ChartType::Column, values, rows, measure, &MARK);
+        let name = &self.table.columns.get(values)?.title;
+        self.series(&mut chart, ChartType::Column, values, rows, name, &MARK);
         self.axes(&mut chart, ChartType::Column, values);
         // The last share: a table has the share of the products up to a row before that of their revenue.
         let Some(shares) = places.rfind(|place| is_all(*place, |value| matches!(value, Value::Percent(_)))) else {
@@ -97,8 +98,8 @@ impl Plot<'_> {
         };
         let mut line = Chart::new(ChartType::Line);
         self.series(&mut line, ChartType::Line, shares, rows, "Share so far", &ACCENT);
-        line.y2_axis().set_min(0).set_max(1).set_num_format("0%");
         chart.combine(&line);
+        chart.y2_axis().set_min(0).set_max(1).set_num_format("0%");
         chart.legend().set_position(ChartLegendPosition::Bottom);
         Some(chart)
     }

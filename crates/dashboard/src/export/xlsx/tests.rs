@@ -192,6 +192,23 @@ fn bars_begin_at_the_left_and_the_first_is_at_the_top() {
 }
 
 #[test]
+fn the_share_of_a_pareto_chart_ends_at_all_of_it() {
+    use crate::chart::{Format, Heading, Mark, Pareto};
+    use crate::content::{Drawing, Figure};
+    let marks = vec![Mark::new("Mug", 3.0), Mark::new("Cup", 1.0)];
+    let chart = Pareto::new(Heading::new("pareto", "Curve", ""), Format::Count, "products", "revenue", marks);
+    let rows = [("Mug", 3, 0.75), ("Cup", 1, 1.0)]
+        .map(|(name, revenue, share)| vec![Value::text(name), Value::Money(Amount(revenue)), Value::Percent(share)]);
+    let mut sample = sample();
+    let data = table("pareto-table", "Curve", &["Product", "#Revenue", "#Revenue up to it"], rows.into());
+    sample.content.blocks = vec![Figure::half(Drawing::Pareto(chart), data).into()];
+    let chart = part(&sample, "xl/charts/chart1.xml");
+    let shares = chart.split("<c:valAx>").nth(2).unwrap();
+    assert!(shares.contains("<c:max val=\"1\"/>") && shares.contains("formatCode=\"0%\""), "{shares}");
+    assert!(chart.contains("<c:v>Revenue</c:v>") && chart.contains("<c:legendPos val=\"b\"/>"), "{chart}");
+}
+
+#[test]
 fn rows_are_as_high_as_their_text() {
     let mut sample = sample();
     let heads = ["Name", "#Change on previous period"];
