@@ -125,3 +125,35 @@ fn a_row_in_the_way_of_a_new_one_is_named_by_postgres_and_found_by_verify() {
     project.ok(&["verify", "--repair"]);
     project.warehouse_equals_marts("after the repair");
 }
+
+/// Both sides write every value as the same text, or what was pushed would never verify.
+#[test]
+fn values_at_the_edges_of_every_type_are_verified() {
+    let project = project();
+    let rows = [
+        "1, 0.5, -0.0001, 0, '2024-02-29', '2024-02-29 12:34:56.789', 'ä|~', true",
+        "2, -0.5, 0.9999, -99999999999999.9999, '0044-03-15 (BC)', '0001-01-01', '', false",
+        "3, 0, null, 123456789.5, '12345-12-31', '1969-12-31 23:59:59.999999', '~', null",
+        "-9223372036854775807, null, 0.1, null, null, null, null, null",
+    ];
+    project.write(
+        "sql/marts/agg_edges.sql",
+        format!(
+            "-- key: id\nselect id::bigint as id, share::decimal(1,1) as share, rest::decimal(4,4) as rest, money::decimal(18,4) as money,
+             day::date as day, moment::timestamp as moment, label::varchar as label, flag::boolean as flag
+             from (values ({})) as v (id, share, rest, money, day, moment, label, flag)",
+            rows.join("), (")
+        ),
+    );
+    project.ok(&["build"]);
+    project.ok(&["migrate", "--draft", "edges"]);
+    project.ok(&["sync", "--migrate"]);
+    let report = project.ok(&["verify"]).stdout;
+    assert!(report.contains("of 9 tables agree"), "{report}");
+    // Nor would a new staging file find out that everything is there.
+    std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    let plan = project.ok(&["plan"]).stdout;
+    assert!(plan.contains("nothing to push"), "{plan}");
+}

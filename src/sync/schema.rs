@@ -61,6 +61,11 @@ impl Kind {
         let text = match self {
             Self::Text => format!("octet_length({column})::text || ':' || {column}"),
             Self::Timestamp => format!("(extract(epoch from {column}) * 1000000)::bigint::text"),
+            Self::Date => format!("replace({column}::text, ' BC', ' (BC)')"),
+            // DuckDB writes no 0 before the point where the type leaves no room for another digit.
+            Self::Numeric(precision, scale) if precision == scale => {
+                format!("regexp_replace({column}::text, '^(-?)0[.]', '\\1.')")
+            }
             _ => format!("{column}::text"),
         };
         format!("coalesce({text}, '~')")
