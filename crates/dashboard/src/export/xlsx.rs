@@ -88,7 +88,7 @@ fn about(sheet: &mut Worksheet, report: &Report<'_>, look: &Look) -> Result<()> 
         let format = if matches!(value, Value::Time(_)) { &look.moment } else { &look.wrapped };
         sheet::write(sheet, row, 1, value, format)?;
         if let Value::Text(text) = value {
-            sheet.set_row_height(row, sheet::lines(text, WIDTH) as f64 * sheet::LINE)?;
+            sheet.set_row_height(row, sheet::height(text, WIDTH))?;
         }
     }
     Ok(())

@@ -17,6 +17,8 @@ const WIDEST: usize = 48;
 const BUTTON: usize = 4;
 /// Points that a line of text is high.
 pub(super) const LINE: f64 = 15.0;
+/// Points that a row may be high: the last whole pixel of the 409 that Excel takes. It calls a file with a higher row damaged.
+const HIGHEST: f64 = 408.75;
 /// Rows that are looked at for the width of a column.
 const LOOKED_AT: usize = 1_000;
 /// Rows that a sheet has.
@@ -24,7 +26,7 @@ const MOST_ROWS: usize = 1_048_570;
 
 /// Heads, rows, and remarks below them.
 pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<()> {
-    let mut head_lines = 1;
+    let mut head = LINE;
     for (place, column) in table.columns.iter().enumerate() {
         let format = if column.is_number { &look.number_head } else { &look.head };
         sheet.write_string_with_format(0, number(place)?, cell_text(&column.title), format)?;
@@ -34,9 +36,9 @@ pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<
         let word = column.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0) + BUTTON;
         let width = widest.max(word).clamp(NARROWEST, WIDEST);
         sheet.set_column_width(number(place)?, width as f64)?;
-        head_lines = head_lines.max(lines(&column.title, width - 1));
+        head = head.max(height(&column.title, width - 1));
     }
-    sheet.set_row_height(0, head_lines as f64 * LINE)?;
+    sheet.set_row_height(0, head)?;
     let mut next = 1;
     for row in table.rows.iter().take(MOST_ROWS) {
         for (place, cell) in row.cells.iter().enumerate() {
@@ -61,8 +63,8 @@ pub(super) fn fill(sheet: &mut Worksheet, table: &Table, look: &Look) -> Result<
     Ok(())
 }
 
-/// How many lines a text takes where it wraps between its words. Not every program finds that out by itself.
-pub(super) fn lines(text: &str, width: usize) -> usize {
+/// How many points high a text is where it wraps between its words. Not every program finds that out by itself.
+pub(super) fn height(text: &str, width: usize) -> f64 {
     let (mut lines, mut used) = (1, 0);
     for word in text.split_whitespace().map(|word| word.chars().count()) {
         if used > 0 && used + 1 + word > width {
@@ -72,7 +74,7 @@ pub(super) fn lines(text: &str, width: usize) -> usize {
         lines += word.saturating_sub(1) / width.max(1);
         used += word + usize::from(used > 0);
     }
-    lines
+    (lines as f64 * LINE).min(HIGHEST)
 }
 
 /// A value with its type. A text is a text, whatever it begins with.

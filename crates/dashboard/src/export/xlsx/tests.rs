@@ -209,6 +209,15 @@ fn the_share_of_a_pareto_chart_ends_at_all_of_it() {
 }
 
 #[test]
+fn no_row_is_higher_than_excel_takes() {
+    let mut sample = sample();
+    sample.content.notes = vec!["A note that never ends. ".repeat(1_000)];
+    let about = part(&sample, "xl/worksheets/sheet1.xml");
+    let heights = about.split(" ht=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+    assert_eq!(heights.fold(0.0, f64::max), 408.75, "{about}");
+}
+
+#[test]
 fn rows_are_as_high_as_their_text() {
     let mut sample = sample();
     let heads = ["Name", "#Change on previous period"];
