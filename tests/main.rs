@@ -11,6 +11,7 @@ mod dashboard;
 mod dialects;
 mod diff;
 mod exactly_once;
+mod foreign_keys;
 mod history;
 mod incremental;
 mod ingest;

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use postgres::{Client, Transaction};
 
 use super::delta::{Counts, Extent};
-use super::foreign_key;
+use super::foreign_key::{self, Checks};
 use super::ledger::{self, Head};
 use super::schema::PushTable;
 use super::send::{Part, Sender};
@@ -63,11 +63,15 @@ pub fn apply(
         false => Triggers::Kept,
     };
     if triggers == Triggers::Skipped {
-        // The triggers look up one row at a time; the same is checked below for all rows at once.
+        // The triggers look up one row at a time; the checks do the same for all rows at once.
         transaction.batch_execute("set local session_replication_role = replica")?;
     }
     let steps = steps::all(&mut transaction, staging.conn(), changes, &keys, triggers)?;
-    send(&mut transaction, &sender, &steps, bar)?;
+    let checks = match triggers {
+        Triggers::Skipped => Checks::new(changes, &keys),
+        Triggers::Kept => Checks::default(),
+    };
+    send(&mut transaction, &sender, &steps, &checks, bar)?;
     tracing::debug!("all rows are there");
     if triggers == Triggers::Skipped {
         // They left with the others.
@@ -77,10 +81,8 @@ pub fn apply(
         }
     }
     totals::compare(&mut transaction, staging, changes, |transaction| {
-        if triggers == Triggers::Skipped {
-            foreign_key::check(transaction, &sender, changes, &keys)?;
-            tracing::debug!("the foreign keys are checked");
-        }
+        checks.run(transaction)?;
+        tracing::debug!("the foreign keys are checked");
         Ok(())
     })?;
     tracing::debug!("the totals are checked");
@@ -94,9 +96,15 @@ pub fn apply(
     Ok(number)
 }
 
-/// Sends the rows of all steps, and holds their numbers against those of the deltas.
-fn send(transaction: &mut Transaction<'_>, sender: &Sender<'_>, steps: &[Step<'_>], bar: &ProgressBar) -> Result<()> {
-    let parts: Vec<Part<'_>> = steps.iter().map(Step::part).collect();
+/// Sends the rows of all steps and what the checks ask for, and holds the numbers of rows against those of the deltas.
+fn send(
+    transaction: &mut Transaction<'_>,
+    sender: &Sender<'_>,
+    steps: &[Step<'_>],
+    checks: &Checks<'_>,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let parts: Vec<Part<'_>> = steps.iter().map(Step::part).chain(checks.parts()).collect();
     let mut sent: BTreeMap<(&str, steps::Kind), u64> = BTreeMap::new();
     let at = Cell::new("");
     let is_edge = |index: usize, other: Option<usize>| {
@@ -107,7 +115,10 @@ fn send(transaction: &mut Transaction<'_>, sender: &Sender<'_>, steps: &[Step<'_
         transaction,
         &parts,
         |transaction, index| {
-            let step = &steps[index];
+            let Some(step) = steps.get(index) else {
+                at.set(checks.before(transaction, index - steps.len())?);
+                return Ok(());
+            };
             let (name, stage) = step.stage();
             if is_edge(index, index.checked_sub(1)) {
                 bar.set_message(name.to_owned());
@@ -117,7 +128,7 @@ fn send(transaction: &mut Transaction<'_>, sender: &Sender<'_>, steps: &[Step<'_
             step.before(transaction)
         },
         |transaction, index, rows| {
-            let step = &steps[index];
+            let Some(step) = steps.get(index) else { return Ok(()) };
             let (name, stage) = step.stage();
             step.after(transaction)?;
             *sent.entry((name, step.kind())).or_default() += rows;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use postgres::Transaction;
 
 use super::apply::Change;
 use super::schema::SCHEMA;
-use super::send::{Part, Sender};
+use super::send::Part;
 use super::steps::outgoing;
 use crate::failure::Failure;
 use crate::staging::{ident, idents};
@@ -70,79 +70,116 @@ pub fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
     Ok(transaction.query_one(sql, &[&SCHEMA])?.get(0))
 }
 
-/// Checks what the skipped triggers would have: new rows have their targets, and removed targets have no rows. Of the new rows
-/// only the distinct values travel.
-///
-/// # Errors
-/// A row without its target, named.
-pub fn check(
-    transaction: &mut Transaction<'_>,
-    sender: &Sender<'_>,
-    changes: &[Change<'_>],
-    keys: &[ForeignKey],
-) -> Result<()> {
-    let changed: BTreeMap<&str, &Change<'_>> =
-        changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
-    let (mut tables, mut parts, mut queries) = (Vec::new(), Vec::new(), Vec::new());
-    for (number, key) in keys.iter().enumerate() {
-        let (columns, targets) = (idents(&key.columns, ""), idents(&key.target_columns, ""));
-        if let Some(change) =
-            changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0)
-        {
-            let referring = ident(&format!("referring_{number}"));
-            tables.push(format!(
-                "create temporary table {referring} on commit drop as select {columns} from {} limit 0",
-                change.table.target()
-            ));
-            let mut present: Vec<String> =
-                key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
-            // So that the other months are skipped.
-            present.extend(change.days.clone());
-            // Where most rows are new, the rows that are not do no harm and looking them up costs more.
-            let among = match change.counts.inserted + change.counts.updated < change.held / 2 {
-                true => format!(
-                    " semi join (select {keys} from {} where _op <> 'delete') as d using ({keys})",
-                    change.table.delta(),
-                    keys = idents(&change.table.key, "")
-                ),
-                false => String::new(),
-            };
-            let select = format!(
-                "select distinct {columns} from {} as mart{among} where {}",
-                change.table.mart(),
-                present.join(" and ")
-            );
-            let copy = format!("copy {referring} ({columns}) from stdin (format binary)");
-            parts.push(Part { copy, select, noted: None });
-            let query = format!(
-                "select ({columns})::text from {referring} where ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
-                ident(&key.target)
-            );
-            queries.push((key, query));
+/// What the skipped triggers would have checked: new rows have their targets, and removed targets have no rows. Of the new rows
+/// only the distinct values travel, right behind the rows themselves.
+#[derive(Default)]
+pub struct Checks<'a> {
+    values: Vec<Values<'a>>,
+    /// Each finds a value without its target, if there is one.
+    queries: Vec<(&'a ForeignKey, String)>,
+}
+
+/// The distinct values of one foreign key in new rows.
+struct Values<'a> {
+    /// The table that has the key.
+    table: &'a str,
+    /// Makes the temporary table that they go into.
+    create: String,
+    part: Part<'static>,
+}
+
+impl<'a> Checks<'a> {
+    /// The checks that these changes ask for.
+    pub fn new(changes: &[Change<'_>], keys: &'a [ForeignKey]) -> Self {
+        let changed: BTreeMap<&str, &Change<'_>> =
+            changes.iter().map(|change| (change.table.name.as_str(), change)).collect();
+        let mut checks = Self::default();
+        for (number, key) in keys.iter().enumerate() {
+            let (columns, targets) = (idents(&key.columns, ""), idents(&key.target_columns, ""));
+            if let Some(change) =
+                changed.get(key.table.as_str()).filter(|change| change.counts.inserted + change.counts.updated > 0)
+            {
+                let referring = ident(&format!("referring_{number}"));
+                checks.values.push(Values::new(change, key, &referring));
+                let query = format!(
+                    "select ({columns})::text from {referring} where ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
+                    ident(&key.target)
+                );
+                checks.queries.push((key, query));
+            }
+            if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
+                let query = format!(
+                    "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (
+                         select {targets} from {} where ({targets}) not in (select {targets} from {})) limit 1",
+                    ident(&key.table),
+                    outgoing(change.table),
+                    change.table.target()
+                );
+                checks.queries.push((key, query));
+            }
         }
-        if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
-            let query = format!(
-                "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (
-                     select {targets} from {} where ({targets}) not in (select {targets} from {})) limit 1",
-                ident(&key.table),
-                outgoing(change.table),
-                change.table.target()
-            );
-            queries.push((key, query));
-        }
+        checks
     }
-    transaction.batch_execute(&tables.join(";"))?;
-    sender.send_all(transaction, &parts)?;
-    for (key, query) in queries {
-        if let Some(row) = transaction.query_opt(&query, &[])? {
-            let (columns, value) = (idents(&key.columns, ""), row.get::<_, String>(0));
-            return Err(Failure::new(format!(
-                "rows of {SCHEMA}.{} would have ({columns}) = {value} without a row in {SCHEMA}.{}; nothing was changed; \
-                 the check that every key resolves should have stopped this: run `salesmart build --full-refresh`",
-                key.table, key.target
-            ))
-            .into());
-        }
+
+    /// The values to send.
+    pub fn parts(&self) -> impl Iterator<Item = Part<'a>> + '_ {
+        self.values.iter().map(|values| values.part.clone())
     }
-    Ok(())
+
+    /// Makes what the values of a part go into; returns the name of the table that has the key.
+    pub fn before(&self, transaction: &mut Transaction<'_>, index: usize) -> Result<&'a str> {
+        let Some(values) = self.values.get(index) else { bail!("there is no part {index} of the foreign keys") };
+        transaction.batch_execute(&values.create)?;
+        Ok(values.table)
+    }
+
+    /// Checks, once all rows and values are there.
+    ///
+    /// # Errors
+    /// A row without its target, named.
+    pub fn run(&self, transaction: &mut Transaction<'_>) -> Result<()> {
+        for (key, query) in &self.queries {
+            if let Some(row) = transaction.query_opt(query, &[])? {
+                let (columns, value) = (idents(&key.columns, ""), row.get::<_, String>(0));
+                return Err(Failure::new(format!(
+                    "rows of {SCHEMA}.{} would have ({columns}) = {value} without a row in {SCHEMA}.{}; nothing was changed; \
+                     the check that every key resolves should have stopped this: run `salesmart build --full-refresh`",
+                    key.table, key.target
+                ))
+                .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Values<'a> {
+    /// `referring` is the temporary table's name.
+    fn new(change: &Change<'_>, key: &'a ForeignKey, referring: &str) -> Self {
+        let columns = idents(&key.columns, "");
+        let create = format!(
+            "create temporary table {referring} on commit drop as select {columns} from {} limit 0",
+            change.table.target()
+        );
+        let mut present: Vec<String> =
+            key.columns.iter().map(|column| format!("{} is not null", ident(column))).collect();
+        // So that the other months are skipped.
+        present.extend(change.days.clone());
+        // Where most rows are new, the rows that are not do no harm and looking them up costs more.
+        let among = match change.counts.inserted + change.counts.updated < change.held / 2 {
+            true => format!(
+                " semi join (select {keys} from {} where _op <> 'delete') as d using ({keys})",
+                change.table.delta(),
+                keys = idents(&change.table.key, "")
+            ),
+            false => String::new(),
+        };
+        let select = format!(
+            "select distinct {columns} from {} as mart{among} where {}",
+            change.table.mart(),
+            present.join(" and ")
+        );
+        let copy = format!("copy {referring} ({columns}) from stdin (format binary)");
+        Self { table: &key.table, create, part: Part { copy, select, noted: None } }
+    }
 }

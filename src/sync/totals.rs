@@ -7,6 +7,7 @@ use duckdb::Connection;
 use postgres::Transaction;
 
 use super::apply::Change;
+use super::delta::Extent;
 use super::schema::{PushTable, ROW_HASH};
 use crate::failure::Failure;
 use crate::staging::{Staging, ident, idents};
@@ -27,7 +28,7 @@ pub fn compare(
     changes: &[Change<'_>],
     meanwhile: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
 ) -> Result<()> {
-    let sums = changes.iter().map(|change| Sums::of(staging.conn(), change.table)).collect::<Result<Vec<_>>>()?;
+    let sums = changes.iter().map(|change| Sums::of(staging.conn(), change)).collect::<Result<Vec<_>>>()?;
     let mine = staging.another()?;
     let of_marts: Vec<&str> = sums.iter().map(|sums| sums.of_mart.as_str()).collect();
     let add_up = move || -> Result<Vec<String>> {
@@ -58,15 +59,14 @@ pub fn compare(
 }
 
 impl Sums {
-    fn of(conn: &Connection, table: &PushTable) -> Result<Self> {
+    fn of(conn: &Connection, change: &Change<'_>) -> Result<Self> {
+        let table = change.table;
         let sums: Vec<&str> = table.decimals().collect();
-        let mut statement = conn.prepare(&format!(
-            "select distinct {} as month from {} order by month",
-            table.mart_partition(),
-            table.delta()
-        ))?;
-        let months: Vec<i32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        let touched = table.month_ranges(&months);
+        let touched = match change.extent {
+            // Of months that it has no statistics of yet, PostgreSQL takes a range for a few rows: it would go by an index, in one process.
+            Extent::Whole => "true".to_owned(),
+            Extent::Saved => table.month_ranges(&months(conn, table)?),
+        };
         let money = |text: &str| -> String {
             let sum = |name: &&str| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name));
             sums.iter().map(sum).collect()
@@ -90,4 +90,11 @@ impl Sums {
         );
         Ok(Self { of_warehouse, of_mart })
     }
+}
+
+/// The months that a delta touches, in order.
+fn months(conn: &Connection, table: &PushTable) -> Result<Vec<i32>> {
+    let (month, delta) = (table.mart_partition(), table.delta());
+    let mut statement = conn.prepare(&format!("select distinct {month} as month from {delta} order by month"))?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
