@@ -1,15 +1,17 @@
 //! Ingest: files into `raw.<source>`, losslessly. Every value is accepted only if its cast is exact; everything else
 //! is rejected with a reason.
 //!
-//! What a source looks like: [`contract`] ([`contract_file`] reads it), [`dialect`], [`encoding`]. From bytes to values:
-//! [`opened`] is a file at its first record, [`input`] makes text of it, [`reader`] cuts it into records with exact line numbers ([`scan`] finds where one ends) (and counts what is [`skipped`]),
-//! [`header`] finds the columns, [`split`] gives their cells ([`fields`], [`ndjson`], [`parquet`]), [`exact`] casts them
-//! ([`decimal`], [`moment`]; [`fault`] is what can be wrong), [`batch`] makes typed batches, [`feed`] hands them to DuckDB.
-//! What is refused: [`spool`], [`rejects`], [`repairs`], [`replay`], [`unique`]. Files: [`expand`] finds them, [`catalog`] knows them,
-//! [`intake`] decides which need reading ([`report`] tells what was done), [`load`] does one in one transaction, [`source_table`] is where rows go,
-//! [`forget`] takes a file out again, [`record_at`] finds a record again in its file. [`sniff`] drafts a contract.
+//! What a source looks like: [`contract`] ([`contract_file`] reads it), [`dialect`], [`encoding`]. From bytes to values: [`opened`] is a
+//! file at its first record, [`input`] makes text of it, [`reader`] cuts it into records with exact line numbers, a [`block`] at a time
+//! ([`scan`] finds where one ends; what is [`skipped`] is counted), [`header`] finds the columns, [`split`] gives their cells
+//! ([`fields`], [`ndjson`], [`parquet`]), [`exact`] casts them ([`decimal`], [`moment`]; [`fault`] is what can be wrong), [`batch`] makes
+//! typed batches, [`feed`] hands them to DuckDB. What is refused: [`spool`], [`rejects`], [`repairs`], [`replay`], [`unique`]. Files:
+//! [`expand`] finds them, [`complete`] knows when one is, [`catalog`] knows those that are loaded, [`intake`] decides which need reading
+//! ([`report`] tells what was done), [`load`] does one in one transaction, [`source_table`] is where rows go, [`forget`] takes a file out
+//! again, [`record_at`] finds a record again in its file. [`sniff`] drafts a contract.
 
 pub mod batch;
+pub mod block;
 pub mod catalog;
 pub mod complete;
 pub mod contract;

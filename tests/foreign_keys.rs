@@ -44,7 +44,7 @@ fn new_facts_without_their_dimension_are_refused() {
         let dimension = std::fs::read_to_string(project.path("sql/marts/dim_product.sql")).unwrap();
         project.write(
             "sql/marts/dim_product.sql",
-            &dimension.replace("select * from final", "select * from final where product_code is distinct from 'P2'"),
+            dimension.replace("select * from final", "select * from final where product_code is distinct from 'P2'"),
         );
         let refused = |state: &str| {
             let error = project.fails(&["run"]);

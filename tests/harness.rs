@@ -4,6 +4,7 @@ pub mod browser;
 mod cluster;
 pub mod content;
 pub mod dashboard;
+pub mod declared;
 pub mod edits;
 mod project;
 mod proxy;

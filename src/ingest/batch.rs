@@ -12,11 +12,11 @@ use duckdb::arrow::compute::filter_record_batch;
 use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
+use super::block::{Block, Record};
 use super::contract::{ColumnType, Contract};
 use super::exact::{Caster, Value};
 use super::fault::{Code, Fault};
 use super::parquet;
-use super::reader::{Block, Record};
 use super::rejects::Reject;
 use super::repairs::Repairs;
 use super::split::{Cell, Splitter};

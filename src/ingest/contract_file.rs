@@ -1,5 +1,9 @@
 //! Reads contracts: one TOML file per source. What cannot be right is an error with file, line and next step.
 
+mod column_keys;
+mod dialect_keys;
+mod number_keys;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -7,12 +11,13 @@ use anyhow::Result;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::contract::{AmbiguousDates, Column, ColumnOrder, ColumnType, Contract, Drift, RejectLimit, Rules};
-use super::decimal::{Decimal, NumberStyle};
-use super::dialect::{Dialect, Format, LineEnd};
-use super::encoding::{self, Encoding};
-use super::exact::Caster;
-use super::moment;
+pub use self::column_keys::whole;
+use self::column_keys::{Defaults, column};
+use self::dialect_keys::dialect;
+use self::number_keys::{Negative, NumberFile, number_style};
+use super::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit};
+use super::decimal::NumberStyle;
+use super::dialect::{Format, LineEnd};
 use crate::{fail, toml_file};
 
 #[derive(Deserialize)]
@@ -56,56 +61,6 @@ struct ContractFile {
     #[serde(default)]
     allow_empty: bool,
     columns: toml::Table,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ColumnFile {
-    header: Option<String>,
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(default)]
-    optional: bool,
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    required: bool,
-    nulls: Option<Vec<String>>,
-    null_as: Option<String>,
-    min: Option<String>,
-    max: Option<String>,
-    allowed: Option<Vec<String>>,
-    regex: Option<String>,
-    min_length: Option<usize>,
-    max_length: Option<usize>,
-    formats: Option<Vec<String>>,
-    ambiguous_dates: Option<AmbiguousDates>,
-    decimal: Option<String>,
-    thousands: Option<String>,
-    currency: Option<Vec<String>>,
-    #[serde(default)]
-    percent: bool,
-    negatives: Option<Vec<Negative>>,
-    trim: Option<bool>,
-    start: Option<usize>,
-    width: Option<usize>,
-}
-
-/// Ways to write a negative number besides a leading minus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Negative {
-    TrailingMinus,
-    Parentheses,
-}
-
-/// What the contract says for all columns.
-struct Defaults {
-    number: NumberStyle,
-    nulls: Option<Vec<String>>,
-    trim: bool,
-    ambiguous_dates: AmbiguousDates,
-    format: Format,
 }
 
 fn utf8() -> String {
@@ -237,290 +192,6 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         columns,
         path: path.to_owned(),
     })
-}
-
-fn dialect(path: &Path, file: &ContractFile) -> Result<Dialect> {
-    let at = path.display();
-    let Some(encoding) = Encoding::parse(&file.encoding) else {
-        fail!("{at}: encoding \"{}\" is not known; known: {}", file.encoding, encoding::KNOWN);
-    };
-    let format = file.format;
-    let only = |key: &str, is_set: bool, formats: &[Format]| -> Result<()> {
-        match is_set && !formats.contains(&format) {
-            true => fail!("{at}: {key} does not go with this format"),
-            false => Ok(()),
-        }
-    };
-    let text = [Format::Csv, Format::Whitespace, Format::Fixed];
-    only("delimiter", file.delimiter.is_some(), &[Format::Csv])?;
-    only("quote", file.quote.is_some(), &[Format::Csv, Format::Whitespace])?;
-    only("escape", file.escape.is_some(), &[Format::Csv, Format::Whitespace])?;
-    only("comment", file.comment.is_some(), &text)?;
-    only("header_row", file.header_row.is_some(), &text)?;
-    only("footer", !file.footer.is_empty(), &text)?;
-    only("skip_blank_rows", file.skip_blank_rows, &text)?;
-    if format == Format::Ndjson && matches!(encoding, Encoding::OneByte(_)) {
-        fail!("{at}: JSON is UTF-8 or UTF-16, not {}", encoding.name());
-    }
-    if format == Format::Csv && [".parquet", ".ndjson", ".jsonl"].iter().any(|end| file.files.ends_with(end)) {
-        fail!("{at}: files names no CSV; set format = \"parquet\" or \"ndjson\"");
-    }
-    let delimiter = match file.delimiter.as_deref() {
-        None => b',',
-        Some(delimiter) => one_byte(path, "delimiter", delimiter)?,
-    };
-    let quote = match file.quote.as_deref() {
-        None => Some(b'"'),
-        Some("") => None,
-        Some(quote) => Some(one_byte(path, "quote", quote)?),
-    };
-    let escape = match file.escape.as_deref() {
-        None => None,
-        Some(escape) => Some(one_byte(path, "escape", escape)?).filter(|escape| Some(*escape) != quote),
-    };
-    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    if quote == Some(delimiter)
-        || escape == Some(delimiter)
-        || [Some(delimiter), quote, escape].iter().flatten().any(is_break)
-    {
-        fail!("{at}: delimiter, quote and escape must differ, and none may be a line break");
-    }
-    if file.comment.as_ref().is_some_and(|comment| comment.is_empty() || comment.contains(['\n', '\r'])) {
-        fail!("{at}: comment is the text that comment lines begin with, such as \"#\"");
-    }
-    if file.footer.iter().any(|footer| footer.trim().is_empty()) {
-        fail!(
-            "{at}: footer holds texts that footer rows begin with, such as [\"Total\"]; an empty one would fit any row"
-        );
-    }
-    let default_header = if matches!(format, Format::Csv | Format::Whitespace) { 1 } else { 0 };
-    Ok(Dialect {
-        format,
-        delimiter,
-        quote,
-        escape,
-        comment: file.comment.clone(),
-        header_row: file.header_row.unwrap_or(default_header),
-        footer: file.footer.clone(),
-        skip_blank_rows: file.skip_blank_rows,
-        line_end: file.line_end,
-        encoding,
-    })
-}
-
-/// The keys that say how numbers are written, of a contract or of one column.
-struct NumberFile<'a> {
-    decimal: Option<&'a str>,
-    thousands: Option<&'a str>,
-    currency: Option<&'a Vec<String>>,
-    negatives: Option<&'a Vec<Negative>>,
-    percent: bool,
-}
-
-fn number_style(at: &str, written: &NumberFile<'_>, default: &NumberStyle) -> Result<NumberStyle> {
-    let mark = match written.decimal {
-        None => default.mark,
-        Some(".") => b'.',
-        Some(",") => b',',
-        Some(other) => fail!("{at}: decimal is \".\" or \",\", not \"{other}\""),
-    };
-    let thousands = match written.thousands {
-        None => default.thousands,
-        Some("") => None,
-        Some(text) => match text.chars().collect::<Vec<_>>().as_slice() {
-            [one] if ['.', ',', ' ', '\'', '_', '\u{a0}'].contains(one) => Some(*one),
-            _ => fail!("{at}: thousands is one of \".\", \",\", \" \", \"'\", \"_\", not \"{text}\""),
-        },
-    };
-    if thousands == Some(char::from(mark)) {
-        fail!("{at}: decimal and thousands are both \"{}\"", char::from(mark));
-    }
-    let currency = written.currency.unwrap_or(&default.currency);
-    if let Some(wrong) = currency.iter().find(|sign| {
-        sign.trim().is_empty()
-            || sign.trim() != sign.as_str()
-            || sign.contains(|c: char| c.is_ascii_digit() || ".,-+()%".contains(c))
-    }) {
-        fail!("{at}: currency holds signs such as [\"€\", \"EUR\"], not \"{wrong}\"");
-    }
-    let negative = |kind: Negative, default: bool| written.negatives.map_or(default, |kinds| kinds.contains(&kind));
-    // The longest first, so that "US$" is not read as a stray "US" before "$".
-    let mut currency = currency.clone();
-    currency.sort_by_key(|sign| std::cmp::Reverse(sign.len()));
-    Ok(NumberStyle {
-        mark,
-        thousands,
-        currency,
-        percent: written.percent,
-        trailing_minus: negative(Negative::TrailingMinus, default.trailing_minus),
-        parentheses: negative(Negative::Parentheses, default.parentheses),
-        exponent: false,
-    })
-}
-
-fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults: &Defaults) -> Result<Column> {
-    let at = format!("{}:{}: column `{name}`", path.display(), line_of_key(text, name));
-    if !is_name(name) {
-        fail!(
-            "{at}: use lower-case letters, digits and _, starting with a letter; the file's own spelling goes into `header`"
-        );
-    }
-    let written: ColumnFile = match value.try_into() {
-        Ok(written) => written,
-        Err(error) => {
-            // The same text as a top-level key would get, so that both name the nearest known key.
-            let error: toml::de::Error = error;
-            let message = error.message().to_owned();
-            let advice = toml_file::advice(&message);
-            fail!("{at}: {message}{advice}")
-        }
-    };
-    let Some(kind) = ColumnType::parse(&written.kind) else {
-        fail!(
-            "{at}: type \"{}\" is not known; known: varchar, integer, bigint, decimal(p,s) with p up to 38, date, timestamp, boolean{}",
-            written.kind,
-            match written.kind.to_ascii_lowercase().as_str() {
-                "double" | "float" | "real" => " (a float would not be exact: use decimal)",
-                _ => "",
-            }
-        );
-    };
-    let place = match (defaults.format, written.start, written.width) {
-        (Format::Fixed, Some(start @ 1..), Some(width @ 1..)) => Some((start - 1, width)),
-        (Format::Fixed, ..) => {
-            fail!("{at}: a fixed place needs start (first character, from 1) and width (characters)")
-        }
-        (_, None, None) => None,
-        _ => fail!("{at}: start and width go with format = \"fixed\" only"),
-    };
-    let has_number_keys = written.decimal.is_some()
-        || written.thousands.is_some()
-        || written.currency.is_some()
-        || written.negatives.is_some()
-        || written.percent;
-    if has_number_keys && !kind.is_number() {
-        fail!("{at}: decimal, thousands, currency, percent and negatives go with numbers only");
-    }
-    let number = NumberFile {
-        decimal: written.decimal.as_deref(),
-        thousands: written.thousands.as_deref(),
-        currency: written.currency.as_ref(),
-        negatives: written.negatives.as_ref(),
-        percent: written.percent,
-    };
-    let nulls = written.nulls.as_ref().or(defaults.nulls.as_ref());
-    let column = Column {
-        header: written.header.clone().unwrap_or_else(|| name.to_owned()),
-        aliases: written.aliases.clone(),
-        optional: written.optional,
-        required: written.required,
-        nulls: match nulls {
-            Some(nulls) => nulls.iter().map(|null| null.trim().to_owned()).collect(),
-            None => vec![String::new()],
-        },
-        null_as: written.null_as.clone(),
-        rules: rules(&at, kind, &written)?,
-        formats: formats(&at, kind, written.formats)?,
-        ambiguous_dates: written.ambiguous_dates.unwrap_or(defaults.ambiguous_dates),
-        number: number_style(&at, &number, &defaults.number)?,
-        trim: written.trim.unwrap_or(defaults.trim),
-        place,
-        ..Column::plain(name, kind)
-    };
-    if column.required && column.optional && column.null_as.is_none() {
-        fail!("{at}: required and optional contradict each other");
-    }
-    if let Some(null_as) = &column.null_as {
-        if column.required {
-            fail!("{at}: required and null_as contradict each other");
-        }
-        if let Err(fault) = Caster::new(&column).stand_in(null_as) {
-            fail!("{at}: null_as = \"{null_as}\" does not fit the column: {}", fault.reason);
-        }
-    }
-    Ok(column)
-}
-
-fn formats(at: &str, kind: ColumnType, written: Option<Vec<String>>) -> Result<Vec<String>> {
-    let formats = match written {
-        Some(_) if !kind.is_moment() => fail!("{at}: formats goes with date and timestamp only"),
-        Some(formats) if formats.is_empty() => fail!("{at}: formats is empty"),
-        Some(formats) => formats,
-        None => kind.default_formats(),
-    };
-    for format in &formats {
-        if let Err(reason) = moment::check_format(format, kind) {
-            fail!("{at}: format \"{format}\" {reason}");
-        }
-    }
-    Ok(formats)
-}
-
-fn rules(at: &str, kind: ColumnType, written: &ColumnFile) -> Result<Rules> {
-    let number = |key: &str, bound: &Option<String>| -> Result<Option<Decimal>> {
-        let Some(bound) = bound.as_ref().filter(|_| kind.is_number()) else { return Ok(None) };
-        match Decimal::parse(bound.as_bytes(), b'.') {
-            Ok(value) => Ok(Some(value)),
-            Err(_) => fail!("{at}: {key} = \"{bound}\" is not a number"),
-        }
-    };
-    let moment = |key: &str, bound: &Option<String>| -> Result<Option<(i64, String)>> {
-        let Some(bound) = bound.as_ref().filter(|_| kind.is_moment()) else { return Ok(None) };
-        match moment::iso_micros(bound) {
-            Some(micros) => Ok(Some((micros, bound.clone()))),
-            None => fail!("{at}: {key} = \"{bound}\" is not a day or moment such as 2024-01-31 or 2024-01-31 18:00:00"),
-        }
-    };
-    for (key, bound) in [("min", &written.min), ("max", &written.max)] {
-        if bound.is_some() && !kind.is_number() && !kind.is_moment() {
-            fail!("{at}: {key} goes with numbers, dates and timestamps only");
-        }
-    }
-    let has_text_rules = written.regex.is_some() || written.min_length.is_some() || written.max_length.is_some();
-    if has_text_rules && kind != ColumnType::Varchar {
-        fail!("{at}: regex, min_length and max_length go with varchar only");
-    }
-    if written.allowed.is_some() && kind != ColumnType::Varchar {
-        fail!("{at}: allowed goes with varchar only; numbers have min and max");
-    }
-    if written.allowed.as_ref().is_some_and(Vec::is_empty) {
-        fail!("{at}: allowed is empty");
-    }
-    if let Some(Err(error)) = written.regex.as_deref().map(whole) {
-        fail!("{at}: regex = \"{}\" is no regular expression: {error}", written.regex.as_deref().unwrap_or_default());
-    }
-    Ok(Rules {
-        min: number("min", &written.min)?,
-        max: number("max", &written.max)?,
-        first: moment("min", &written.min)?,
-        last: moment("max", &written.max)?,
-        allowed: written.allowed.clone(),
-        regex: written.regex.clone(),
-        min_length: written.min_length,
-        max_length: written.max_length,
-    })
-}
-
-/// The expression, made to match a whole value.
-pub fn whole(regex: &str) -> Result<regex::Regex, regex::Error> {
-    regex::Regex::new(&format!("^(?:{regex})$"))
-}
-
-/// The line of `name = …` in the text: a table read as a whole has lost its spans.
-fn line_of_key(text: &str, name: &str) -> usize {
-    let is_key = |line: &str| {
-        let line = line.trim_start();
-        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
-            || line.trim_end().ends_with(&format!(".{name}]"))
-    };
-    text.lines().position(is_key).map_or(1, |index| index + 1)
-}
-
-fn one_byte(path: &Path, key: &str, text: &str) -> Result<u8> {
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => fail!("{}: {key} must be one ASCII character, not \"{text}\"", path.display()),
-    }
 }
 
 /// Lower-case letters, digits and underscores, starting with a letter.

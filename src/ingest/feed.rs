@@ -13,10 +13,11 @@ use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk};
 
 use super::batch::{Typed, Typer};
+use super::block::{BLOCK_RECORDS, Block};
 use super::contract::ColumnType;
 use super::input::Text;
 use super::parquet;
-use super::reader::{BLOCK_RECORDS, RecordReader};
+use super::reader::RecordReader;
 use super::skipped::Skipped;
 use super::spool::Spool;
 
@@ -68,7 +69,7 @@ pub struct Outcome {
 
 /// A piece of a file, cut off but not cast.
 enum Piece {
-    Block(super::reader::Block),
+    Block(Block),
     Rows(RecordBatch, Vec<bool>, u64),
 }
 

@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use indicatif::ProgressBar;
 
+use super::block::BLOCK_RECORDS;
 use super::contract::Contract;
 use super::feed::Source;
 use super::opened::Opened;
 use super::parquet;
-use super::reader::BLOCK_RECORDS;
 use super::split::Splitter;
 
 /// The records of a file that start on these lines, as text; bytes that are no text are written `\xNN`. The inner error

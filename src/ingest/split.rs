@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::block::Record;
 use super::contract::{Contract, Drift};
 use super::dialect::{Format, Syntax};
 use super::encoding::Encoding;
@@ -9,7 +10,6 @@ use super::fault::{Code, Fault};
 use super::fields::{self, Span};
 use super::header::Places;
 use super::ndjson;
-use super::reader::Record;
 use crate::console::counted;
 
 /// One value before it is cast.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 use duckdb::{Connection, params};
 
+use super::block::BLOCK_RECORDS;
 use super::contract::Contract;
 use super::fault::{Code, Fault};
 use super::feed::Source;
 use super::parquet;
-use super::reader::BLOCK_RECORDS;
 use super::rejects::Reject;
 use super::split::Splitter;
 use super::spool::Spool;
