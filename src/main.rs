@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use salesmart::warehouse::embedded;
+use salesmart::warehouse::embedded::signals;
 use salesmart::{cli, failure};
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
     let result = cli::run(&args);
-    embedded::yield_to_interrupt();
+    signals::yield_to_interrupt();
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

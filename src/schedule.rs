@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::console::{Console, LogFormat, counted};
 use crate::failure;
 use crate::history::Outcome;
-use crate::warehouse::embedded;
+use crate::warehouse::embedded::signals;
 use crate::watch::files::Files;
 use arrivals::Arrivals;
 use clock::{Clock, Every, When};
@@ -51,7 +51,7 @@ pub fn run(
     let config = configure()?;
     let settle = job.settle();
     let mut arrivals = Arrivals::look(&config, settle)?;
-    embedded::leave_signals();
+    signals::leave_signals();
     let stop = Stop::listen()?;
     let runner = Runner { stop: &stop, configure, format, console, late: Cell::new(0) };
     match when {

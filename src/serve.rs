@@ -18,7 +18,7 @@ use crate::console::Console;
 use crate::fail;
 use crate::failure::Failure;
 use crate::schedule::stop::Stop;
-use crate::warehouse::embedded;
+use crate::warehouse::embedded::signals;
 use opened::{Opened, Regions};
 
 /// Where the figures come from.
@@ -46,7 +46,7 @@ pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -
     };
     let regions = if access.keeps_regions_apart() { Regions::Apart } else { Regions::Together };
     // Before the private server starts, which would end the process by itself.
-    embedded::leave_signals();
+    signals::leave_signals();
     let stop = Stop::listen()?;
     let opened = Opened::new(config, from, regions, console)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -11,7 +11,8 @@ use super::Global;
 use crate::config::{Roots, SslMode, Tls};
 use crate::console::Console;
 use crate::fail;
-use crate::warehouse::{Warehouse, embedded};
+use crate::warehouse::Warehouse;
+use crate::warehouse::embedded::signals;
 
 /// Open psql on the warehouse.
 ///
@@ -56,7 +57,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     }
     encrypt(&mut psql, &warehouse.target().tls);
     psql.env("PGOPTIONS", "-c search_path=mart,etl,public");
-    embedded::leave_interrupts();
+    signals::leave_interrupts();
     let status = match psql.args(&args.args).status() {
         Ok(status) => status,
         Err(error) => fail!(

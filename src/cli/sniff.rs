@@ -35,7 +35,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let Some(first) = args.files.first() else { fail!("name a file to look at") };
     let name = match &args.name {
-        Some(name) if crate::ingest::contract_file::is_name(name) => name.clone(),
+        Some(name) if crate::staging::is_plain_name(name) => name.clone(),
         Some(name) => fail!("--name {name}: use lower-case letters, digits and _, starting with a letter"),
         None => name_of(first),
     };

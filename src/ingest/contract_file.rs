@@ -18,6 +18,7 @@ use self::number_keys::{Negative, NumberFile, number_style};
 use super::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit};
 use super::decimal::NumberStyle;
 use super::dialect::{Format, LineEnd};
+use crate::staging::is_plain_name;
 use crate::{fail, toml_file};
 
 #[derive(Deserialize)]
@@ -134,7 +135,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
     let file: ContractFile = toml_file::parse(path, text)?;
     let at = path.display();
     let source = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if !is_name(&source) {
+    if !is_plain_name(&source) {
         fail!(
             "{at}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter"
         );
@@ -192,10 +193,4 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         columns,
         path: path.to_owned(),
     })
-}
-
-/// Lower-case letters, digits and underscores, starting with a letter.
-pub fn is_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::warehouse::embedded;
+use crate::warehouse::embedded::signals;
 
 /// Whether a signal asked for the end.
 pub struct Stop(Arc<Shared>);
@@ -34,7 +34,7 @@ impl Stop {
                 let mut state = heard.lock();
                 if state.signal.is_some() {
                     drop(state);
-                    embedded::end_by(signal);
+                    signals::end_by(signal);
                 }
                 state.signal = Some(signal);
                 if state.at_work {

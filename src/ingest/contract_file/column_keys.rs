@@ -5,13 +5,13 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Deserialize;
 
-use super::is_name;
 use super::number_keys::{Negative, NumberFile, number_style};
 use crate::ingest::contract::{AmbiguousDates, Column, ColumnType, Rules};
 use crate::ingest::decimal::{Decimal, NumberStyle};
 use crate::ingest::dialect::Format;
 use crate::ingest::exact::Caster;
 use crate::ingest::moment;
+use crate::staging::is_plain_name;
 use crate::{fail, toml_file};
 
 #[derive(Deserialize)]
@@ -62,7 +62,7 @@ pub struct Defaults {
 /// A key that is not known or does not go with the type, and a value that cannot be right.
 pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults: &Defaults) -> Result<Column> {
     let at = format!("{}:{}: column `{name}`", path.display(), line_of_key(text, name));
-    if !is_name(name) {
+    if !is_plain_name(name) {
         fail!(
             "{at}: use lower-case letters, digits and _, starting with a letter; the file's own spelling goes into `header`"
         );

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use super::super::contract::ColumnType;
-use super::super::contract_file::is_name;
 use super::super::dialect::{Format, LineEnd};
 use super::super::encoding::Encoding;
 use super::column::{Column, Guess};
 use super::shape::Shape;
+use crate::staging::is_plain_name;
 
 /// Words that would have to be quoted in every query.
 const RESERVED: [&str; 12] =
@@ -197,7 +197,7 @@ pub fn snake_case(header: &str) -> String {
         before = c;
     }
     let name = name.trim_end_matches('_').to_owned();
-    match (is_name(&name), name.is_empty()) {
+    match (is_plain_name(&name), name.is_empty()) {
         (true, _) => name,
         (false, true) => "column".to_owned(),
         (false, false) => format!("c_{name}"),
