@@ -45,7 +45,7 @@ TEST_ARGS ?= --test-threads=2
 BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart
 
-.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync bench-serve screenshots duckdb postgres browser tools dist clean
+.PHONY: help build demo test check fmt clippy snapshots bench-ingest bench-build bench-sync bench-serve screenshots duckdb postgres pooler browser tools dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -58,7 +58,7 @@ build: $(NEEDS_LIBRARY) ## compile the program
 demo: postgres build ## load the sample into a private PostgreSQL and show what is there
 	$(SALESMART) demo --dir demo
 
-test: postgres browser $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
+test: postgres pooler browser $(NEEDS_LIBRARY) tools ## all tests; unreferenced snapshots fail
 	$(CARGO) build $(BUILD) --workspace --tests
 	$(INSTA) --check --unreferenced=reject $(FEATURES) -- $(TEST_ARGS)
 
@@ -70,7 +70,7 @@ fmt: ## formatting, without changing anything
 clippy: $(NEEDS_LIBRARY) ## lints, warnings are errors
 	$(CARGO) clippy $(BUILD) --workspace --all-targets -- -D warnings
 
-snapshots: postgres browser $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
+snapshots: postgres pooler browser $(NEEDS_LIBRARY) tools ## run the tests and accept changed snapshots; review them with git diff
 	$(INSTA) --accept --unreferenced=delete $(FEATURES) -- $(TEST_ARGS)
 
 bench-ingest: $(NEEDS_LIBRARY) ## time ingest beside DuckDB's read_csv on 2,000,000 rows (BENCH_ARGS=--help)
@@ -96,6 +96,9 @@ duckdb: ## fetch the official DuckDB library
 
 postgres: ## install the PostgreSQL server programs where none are found
 	@scripts/postgres.sh
+
+pooler: ## install PgBouncer, which one test needs
+	@scripts/pooler.sh
 
 browser: ## install Chromium, its driver and axe-core, for the tests of the dashboard
 	@scripts/browser.sh $(CACHE)/tools

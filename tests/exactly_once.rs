@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::content::not_rewritten;
 use crate::harness::edits::{Dice, change};
-use crate::harness::{Project, sale};
+use crate::harness::{Cluster, Pooler, Project, sale};
 
 #[test]
 fn any_sequence_of_changes_arrives_and_touches_nothing_else() {
@@ -192,6 +192,56 @@ fn a_connection_that_is_lost_in_the_middle_leaves_nothing_half_done() {
         project.ok(&["run", "--allow-deletes"]);
         project.warehouse_equals_marts(point);
         assert_eq!(project.ledger_without_gap(), 2, "{point}");
+    }
+}
+
+#[test]
+fn a_server_that_ends_sessions_that_wait_spares_a_sync_that_computes() {
+    for point in ["sync.begun", "sync.after_rows.fact_sales", "sync.before_commit"] {
+        let project = first();
+        let database = project.url().rsplit('/').next().unwrap().to_owned();
+        project
+            .warehouse()
+            .batch_execute(&format!(
+                "alter database {database} set idle_in_transaction_session_timeout = '200ms';
+                 alter database {database} set idle_session_timeout = '200ms'"
+            ))
+            .unwrap();
+        second(&project);
+        let paused = Paused::at(&project, point);
+        std::thread::sleep(Duration::from_millis(600));
+        let (code, said) = paused.resume();
+        assert_eq!(code, Some(0), "{point}: {said}");
+        assert_eq!(project.ledger_without_gap(), 2, "{point}");
+        project.warehouse_equals_marts(point);
+    }
+}
+
+#[test]
+fn a_pooler_that_gives_the_sync_another_session_is_found_out() {
+    for (mode, code) in [("transaction", 1), ("session", 0)] {
+        let mut project = first();
+        second(&project);
+        let direct = project.url().to_owned();
+        let Some(pooler) = Pooler::before(&direct, mode) else { return };
+        project.set_url(pooler.url());
+        let paused = Paused::at(&project, "sync.begun");
+        // Takes the session that the sync had.
+        let mut other = Cluster::connect(&pooler.url());
+        let mut held = other.transaction().unwrap();
+        held.query_one("select 1", &[]).unwrap();
+        let (ended, said) = paused.resume();
+        assert_eq!(ended, Some(code), "{mode}: {said}");
+        let syncs = if code == 0 { 2 } else { 1 };
+        assert!(code == 0 || said.contains("a connection pooler in transaction mode in between"), "{said}");
+        drop(held);
+        drop(other);
+        drop(pooler);
+        project.set_url(direct);
+        assert_eq!(project.ledger_without_gap(), syncs, "{mode}");
+        project.ok(&["run", "--allow-deletes"]);
+        project.warehouse_equals_marts(mode);
+        assert_eq!(project.ledger_without_gap(), 2, "{mode}");
     }
 }
 

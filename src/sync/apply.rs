@@ -56,6 +56,7 @@ pub fn apply(
     bar: &ProgressBar,
 ) -> Result<i64> {
     let mut transaction = client.transaction()?;
+    ledger::ensure_locked(&mut transaction)?;
     let sender = Sender::new(staging, bar);
     let keys = foreign_key::all(&mut transaction)?;
     let triggers = match foreign_key::may_skip_triggers(&mut transaction)? {

@@ -1,5 +1,7 @@
 //! The ledger: which sync PostgreSQL committed last, and who may sync now.
 
+use std::sync::LazyLock;
+
 use anyhow::Result;
 use duckdb::Connection;
 use postgres::{Client, Transaction};
@@ -15,6 +17,9 @@ pub const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
 
 /// The channel on which a commit is announced; the payload is the run number.
 const CHANNEL: &str = "salesmart";
+
+/// What the session that took the lock is known by again.
+static SESSION: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().to_string());
 
 /// The last committed sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +65,9 @@ pub enum Wait {
 /// # Errors
 /// Another sync holds it, and nobody wants to wait.
 pub fn lock(client: &mut Client, wait: Wait, console: &Console) -> Result<()> {
-    let taken: bool = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK])?.get(0);
+    let mark = "set_config('salesmart.session', $2, false)";
+    let taken: bool =
+        client.query_one(&format!("select pg_try_advisory_lock($1), {mark}"), &[&LOCK, &*SESSION])?.get(0);
     if taken {
         return Ok(());
     }
@@ -71,8 +78,25 @@ pub fn lock(client: &mut Client, wait: Wait, console: &Console) -> Result<()> {
         return Err(Failure::overlap(message).into());
     }
     console.warn(&format!("another sync is at work ({holder}); waiting for it to end"));
-    without_timeouts(client, |client| Ok(client.execute("select pg_advisory_lock($1)", &[&LOCK])?))?;
+    let wait = format!("select pg_advisory_lock($1), {mark}");
+    without_timeouts(client, |client| Ok(client.execute(&wait, &[&LOCK, &*SESSION])?))?;
     Ok(())
+}
+
+/// Makes sure that the lock is held by the session that is about to write.
+///
+/// # Errors
+/// It is another one: a connection pooler hands every transaction to whatever session is free.
+pub fn ensure_locked(transaction: &mut Transaction<'_>) -> Result<()> {
+    let sql = "select current_setting('salesmart.session', true) is not distinct from $1";
+    let is_ours: bool = transaction.query_one(sql, &[&*SESSION])?.get(0);
+    match is_ours {
+        true => Ok(()),
+        false => fail!(
+            "PostgreSQL gave the sync another session than the one that holds its lock, so nothing was changed; there is a connection \
+             pooler in transaction mode in between: connect to PostgreSQL itself, or to a pooler in session mode"
+        ),
+    }
 }
 
 /// Gives the lock back, so that the connection can be used for something else.

@@ -198,9 +198,12 @@ fn first(
 }
 
 fn settle(client: &mut Client, patience: &Patience) -> Result<()> {
-    // Text forms of times must not depend on the server's settings.
+    // Text forms of times must not depend on the server's settings. Its limits for sessions and transactions that wait are meant for
+    // forgotten ones; this one computes meanwhile. Only newer servers know the last of them.
     client.batch_execute(&format!(
-        "set timezone = 'UTC'; set datestyle = 'ISO'; set statement_timeout = {}; set lock_timeout = {}",
+        "set timezone = 'UTC'; set datestyle = 'ISO'; set statement_timeout = {}; set lock_timeout = {};
+         set idle_session_timeout = 0; set idle_in_transaction_session_timeout = 0;
+         select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'",
         patience.statement_timeout.as_millis(),
         patience.lock_timeout.as_millis()
     ))?;

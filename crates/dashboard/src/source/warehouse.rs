@@ -58,6 +58,7 @@ impl Warehouse {
                     let settle = "set role salesmart_reader;
                         set default_transaction_read_only = on;
                         set statement_timeout = '60s';
+                        set idle_in_transaction_session_timeout = 0;
                         set application_name = 'salesmart serve'";
                     client.batch_execute(settle).await.map_err(HookError::Backend)
                 })

@@ -46,7 +46,12 @@ where
             // One waiting notice is enough: what follows it is a look at the newest state.
             let (tell, told) = mpsc::channel(1);
             tokio::spawn(pass_on(connection, tell));
-            client.batch_execute("set application_name = 'salesmart serve'; listen salesmart").await?;
+            // It is quiet from one sync to the next.
+            client
+                .batch_execute(
+                    "set application_name = 'salesmart serve'; set idle_session_timeout = 0; listen salesmart",
+                )
+                .await?;
             Ok(Notices { told, _client: client })
         })
     })
