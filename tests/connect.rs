@@ -201,6 +201,26 @@ fn a_login_that_cannot_be_is_said_at_once_and_not_tried_again() {
     assert_refused(reach(&mut project, &url), "takes no writes (a replica");
 }
 
+#[test]
+fn a_database_that_cannot_keep_every_character_is_refused() {
+    let mut project = Project::embedded();
+    let cluster = Cluster::get();
+    for (encoding, is_taken) in [("LATIN1", false), ("SQL_ASCII", true)] {
+        let url = cluster.database();
+        let name = url.rsplit('/').next().unwrap();
+        let mut admin = Cluster::connect(&cluster.database());
+        admin.batch_execute(&format!("drop database {name}")).unwrap();
+        admin
+            .batch_execute(&format!("create database {name} encoding '{encoding}' locale 'C' template template0"))
+            .unwrap();
+        let reached = reach(&mut project, &url);
+        match is_taken {
+            true => assert_eq!(reached, Ok(())),
+            false => assert_refused(reached, "keeps texts as LATIN1, which has no place for every character"),
+        }
+    }
+}
+
 /// Runs the program up to its first line on standard error.
 fn first_warning(project: &Project, args: &[&str]) -> (Child, String) {
     let mut child = project.command(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();

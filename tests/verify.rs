@@ -104,11 +104,32 @@ fn a_new_staging_file_verifies_against_its_marts() {
     std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
     project.ok(&["ingest"]);
     project.ok(&["build"]);
-    assert!(project.ok(&["verify"]).stdout.contains("agree with the marts"));
+    let said = project.ok(&["verify"]).stdout;
+    assert!(said.contains("agree with the marts") && !said.contains("not pushed yet"), "{said}");
     project.warehouse().batch_execute("delete from mart.fact_sales where transaction_id = 'T13'").unwrap();
-    assert!(project.fails(&["verify"]).contains("1 row of fact_sales differs from what was pushed"));
+    assert!(project.fails(&["verify"]).contains("1 row of fact_sales differs from the marts (this"));
     project.ok(&["verify", "--repair"]);
     project.warehouse_equals_marts("after the repair");
+}
+
+#[test]
+fn where_nothing_was_pushed_there_is_nothing_to_verify() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    for verb in ["migrate", "ingest", "build"] {
+        project.ok(&[verb]);
+    }
+    for words in [["verify", "--limit=3"], ["verify", "--repair"]] {
+        let error = project.fails(&words);
+        assert!(error.contains("the warehouse holds no rows at all: nothing was pushed yet"), "{error}");
+    }
+    assert_eq!(project.pushed("select count(*) as n from mart.fact_sales"), ["0"]);
+    project.ok(&["sync"]);
+    project.ok(&["verify"]);
+    // Of what was pushed everything is named.
+    project.warehouse().batch_execute("truncate mart.agg_daily_sales, mart.fact_sales").unwrap();
+    let error = project.fails(&["verify"]);
+    assert!(error.contains("2 rows of agg_daily_sales, fact_sales differ from what was pushed"), "{error}");
 }
 
 #[test]

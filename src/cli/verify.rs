@@ -49,19 +49,23 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         return Ok(());
     }
     fail!(
-        "{} of {} {} from what was pushed; `salesmart verify --repair` puts just {} right",
+        "{} of {} {} from {}; `salesmart verify --repair` puts just {} right",
         counted(report.differences(), "row"),
         differing.join(", "),
         if report.differences() == 1 { "differs" } else { "differ" },
+        against(&report),
         if report.differences() == 1 { "that" } else { "those" }
     )
 }
 
-fn say(report: &Report, console: &Console) {
-    let against = match report.expected {
+fn against(report: &Report) -> &'static str {
+    match report.expected {
         Expected::Pushed => "what was pushed",
-        Expected::Marts => "the marts, because this staging file did not make the last sync",
-    };
+        Expected::Marts => "the marts (this staging file did not make the last sync)",
+    }
+}
+
+fn say(report: &Report, console: &Console) {
     for table in report.differing() {
         for month in &table.months {
             let place = match month.month {
@@ -84,14 +88,15 @@ fn say(report: &Report, console: &Console) {
             }
         }
     }
-    if !report.unpushed.is_empty() {
+    if report.expected == Expected::Pushed && !report.unpushed.is_empty() {
         console.say(&format!("not pushed yet, and not compared: the newest changes of {}", report.unpushed.join(", ")));
     }
     if report.differences() == 0 {
         console.say(&format!(
-            "{} of {} agree with {against}",
+            "{} of {} agree with {}",
             counted(report.rows, "row"),
-            counted(report.tables.len() as u64, "table")
+            counted(report.tables.len() as u64, "table"),
+            against(report)
         ));
     }
 }

@@ -88,6 +88,9 @@ impl Report {
 
 /// Compares digests of every month of every table, and the rows of the months that differ, of which up to `limit` are named.
 /// The lock is held from here on.
+///
+/// # Errors
+/// A warehouse without rows, of which the staging file does not know that it filled it; and another sync at work.
 pub fn run(
     staging: &Staging,
     client: &mut Client,
@@ -132,6 +135,11 @@ pub fn run(
             false => compare(conn, client, table, &relation, &differing, limit)?,
         };
         report.tables.push(TableReport { table: table.name.clone(), months });
+    }
+    if expected == Expected::Marts && report.rows == 0 && report.differences() > 0 {
+        fail!(
+            "the warehouse holds no rows at all: nothing was pushed yet, or everything is gone; `salesmart sync` fills it"
+        );
     }
     Ok(report)
 }

@@ -219,6 +219,15 @@ fn check(client: &mut Client, target: &Target) -> Result<()> {
             setting(client, "server_version")?
         );
     }
+    // SQL_ASCII takes all bytes as they are.
+    let encoding = setting(client, "server_encoding")?;
+    if !["UTF8", "SQL_ASCII"].contains(&encoding.as_str()) {
+        fail!(
+            "the database at {} keeps texts as {encoding}, which has no place for every character; make one with `create database NAME \
+             encoding 'UTF8' template template0` and use that",
+            target.describe()
+        );
+    }
     if setting(client, "transaction_read_only")? == "on" {
         fail!(
             "the server at {} takes no writes (a replica, or default_transaction_read_only is on); connect to the primary",
