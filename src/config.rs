@@ -279,6 +279,10 @@ fn database_url(overrides: &Overrides, named: Option<&str>) -> Result<Option<Sec
             Some(url) => Ok(Some(url)),
             None => fail!("the environment variable {name}, named by warehouse.database_url_env, is not set"),
         },
+        // An empty one is a secret that did not arrive: a private PostgreSQL in its place would go unnoticed.
+        (None, None) if std::env::var_os("DATABASE_URL").is_some_and(|value| value.is_empty()) => fail!(
+            "DATABASE_URL is set, but empty; set it to the URL of the warehouse, or unset it to use a private PostgreSQL"
+        ),
         (None, None) => Ok(from_env("DATABASE_URL")),
     }
 }

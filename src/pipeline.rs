@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::config::{self, Config};
-use crate::console::Console;
+use crate::console::{Console, counted};
 use crate::history::{self, Outcome, Run};
 use crate::ingest::catalog::SourceFile;
 use crate::ingest::contract::Contract;
@@ -204,6 +204,15 @@ impl<'a> Project<'a> {
             let prepared = self.prepare(&mut client, push::Options { deletes, wait, compare })?;
             let pushed = self.push(warehouse, &mut client, &prepared, deletes)?;
             push::say(&pushed, started, self.console);
+            let after = verify::run(&self.staging, &mut client, &self.models, wait, limit, self.console)?;
+            if after.differences() > 0 {
+                let tables: Vec<&str> = after.differing().map(|table| table.table.as_str()).collect();
+                fail!(
+                    "{} of {} still differ after the repair: something in PostgreSQL, such as a trigger, changes rows as they are written",
+                    counted(after.differences(), "row"),
+                    tables.join(", ")
+                );
+            }
         }
         Ok(report)
     }

@@ -58,6 +58,7 @@ create table if not exists meta.unchecked (check_name varchar primary key);
 create table if not exists sync.state (head varchar, pending varchar);
 insert into sync.state select null, null where not exists (from sync.state);
 create table if not exists sync.pushed (table_name varchar primary key, content varchar not null);
+create table if not exists sync.observed (table_name varchar primary key);
 create table if not exists sync.unpushed (table_name varchar primary key, since varchar not null);
 ";
 

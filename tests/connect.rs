@@ -221,6 +221,14 @@ fn a_database_that_cannot_keep_every_character_is_refused() {
     }
 }
 
+#[test]
+fn an_empty_url_is_no_private_server() {
+    let project = Project::embedded();
+    let output = project.command(&["run"]).env("DATABASE_URL", "").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("DATABASE_URL is set, but empty"));
+}
+
 /// Runs the program up to its first line on standard error.
 fn first_warning(project: &Project, args: &[&str]) -> (Child, String) {
     let mut child = project.command(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
@@ -364,7 +372,8 @@ fn a_row_that_somebody_else_wrote_is_named_and_can_be_put_right() {
     let error = project.fails(&["run"]);
     assert!(
         error.contains("mart.dim_product already holds a row")
-            && error.contains("`salesmart sync --full-refresh` puts it right"),
+            && error.contains("\"dim_product_pkey\"")
+            && error.contains("`salesmart sync --full-refresh` puts that right"),
         "{error}"
     );
     assert!(project.fails(&["verify"]).contains("differ"));

@@ -120,3 +120,45 @@ fn foreign_keys_of_others_are_respected() {
     assert!(error.contains("PostgreSQL refused a statement") && error.contains("notes"), "{error}");
     assert_eq!(project.pushed("select count(*) as n from mart.dim_product where product_code = 'P3'"), ["1"]);
 }
+
+#[test]
+fn a_foreign_key_may_refer_to_a_column_that_is_no_key_of_the_mart_and_has_nulls() {
+    let project = project();
+    project.write(
+        "sql/marts/agg_parent.sql",
+        "-- key: id\nselect i::integer as id, case when i <> 3 then 'c' || i end as code from range(1, 10) as t(i)",
+    );
+    let child = "-- key: id\nselect i::integer as id, 'c1' as code from range(1, 10) as t(i)";
+    project.write("sql/marts/agg_child.sql", child);
+    project.write(
+        "sql/postgres/migrations/V40__parent.sql",
+        "create table mart.agg_parent (id integer primary key, code text unique, row_hash bigint not null);
+         create table mart.agg_child (id integer primary key, code text references mart.agg_parent (code), row_hash bigint not null)",
+    );
+    project.ok(&["run", "--migrate"]);
+    project.edit("sql/marts/agg_child.sql", "'c1' as", "case i when 5 then 'nope' else 'c1' end as");
+    assert!(project.fails(&["run"]).contains("rows of mart.agg_child would have (\"code\") = nope without a row"));
+    // A part of the key that is null refers to nothing.
+    project.edit("sql/marts/agg_child.sql", "'nope'", "null");
+    project.ok(&["run"]);
+    project.edit("sql/marts/agg_parent.sql", "'c' || i", "'d' || i");
+    assert!(project.fails(&["run"]).contains("rows of mart.agg_child would have (\"code\") = c1 without a row"));
+    assert_eq!(project.pushed("select count(*) as n from mart.agg_parent where code like 'c%'"), ["8"]);
+}
+
+#[test]
+fn foreign_keys_to_another_schema_are_left_to_their_triggers() {
+    let project = project();
+    project
+        .warehouse()
+        .batch_execute(
+            "create schema ref;
+             create table ref.category (category text primary key);
+             insert into ref.category select distinct category from mart.dim_product;
+             alter table mart.dim_product add foreign key (category) references ref.category",
+        )
+        .unwrap();
+    project.sales("sales_2.csv", &[sale("T90", "O90", "2024-01-05 10:00:00", "C1", "P9", "10")]);
+    project.ok(&["run"]);
+    assert_equal(&project);
+}

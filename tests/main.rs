@@ -41,6 +41,7 @@ mod sync;
 mod testing;
 mod trace;
 mod transform;
+mod trust;
 mod verify;
 mod warehouse;
 mod watch;

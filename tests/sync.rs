@@ -193,6 +193,13 @@ fn a_changed_key_and_any_column_name_arrive() {
     assert!(project.fails(&["run"]).contains("agg_op.sql: the "));
     std::fs::remove_file(project.path("sql/marts/agg_op.sql")).unwrap();
     assert!(project.ok(&["run"]).stderr.contains("mart.agg_op has no mart"));
+    // Names that PostgreSQL would cut.
+    let long = format!("sql/marts/agg_{}.sql", "x".repeat(51));
+    project.write(&long, "-- key: a\nselect 1 as a");
+    assert!(project.fails(&["build"]).contains("the name of a mart has at most 54 bytes"));
+    std::fs::remove_file(project.path(&long)).unwrap();
+    project.write("sql/marts/agg_op.sql", format!("-- key: a\nselect 1 as a, 2 as {}", "x".repeat(64)));
+    assert!(project.fails(&["run"]).contains("is longer than PostgreSQL's 63 bytes"));
 }
 
 #[test]
@@ -204,6 +211,9 @@ fn infinite_moments_are_refused() {
         "create table mart.agg_inf (id integer primary key, moment timestamp, row_hash bigint not null)",
     );
     assert!(project.fails(&["run"]).contains("infinite date or timestamp"));
+    // DuckDB's years begin before those of PostgreSQL.
+    project.edit("sql/marts/agg_inf.sql", "timestamp 'infinity'", "make_timestamp(-9222972022400000000)");
+    assert!(project.fails(&["run"]).contains("lies further back than PostgreSQL reaches"));
 }
 
 #[test]

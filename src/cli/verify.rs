@@ -61,7 +61,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
 fn against(report: &Report) -> &'static str {
     match report.expected {
         Expected::Pushed => "what was pushed",
-        Expected::Marts => "the marts (this staging file did not make the last sync)",
+        Expected::Marts => "the marts (what was pushed last is not known here)",
     }
 }
 

@@ -10,6 +10,9 @@ use crate::fail;
 use crate::failure::Failure;
 use crate::staging::is_plain_name;
 
+/// Bytes of a mart's name: with what is put before it (`outgoing_`) or behind it (`_p202401`), PostgreSQL keeps all of it.
+const LONGEST_MART: usize = 54;
+
 /// The SQL files of a folder by name; none if there is no such folder.
 pub fn sql_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
@@ -62,6 +65,12 @@ pub fn model(path: &Path, layer: Layer) -> Result<Model> {
     let name = stem(path)?;
     if name == "rejects" || name.contains("__") {
         fail!("{}: the name {name} is used by salesmart itself; choose another", path.display());
+    }
+    if layer == Layer::Mart && name.len() > LONGEST_MART {
+        fail!(
+            "{}: the name of a mart has at most {LONGEST_MART} bytes, because PostgreSQL cuts the names of its months' tables at 63",
+            path.display()
+        );
     }
     if layer == Layer::Mart && key.is_empty() {
         fail!(

@@ -123,9 +123,13 @@ impl<'a> Column<'a> {
             Self::Decimal(_, values, scale) => numeric(out, values[row], *scale),
             Self::Text(values) => field(out, values.value(row).as_bytes()),
             Self::Date(_, values) if values[row].unsigned_abs() == i32::MAX.unsigned_abs() => Err(infinite()),
-            Self::Date(_, values) => field(out, &(values[row] - EPOCH_DAYS).to_be_bytes()),
+            Self::Date(_, values) => {
+                field(out, &values[row].checked_sub(EPOCH_DAYS).ok_or_else(out_of_range)?.to_be_bytes())
+            }
             Self::Timestamp(_, values) if values[row].unsigned_abs() == i64::MAX.unsigned_abs() => Err(infinite()),
-            Self::Timestamp(_, values) => field(out, &(values[row] - EPOCH_MICROS).to_be_bytes()),
+            Self::Timestamp(_, values) => {
+                field(out, &values[row].checked_sub(EPOCH_MICROS).ok_or_else(out_of_range)?.to_be_bytes())
+            }
             Self::Boolean(values) => field(out, &[u8::from(values.value(row))]),
         }
     }
@@ -134,6 +138,11 @@ impl<'a> Column<'a> {
 /// DuckDB's infinite days and moments are its largest and smallest ones.
 fn infinite() -> anyhow::Error {
     Failure::new("a mart holds an infinite date or timestamp, which is not pushed; use NULL").into()
+}
+
+/// DuckDB's years go further back than those of PostgreSQL.
+fn out_of_range() -> anyhow::Error {
+    Failure::new("a mart holds a date or timestamp that lies further back than PostgreSQL reaches; use NULL").into()
 }
 
 fn field(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {

@@ -58,6 +58,7 @@ pub fn settle<'a>(staging: &Staging, pushed: impl Iterator<Item = (&'a PushTable
     staging.transaction(|conn| {
         for (table, content) in pushed {
             conn.execute("insert or replace into sync.pushed values (?, ?)", [table.name.as_str(), content])?;
+            conn.execute("delete from sync.observed where table_name = ?", [&table.name])?;
             conn.execute("delete from sync.unpushed where table_name = ?", [&table.name])?;
             conn.execute_batch(&format!("drop table if exists unpushed.{}", ident(&table.name)))?;
         }

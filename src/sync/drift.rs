@@ -60,6 +60,19 @@ pub fn find(client: &mut Client, table: &PushTable) -> Result<Option<Drift>> {
     if found.is_empty() {
         return Ok(Some(Drift::NoTable(create_table(table))));
     }
+    if let Some(column) = &table.partition {
+        let sql = "select pg_get_partkeydef(to_regclass($1))";
+        let by: Option<String> = client.query_one(sql, &[&target])?.get(0);
+        if by.map(|by| by.replace('"', "")) != Some(format!("RANGE ({column})")) {
+            return Ok(Some(Drift::Differs(vec![
+                format!(
+                    "-- It is not partitioned by {column}, and no statement changes that. The next sync fills the new one."
+                ),
+                format!("drop table {target};"),
+                create_table(table),
+            ])));
+        }
+    }
     let hash = Column { name: ROW_HASH.to_owned(), kind: Kind::Bigint };
     let expected: Vec<&Column> = table.columns.iter().chain([&hash]).collect();
     let mut changes = Vec::new();

@@ -29,6 +29,22 @@ pub struct ForeignKey {
     pub definition: String,
 }
 
+impl ForeignKey {
+    /// A query for a value in `referring` that has no row to refer to. A key of which a part is null refers to nothing.
+    fn dangling(&self, referring: &str, among: &str) -> String {
+        let present: Vec<String> =
+            self.columns.iter().map(|column| format!(" and referring.{} is not null", ident(column))).collect();
+        format!(
+            "select ({columns})::text from {referring} where {among}{} and not exists (
+                 select from {SCHEMA}.{} as target where ({}) = ({columns})) limit 1",
+            present.concat(),
+            ident(&self.target),
+            idents(&self.target_columns, "target."),
+            columns = idents(&self.columns, "referring.")
+        )
+    }
+}
+
 /// The foreign keys among the pushed tables. Those of partitions repeat their parent's and are left out.
 pub fn all(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
     let rows = transaction.query(
@@ -42,6 +58,7 @@ pub fn all(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
          join pg_class as source on source.oid = conrelid
          join pg_class as target on target.oid = confrelid
          where contype = 'f' and conparentid = 0 and source.relnamespace = to_regnamespace($1)
+           and target.relnamespace = to_regnamespace($1)
          order by 1, 2, 3",
         &[&SCHEMA],
     )?;
@@ -57,13 +74,16 @@ pub fn all(transaction: &mut Transaction<'_>) -> Result<Vec<ForeignKey>> {
 }
 
 /// May this login switch triggers off for its transaction, and are they only the ones that are checked here: no foreign
-/// key of another schema, no trigger of somebody else?
+/// key from or to another schema, no trigger of somebody else?
 pub fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
     let sql = "select has_parameter_privilege('session_replication_role', 'set')
         and not exists (
-            select from pg_constraint join pg_class on pg_class.oid = conrelid
-            where contype = 'f' and confrelid in (select oid from pg_class where relnamespace = to_regnamespace($1))
-              and relnamespace <> to_regnamespace($1))
+            select from pg_constraint
+            join pg_class as source on source.oid = conrelid
+            join pg_class as target on target.oid = confrelid
+            where contype = 'f' and source.relnamespace <> target.relnamespace
+              and to_regnamespace($1) in (source.relnamespace, target.relnamespace))
+        and not exists (select from pg_event_trigger where evtenabled = 'O')
         and not exists (
             select from pg_trigger join pg_class on pg_class.oid = tgrelid
             where not tgisinternal and relnamespace = to_regnamespace($1))";
@@ -101,21 +121,19 @@ impl<'a> Checks<'a> {
             {
                 let referring = ident(&format!("referring_{number}"));
                 checks.values.push(Values::new(change, key, &referring));
-                let query = format!(
-                    "select ({columns})::text from {referring} where ({columns}) not in (select {targets} from {SCHEMA}.{}) limit 1",
-                    ident(&key.target)
-                );
-                checks.queries.push((key, query));
+                checks.queries.push((key, key.dangling(&format!("{referring} as referring"), "true")));
             }
-            if let Some(change) = changed.get(key.target.as_str()).filter(|change| change.counts.deleted > 0) {
-                let query = format!(
-                    "select ({columns})::text from {SCHEMA}.{} where ({columns}) in (
-                         select {targets} from {} where ({targets}) not in (select {targets} from {})) limit 1",
-                    ident(&key.table),
-                    outgoing(change.table),
-                    change.table.target()
-                );
-                checks.queries.push((key, query));
+            if let Some(change) = changed.get(key.target.as_str()) {
+                let all = format!("{SCHEMA}.{} as referring", ident(&key.table));
+                let is_keyed = key.target_columns.iter().all(|column| change.table.key.contains(column));
+                if is_keyed && change.counts.deleted > 0 {
+                    let left = format!("({columns}) in (select {targets} from {})", outgoing(change.table));
+                    checks.queries.push((key, key.dangling(&all, &left)));
+                }
+                // What it refers to may have changed, and is not among the keys of the rows that left.
+                if !is_keyed && change.counts.deleted + change.counts.updated > 0 {
+                    checks.queries.push((key, key.dangling(&all, "true")));
+                }
             }
         }
         checks

@@ -1,6 +1,6 @@
 //! The mirror: key and row hash of every row that PostgreSQL holds, kept in the staging file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use duckdb::Connection;
@@ -8,28 +8,62 @@ use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::ledger;
-use super::schema::{PushTable, ROW_HASH, columns_of_tables};
+use super::schema::{PushTable, ROW_HASH};
 use crate::staging::{Staging, ident, idents};
 
 /// Number of rows, sum and exclusive or of their hashes: equal digests mean equal rows.
 pub type Digest = (i64, String, i64);
 
-/// Makes the mirror of a table that has none yet: empty.
-pub fn prepare(conn: &Connection, table: &PushTable) -> Result<()> {
-    let keys = idents(&table.key, "");
+/// Makes an empty mirror of a table, which says which columns the hashes are of.
+fn make(conn: &Connection, table: &PushTable) -> Result<()> {
+    let (keys, mirror) = (idents(&table.key, ""), table.mirror());
     let sql = format!(
-        "create table if not exists {} as select {keys}, cast(null as bigint) as {ROW_HASH} from {} limit 0",
-        table.mirror(),
-        table.mart()
+        "create table {mirror} as select {keys}, cast(null as bigint) as {ROW_HASH} from {} limit 0;
+         comment on table {mirror} is '{}'",
+        table.mart(),
+        table.shape().replace('\'', "''")
     );
     Ok(conn.execute_batch(&sql)?)
 }
 
-/// Enters a committed delta into the mirror of each table, and settles on its run. One transaction.
+/// Reads from PostgreSQL what tables without a mirror hold: new ones nothing, those of a mart that was away perhaps something.
+pub fn fill_missing(staging: &Staging, client: &mut Client, tables: &[PushTable]) -> Result<()> {
+    let shapes = shapes(staging.conn())?;
+    for table in tables.iter().filter(|table| !shapes.contains_key(&table.name)) {
+        staging.transaction(|conn| {
+            make(conn, table)?;
+            rebuild_one(conn, client, table)?;
+            let is_new: bool =
+                conn.query_row(&format!("select not exists (from {})", table.mirror()), [], |row| row.get(0))?;
+            match is_new {
+                true => Ok(()),
+                false => note_observed(conn, table),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Notes that the mirror of a table was read from PostgreSQL and nothing pushed since: it may hold what others did there.
+pub fn note_observed(conn: &Connection, table: &PushTable) -> Result<()> {
+    conn.execute("insert or replace into sync.observed values (?)", [&table.name])?;
+    conn.execute("delete from sync.pushed where table_name = ?", [&table.name])?;
+    Ok(())
+}
+
+/// Whether the mirror of a table is what was pushed, and not only what was found.
+pub fn is_pushed(conn: &Connection, table: &PushTable) -> Result<bool> {
+    let sql = "select count(*) = 0 from sync.observed where table_name = ?";
+    Ok(conn.query_row(sql, [&table.name], |row| row.get(0))?)
+}
+
+/// Enters a committed delta into the mirror of each table, and settles on its run. One transaction. A delta of another table belongs
+/// to a mart that is away; should that come back, PostgreSQL is asked what it holds.
 pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable>, run_id: &str) -> Result<()> {
     staging.transaction(|conn| {
+        let (shapes, mut deltas) = (shapes(conn)?, deltas(conn)?);
         for table in tables {
-            if !delta_exists(conn, table)? {
+            if !deltas.remove(&table.delta_name()) || !shapes.contains_key(&table.name) {
                 continue;
             }
             let (mirror, delta, keys) = (table.mirror(), table.delta(), idents(&table.key, ""));
@@ -39,24 +73,35 @@ pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable
                  drop table {delta}"
             ))?;
         }
+        for delta in deltas {
+            let name = ident(delta.strip_prefix("delta_").unwrap_or(&delta));
+            conn.execute_batch(&format!("drop table sync.{}; drop table if exists mirror.{name}", ident(&delta)))?;
+        }
         ledger::settle(conn, Some(run_id))
     })
 }
 
-fn delta_exists(conn: &Connection, table: &PushTable) -> Result<bool> {
-    let sql = "select count(*) > 0 from duckdb_tables() where schema_name = 'sync' and table_name = ?";
-    Ok(conn.query_row(sql, [table.delta_name()], |row| row.get(0))?)
+/// The deltas that there are, by their tables' names.
+fn deltas(conn: &Connection) -> Result<BTreeSet<String>> {
+    let mut statement = conn.prepare(
+        "select table_name from duckdb_tables()
+         where database_name = current_database() and schema_name = 'sync' and starts_with(table_name, 'delta_')",
+    )?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-/// Whether the mirrors of the tables, where there are some, have the tables' keys: a key may have changed since.
+/// The mirrors that there are, and the shapes of the tables that they were made of.
+fn shapes(conn: &Connection) -> Result<BTreeMap<String, Option<String>>> {
+    let mut statement = conn.prepare(
+        "select table_name, comment from duckdb_tables() where database_name = current_database() and schema_name = 'mirror'",
+    )?;
+    Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
+/// Whether the mirrors of the tables, where there are some, are of tables of the same columns, types and keys.
 pub fn all_fit(conn: &Connection, tables: &[PushTable]) -> Result<bool> {
-    let found = columns_of_tables(conn, "mirror")?;
-    let fits = |table: &PushTable| {
-        let names = |columns: &Vec<(String, String)>| {
-            columns.iter().map(|(name, _)| name.as_str()).eq(table.key.iter().map(String::as_str).chain([ROW_HASH]))
-        };
-        found.get(&table.name).is_none_or(names)
-    };
+    let shapes = shapes(conn)?;
+    let fits = |table: &PushTable| shapes.get(&table.name).is_none_or(|shape| *shape == Some(table.shape()));
     Ok(tables.iter().all(fits))
 }
 
@@ -66,15 +111,18 @@ pub fn all_fit(conn: &Connection, tables: &[PushTable]) -> Result<bool> {
 pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], head: Option<&str>) -> Result<u64> {
     let mut fetched = 0;
     staging.transaction(|conn| {
+        // Also those of marts that are away: nobody knows what became of their tables.
+        for name in shapes(conn)?.keys() {
+            conn.execute_batch(&format!("drop table mirror.{}", ident(name)))?;
+        }
+        for name in deltas(conn)? {
+            conn.execute_batch(&format!("drop table sync.{}", ident(&name)))?;
+        }
         conn.execute_batch("delete from sync.pushed")?;
         for table in tables {
-            conn.execute_batch(&format!(
-                "drop table if exists {}; drop table if exists {}",
-                table.mirror(),
-                table.delta()
-            ))?;
-            prepare(conn, table)?;
+            make(conn, table)?;
             fetched += rebuild_one(conn, client, table)?;
+            note_observed(conn, table)?;
         }
         ledger::settle(conn, head)
     })?;

@@ -27,7 +27,13 @@ pub fn months_written(conn: &Connection, table: &PushTable, extent: Extent) -> R
     };
     let mut statement =
         conn.prepare(&format!("select distinct {} as month from {written} order by month", table.mart_partition()))?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    let months: Vec<Option<i32>> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let column = table.partition.as_deref().unwrap_or_default();
+    months.into_iter().map(|month| month.map_or_else(|| no_month(table, column), Ok)).collect()
+}
+
+fn no_month(table: &PushTable, column: &str) -> Result<i32> {
+    fail!("the mart {} has rows without {column}, the day by which it is partitioned", table.name)
 }
 
 /// Those of the months for which the table has no partition yet.

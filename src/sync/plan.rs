@@ -140,7 +140,8 @@ impl Plan {
     /// Saves it. The file is whole or not there.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        let part = path.with_extension("part");
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
         let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
         match written {
             Ok(()) => Ok(()),
@@ -283,10 +284,10 @@ fn months(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The money of the rows that PostgreSQL holds and that will change, by month.
+/// The money of the rows that PostgreSQL holds and that will change, by month. What is no number there counts as nothing.
 fn money_before(transaction: &mut Transaction<'_>, table: &PushTable, column: &str) -> Result<Vec<(i32, String)>> {
     let sql = format!(
-        "select ({})::integer, coalesce(sum({column}), 0)::text from {} where ({keys}) in (select {keys} from {}) group by 1",
+        "select ({})::integer, coalesce(sum({column}) filter (where abs({column}) < 'infinity'), 0)::text from {} where ({keys}) in (select {keys} from {}) group by 1",
         table.warehouse_partition(),
         table.target(),
         planned(table),

@@ -163,13 +163,11 @@ pub fn trust(
     if trust == Trust::Nothing {
         return Ok((head, false));
     }
-    for table in tables {
-        mirror::prepare(conn, table)?;
-    }
     if trust == Trust::Pending {
         console.say("the last sync was committed before it was interrupted; taking note of it");
         mirror::promote(staging, tables.iter(), state.pending.as_deref().unwrap_or_default())?;
     }
+    mirror::fill_missing(staging, client, tables)?;
     Ok((head, true))
 }
 

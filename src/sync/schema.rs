@@ -9,7 +9,7 @@ use duckdb::Connection;
 use super::partition;
 use crate::fail;
 use crate::model::{Model, Models};
-use crate::staging::ident;
+use crate::staging::{ident, idents};
 
 /// The schema of the pushed tables in PostgreSQL.
 pub const SCHEMA: &str = "mart";
@@ -60,7 +60,10 @@ impl Kind {
     fn hashed_in_warehouse(self, column: &str) -> String {
         let text = match self {
             Self::Text => format!("octet_length({column})::text || ':' || {column}"),
-            Self::Timestamp => format!("(extract(epoch from {column}) * 1000000)::bigint::text"),
+            // No mart holds an infinite one, so it differs from whatever was pushed.
+            Self::Timestamp => format!(
+                "case when isfinite({column}) then (extract(epoch from {column}) * 1000000)::bigint::text else {column}::text end"
+            ),
             Self::Date => format!("replace({column}::text, ' BC', ' (BC)')"),
             // DuckDB writes no 0 before the point where the type leaves no room for another digit.
             Self::Numeric(precision, scale) if precision == scale => {
@@ -97,6 +100,9 @@ impl fmt::Display for Kind {
         }
     }
 }
+
+/// Bytes of a name in PostgreSQL.
+const LONGEST_COLUMN: usize = 63;
 
 /// One column of a pushed table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +167,18 @@ impl PushTable {
                     model.path.display()
                 );
             };
+            if name.len() > LONGEST_COLUMN {
+                fail!(
+                    "{}: the column name {name} is longer than PostgreSQL's {LONGEST_COLUMN} bytes",
+                    model.path.display()
+                );
+            }
+            if model.partition.as_ref() == Some(&name) && !matches!(kind, Kind::Integer | Kind::Bigint) {
+                fail!(
+                    "{}: the partition column {name} is of type {kind}; it has to be a day as an integer, such as 20240131",
+                    model.path.display()
+                );
+            }
             columns.push(Column { name, kind });
         }
         if columns.is_empty() {
@@ -178,6 +196,13 @@ impl PushTable {
             partition: model.partition.clone(),
             columns,
         })
+    }
+
+    /// Key, columns and types in words. Rows of tables of another shape have hashes that mean something else.
+    pub fn shape(&self) -> String {
+        let columns: Vec<String> =
+            self.columns.iter().map(|column| format!("{} {}", ident(&column.name), column.kind)).collect();
+        format!("{}; key {}", columns.join(", "), idents(&self.key, ""))
     }
 
     /// The table in PostgreSQL.

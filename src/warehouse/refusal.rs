@@ -87,8 +87,13 @@ fn refused(said: &DbError) -> String {
         )
     } else if of(&[SqlState::UNIQUE_VIOLATION]) {
         (
-            format!("{table} already holds a row that was to be inserted: somebody else wrote there"),
-            "`salesmart verify` shows what is there, `salesmart sync --full-refresh` puts it right and pushes what is new".to_owned(),
+            format!(
+                "{table} already holds a row that was to be inserted: somebody else wrote there, or the marts break {}",
+                said.constraint().map_or_else(|| "an index of somebody else".to_owned(), |name| format!("\"{name}\""))
+            ),
+            "`salesmart verify` shows what others wrote, and `salesmart sync --full-refresh` puts that right and pushes what is new; a rule \
+             that the marts break has to be dropped, or kept by the models"
+                .to_owned(),
         )
     } else if of(&[SqlState::TOO_MANY_CONNECTIONS, SqlState::CONFIGURATION_LIMIT_EXCEEDED]) {
         (
