@@ -91,3 +91,20 @@ fn a_migration_is_noticed_by_every_staging_file() {
     project.warehouse_equals_marts("after the migration");
     project.ledger_without_gap();
 }
+
+#[test]
+fn a_warehouse_of_other_migrations_is_no_matter_of_migrating() {
+    let project = project();
+    let newer = "sql/postgres/migrations/V90__newer.sql";
+    project.write(newer, "create table mart.newer ()");
+    project.ok(&["migrate"]);
+    std::fs::remove_file(project.path(newer)).unwrap();
+    for verb in ["migrate", "run"] {
+        let error = project.fails(&[verb]);
+        assert!(error.contains("has migrations that this project has not: V90__newer; it is newer"), "{error}");
+    }
+    project.write(newer, "create table mart.other ()");
+    assert!(project.fails(&["run"]).contains("were changed after they were applied: V90__newer; put the files back"));
+    project.write(newer, "create table mart.newer ()");
+    project.ok(&["run"]);
+}

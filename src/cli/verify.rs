@@ -48,13 +48,17 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if differing.is_empty() || args.repair {
         return Ok(());
     }
+    let cure = match report.expected {
+        Expected::Pushed if report.differences() == 1 => "`salesmart verify --repair` puts just that right",
+        Expected::Pushed => "`salesmart verify --repair` puts just those right",
+        Expected::Marts => "`salesmart verify --repair` pushes the marts as they are now",
+    };
     fail!(
-        "{} of {} {} from {}; `salesmart verify --repair` puts just {} right",
+        "{} of {} {} from {}; {cure}",
         counted(report.differences(), "row"),
         differing.join(", "),
         if report.differences() == 1 { "differs" } else { "differ" },
         against(&report),
-        if report.differences() == 1 { "that" } else { "those" }
     )
 }
 

@@ -29,15 +29,13 @@ pub fn run(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     applied
 }
 
-/// The names of the migrations that are not applied yet. All of them if the history is not there, or does not match: [`run`] will
-/// then say why.
+/// The names of the migrations that are not applied yet.
+///
+/// # Errors
+/// A migration that was changed after it was applied, and one that the folder lacks.
 pub fn pending(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     let migrations = load(folder)?;
-    let left = match unapplied(client, &migrations)? {
-        Some(left) => left,
-        None => migrations.iter().collect(),
-    };
-    Ok(left.iter().map(ToString::to_string).collect())
+    Ok(unapplied(client, &migrations)?.iter().map(ToString::to_string).collect())
 }
 
 /// The file for a new migration: numbered after the last one.
@@ -67,7 +65,7 @@ fn load(folder: &Path) -> Result<Vec<Migration>> {
 
 fn apply(client: &mut Client, migrations: &[Migration]) -> Result<Vec<String>> {
     // The usual case costs one query.
-    if unapplied(client, migrations)?.is_some_and(|left| left.is_empty()) {
+    if unapplied(client, migrations)?.is_empty() {
         return Ok(Vec::new());
     }
     // `if not exists` would ask for the right to create schemas all the same.
@@ -97,16 +95,33 @@ fn describe(error: &(dyn std::error::Error + 'static)) -> String {
     error.to_string()
 }
 
-/// Those of the migrations that are not applied; `None` if the history is not there or does not match.
-fn unapplied<'a>(client: &mut Client, migrations: &'a [Migration]) -> Result<Option<Vec<&'a Migration>>> {
+/// Those of the migrations that are not applied.
+fn unapplied<'a>(client: &mut Client, migrations: &'a [Migration]) -> Result<Vec<&'a Migration>> {
     let exists: bool = client.query_one("select to_regclass($1) is not null", &[&HISTORY_TABLE])?.get(0);
     if !exists {
-        return Ok(None);
+        return Ok(migrations.iter().collect());
     }
-    let rows = client.query(&format!("select version::bigint, checksum from {HISTORY_TABLE}"), &[])?;
-    let applied: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let (known, left): (Vec<&Migration>, Vec<&Migration>) = migrations
-        .iter()
-        .partition(|migration| applied.contains(&(i64::from(migration.version()), migration.checksum().to_string())));
-    Ok((known.len() == applied.len()).then_some(left))
+    let rows = client.query(&format!("select version::bigint, name, checksum from {HISTORY_TABLE} order by 1"), &[])?;
+    let (mut missing, mut changed, mut applied) = (Vec::new(), Vec::new(), Vec::new());
+    for row in &rows {
+        let (version, name, checksum): (i64, String, String) = (row.get(0), row.get(1), row.get(2));
+        match migrations.iter().find(|migration| i64::from(migration.version()) == version) {
+            None => missing.push(format!("V{version}__{name}")),
+            Some(migration) if migration.checksum().to_string() != checksum => changed.push(migration.to_string()),
+            Some(_) => applied.push(version),
+        }
+    }
+    if !missing.is_empty() {
+        fail!(
+            "the warehouse has migrations that this project has not: {}; it is newer than these files, so fetch them, then run again",
+            missing.join(", ")
+        );
+    }
+    if !changed.is_empty() {
+        fail!(
+            "migrations were changed after they were applied: {}; put the files back as they were, and make the change a new migration",
+            changed.join(", ")
+        );
+    }
+    Ok(migrations.iter().filter(|migration| !applied.contains(&i64::from(migration.version()))).collect())
 }
