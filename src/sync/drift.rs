@@ -66,7 +66,8 @@ pub fn find(client: &mut Client, table: &PushTable) -> Result<Option<Drift>> {
         if by.map(|by| by.replace('"', "")) != Some(format!("RANGE ({column})")) {
             return Ok(Some(Drift::Differs(vec![
                 format!(
-                    "-- It is not partitioned by {column}, and no statement changes that. The next sync fills the new one."
+                    "-- It is not partitioned by {column}, and no statement changes that. The next sync fills the new table; give it the \
+                     foreign keys, indexes, comments and grants of the old one."
                 ),
                 format!("drop table {target};"),
                 create_table(table),

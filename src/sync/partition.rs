@@ -25,15 +25,21 @@ pub fn months_written(conn: &Connection, table: &PushTable, extent: Extent) -> R
         Extent::Saved => format!("{} where _op <> 'delete'", table.delta()),
         Extent::Whole => table.mart(),
     };
-    let mut statement =
-        conn.prepare(&format!("select distinct {} as month from {written} order by month", table.mart_partition()))?;
-    let months: Vec<Option<i32>> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let column = table.partition.as_deref().unwrap_or_default();
-    months.into_iter().map(|month| month.map_or_else(|| no_month(table, column), Ok)).collect()
+    months_in(conn, table, &written)
 }
 
-fn no_month(table: &PushTable, column: &str) -> Result<i32> {
-    fail!("the mart {} has rows without {column}, the day by which it is partitioned", table.name)
+/// Months (yyyymm), in order, of the rows of a relation, which may end in a condition; 0 stands for a table without months.
+///
+/// # Errors
+/// A row without a day.
+pub fn months_in(conn: &Connection, table: &PushTable, relation: &str) -> Result<Vec<i32>> {
+    let sql = format!("select distinct {} as month from {relation} order by month nulls first", table.mart_partition());
+    let mut statement = conn.prepare(&sql)?;
+    let months: Vec<Option<i32>> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if let (Some(None), Some(column)) = (months.first(), &table.partition) {
+        fail!("the mart {} has rows without {column}, the day by which it is partitioned", table.name);
+    }
+    Ok(months.into_iter().flatten().collect())
 }
 
 /// Those of the months for which the table has no partition yet.

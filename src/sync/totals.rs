@@ -8,7 +8,8 @@ use postgres::Transaction;
 
 use super::apply::Change;
 use super::delta::Extent;
-use super::schema::{PushTable, ROW_HASH};
+use super::partition;
+use super::schema::ROW_HASH;
 use crate::failure::Failure;
 use crate::staging::{Staging, ident, idents};
 
@@ -65,7 +66,7 @@ impl Sums {
         let touched = match change.extent {
             // Of months that it has no statistics of yet, PostgreSQL takes a range for a few rows: it would go by an index, in one process.
             Extent::Whole => "true".to_owned(),
-            Extent::Saved => table.month_ranges(&months(conn, table)?),
+            Extent::Saved => table.month_ranges(&partition::months_in(conn, table, &table.delta())?),
         };
         let money = |text: &str| -> String {
             let sum = |name: &&str| format!(" || ' {name}=' || coalesce(sum({})::{text}, 'none')", ident(name));
@@ -90,11 +91,4 @@ impl Sums {
         );
         Ok(Self { of_warehouse, of_mart })
     }
-}
-
-/// The months that a delta touches, in order.
-fn months(conn: &Connection, table: &PushTable) -> Result<Vec<i32>> {
-    let (month, delta) = (table.mart_partition(), table.delta());
-    let mut statement = conn.prepare(&format!("select distinct {month} as month from {delta} order by month"))?;
-    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
