@@ -3,7 +3,7 @@
 mod build;
 mod compile;
 mod demo;
-mod diff;
+pub(crate) mod diff;
 mod docs;
 mod doctor;
 mod forget;
@@ -24,6 +24,7 @@ mod select;
 mod serve;
 mod show;
 mod sniff;
+mod summary;
 mod sync;
 mod test;
 mod trace;
@@ -35,8 +36,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use salesmart_base::config::{Config, Overrides, SecretUrl};
 
-use crate::config::{Config, Overrides, SecretUrl};
 use crate::console::{Console, LogFormat};
 
 /// A sales data mart that runs on a laptop.
@@ -151,7 +152,7 @@ impl Verb {
     /// What is logged where RUST_LOG does not say otherwise.
     fn diagnostics(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "error,salesmart_dashboard=info,salesmart::request=info",
+            Self::Serve(_) => "error,salesmart_dashboard=info,crate::request=info",
             _ => "error",
         }
     }

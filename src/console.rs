@@ -1,13 +1,19 @@
 //! What the user sees while work goes on: one line per step, bars on long work, JSON lines on demand.
 
+mod bars;
+mod log;
+
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use anyhow::Error;
+use salesmart_base::count::grouped;
+use salesmart_base::event::{Event, Observer};
+use salesmart_base::failure;
+use salesmart_warehouse::embedded::signals::Notice;
 
 use crate::stdout;
+use bars::Bars;
 
 /// How steps and errors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -35,11 +41,11 @@ pub struct Step<'a> {
 }
 
 /// Writes steps to standard output, progress and warnings to standard error.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Console {
     format: LogFormat,
     color: bool,
-    bars: bool,
+    bars: Bars,
     quiet: bool,
 }
 
@@ -63,14 +69,14 @@ impl Console {
         Self {
             format,
             color: format == LogFormat::Text && std::io::stdout().is_terminal() && !no_color,
-            bars: format == LogFormat::Text && std::io::stderr().is_terminal(),
+            bars: Bars::new(format == LogFormat::Text && std::io::stderr().is_terminal()),
             quiet: false,
         }
     }
 
     /// The same, without steps and messages; warnings are still given.
-    pub fn quiet(self) -> Self {
-        Self { quiet: true, ..self }
+    pub fn quiet(&self) -> Self {
+        Self { quiet: true, ..self.clone() }
     }
 
     /// Reports a finished step.
@@ -136,34 +142,6 @@ impl Console {
         }
     }
 
-    /// A progress bar over `total` bytes of files, with the rows counted in `rows`; hidden where standard error is not a
-    /// terminal.
-    pub fn ingest_bar(&self, total: u64, label: &str, rows: Arc<AtomicU64>) -> ProgressBar {
-        let template = "{msg} [{bar:30}] {bytes}/{total_bytes}  {rows}  {eta}";
-        let bar = self.bar(total, label, template);
-        let style = bar.style().with_key("rows", move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            let count = rows.load(Ordering::Relaxed);
-            let seconds = state.elapsed().as_secs_f64().max(0.001);
-            // A display that cannot be written to shows nothing.
-            let _ = write!(out, "{} rows, {}/s", grouped(count), grouped((count as f64 / seconds) as u64));
-        });
-        bar.with_style(style)
-    }
-
-    /// A spinner that counts rows.
-    pub fn row_counter(&self, label: &str) -> ProgressBar {
-        self.bar(0, label, "{spinner} {msg} {human_pos} rows {elapsed}")
-    }
-
-    fn bar(&self, total: u64, label: &str, template: &str) -> ProgressBar {
-        let target = match self.bars {
-            true => ProgressDrawTarget::stderr_with_hz(8),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(label.to_owned())
-    }
-
     /// A text in colour, if there are colours.
     pub fn ink(&self, ink: Ink, text: &str) -> String {
         let code = match ink {
@@ -183,21 +161,43 @@ impl Console {
     }
 }
 
-/// `1 record`, `1,234 records`.
-pub fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(count))
+/// Lines, warnings and bars for what the stages report.
+impl Observer for Console {
+    fn observe(&self, event: &Event<'_>) {
+        self.bars.observe(event);
+        log::write(self, event);
+    }
 }
 
-/// A count with thousands separators: `1234567` is `1,234,567`.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
+/// Prints an error once, to standard error: as text, or as one JSON line.
+pub fn report(error: &Error, format: LogFormat) {
+    match format {
+        LogFormat::Text => {
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  because: {cause}");
+            }
+            if !failure::is_failure(error) {
+                eprintln!("  this was not foreseen: run again with RUST_LOG=debug and report it");
+            }
         }
-        out.push(digit);
+        LogFormat::Json => {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            let line = serde_json::json!({
+                "level": "error",
+                "message": error.to_string(),
+                "causes": causes,
+                "foreseen": failure::is_failure(error),
+            });
+            eprintln!("{line}");
+        }
     }
-    out
+}
+
+/// Shows what is told while the process ends.
+pub fn notice(notice: &Notice) {
+    match notice {
+        Notice::Interrupted => eprintln!("interrupted: nothing half-done is kept; run again to go on"),
+        Notice::NotStopped(error) => eprintln!("warning: the embedded PostgreSQL could not be stopped: {error:#}"),
+    }
 }

@@ -4,7 +4,6 @@
 //! closed between runs.
 
 pub mod arrivals;
-pub mod clock;
 pub mod job;
 pub mod on_failure;
 pub mod stop;
@@ -13,15 +12,16 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use salesmart_base::config::Config;
+use salesmart_base::count::counted;
+use salesmart_base::failure;
+use salesmart_history::Outcome;
+use salesmart_project::files::Files;
+use salesmart_schedule::clock::{Clock, Every, When};
+use salesmart_warehouse::embedded::signals;
 
-use crate::config::Config;
-use crate::console::{Console, LogFormat, counted};
-use crate::failure;
-use crate::history::Outcome;
-use crate::warehouse::embedded::signals;
-use crate::watch::files::Files;
+use crate::console::{self, Console, LogFormat};
 use arrivals::Arrivals;
-use clock::{Clock, Every, When};
 use job::{Ended, Repeated};
 use stop::Stop;
 
@@ -207,7 +207,7 @@ impl Runner<'_> {
                 Ended::ForNow
             }
             (Err(error), _) => {
-                failure::report(&error, self.format);
+                console::report(&error, self.format);
                 if failure::is_transient(&error) { Ended::ForNow } else { Ended::Badly }
             }
         }

@@ -1,25 +1,22 @@
-//! `salesmart serve`: opens the source of the figures, and runs the server of `crates/dashboard` around it.
-
-mod opened;
-mod staging_file;
+//! `salesmart serve`: opens the source of the figures, and runs the server around it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Result;
-use salesmart_dashboard::cube::Cube;
-use salesmart_dashboard::serve::{self as dashboard, Access, App};
-use salesmart_dashboard::source::{Quality, Scope};
+use salesmart_base::config::Config;
+use salesmart_base::fail;
+use salesmart_base::failure::Failure;
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::source::{Quality, Scope};
+use salesmart_server::source::{Opened, Regions};
+use salesmart_server::{self as dashboard, Access, App};
+use salesmart_warehouse::embedded::signals;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::config::Config;
 use crate::console::Console;
-use crate::fail;
-use crate::failure::Failure;
 use crate::schedule::stop::Stop;
-use crate::warehouse::embedded::signals;
-use opened::{Opened, Regions};
 
 /// Where the figures come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -29,6 +26,15 @@ pub enum From {
     Warehouse,
     /// The staging file: what was built.
     Staging,
+}
+
+impl From {
+    fn open<'a>(self, config: &Config, regions: Regions, console: &'a Console) -> Result<Opened<'a>> {
+        match self {
+            Self::Warehouse => Opened::warehouse(config, regions, console),
+            Self::Staging => Opened::staging(config, regions),
+        }
+    }
 }
 
 /// Serves until a signal asks for the end.
@@ -48,7 +54,7 @@ pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -
     // Before the private server starts, which would end the process by itself.
     signals::leave_signals();
     let stop = Stop::listen()?;
-    let opened = Opened::new(config, from, regions, console)?;
+    let opened = from.open(config, regions, console)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let listener = match TcpListener::bind(listen).await {
@@ -77,7 +83,7 @@ pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -
 /// # Errors
 /// Nothing was pushed or built yet; the source cannot be reached.
 pub fn read_once(config: &Config, from: From, console: &Console) -> Result<(Cube, Quality)> {
-    let opened = Opened::new(config, from, Regions::Together, console)?;
+    let opened = from.open(config, Regions::Together, console)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let source = opened.source(config)?;

@@ -4,21 +4,22 @@
 //! that the staging file is free in between.
 
 mod events;
-pub(crate) mod files;
 
 use std::time::Instant;
 
 use anyhow::Result;
+use salesmart_base::config::Config;
+use salesmart_base::count::counted;
+use salesmart_base::failure;
+use salesmart_diff::published;
+use salesmart_model::Models;
+use salesmart_project::Project;
+use salesmart_project::files::Files;
+use salesmart_transform::build::{Finish, Options};
 
-use crate::config::Config;
-use crate::console::{Console, LogFormat, Step, counted};
-use crate::diff::published;
-use crate::failure;
-use crate::model::Models;
-use crate::pipeline::Project;
-use crate::transform::build::{Finish, Options};
+use crate::cli::diff::text;
+use crate::console::{self, Console, LogFormat, Step};
 use events::Events;
-use files::Files;
 
 /// What to do on every save.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ fn attempt(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, con
     match rebuild(load, task, since, console) {
         Ok(()) => true,
         Err(error) => {
-            failure::report(&failure::recognise(error), task.log_format);
+            console::report(&failure::recognise(error), task.log_format);
             false
         }
     }
@@ -94,7 +95,7 @@ fn rebuild(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, since: Since, con
         let project = Project::open(&config, console)?;
         published::published(&project, task.models, &task.options, task.limit)?
     };
-    outcome.say(console)?;
+    text::say(&outcome, console)?;
     if let Some(error) = error {
         return Err(error);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use salesmart::warehouse::embedded::Durability;
+use salesmart_warehouse::embedded::Durability;
 
 use crate::harness::{Cluster, Fault, Project, Proxy, Server, sale};
 use crate::sync::assert_equal;
@@ -346,7 +346,7 @@ fn another_sync_is_waited_for_however_long_it_takes() {
     let project = pushed_project();
     project.edit("salesmart.toml", "[warehouse]", "[warehouse]\nlock_timeout = \"50ms\"");
     let mut other = project.warehouse();
-    other.execute("select pg_advisory_lock($1)", &[&salesmart::sync::ledger::LOCK]).unwrap();
+    other.execute("select pg_advisory_lock($1)", &[&salesmart_sync::ledger::LOCK]).unwrap();
     let (mut child, line) = first_warning(&project, &["run"]);
     assert!(line.contains("waiting for it to end"), "{line}");
     // Longer than the timeout.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use salesmart::warehouse::embedded::Durability;
+use salesmart_warehouse::embedded::Durability;
 
 use crate::harness::{Cluster, Fault, Outcome, Project, Proxy, Server, sale};
 use crate::sync::assert_equal;

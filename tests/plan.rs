@@ -200,7 +200,7 @@ fn a_second_sync_need_not_wait() {
     change(&project);
     let mut other = project.warehouse();
     other.batch_execute("set application_name = 'another sync'").unwrap();
-    other.execute("select pg_advisory_lock($1)", &[&salesmart::sync::ledger::LOCK]).unwrap();
+    other.execute("select pg_advisory_lock($1)", &[&salesmart_sync::ledger::LOCK]).unwrap();
     for verb in ["sync", "plan", "run", "verify"] {
         let error = project.fails(&[verb, "--no-wait"]);
         assert!(error.contains("another sync is at work (another sync, salesmart from 127.0.0.1"), "{verb}: {error}");

@@ -13,16 +13,16 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use salesmart::ingest::batch::Typer;
-use salesmart::ingest::contract::Contract;
-use salesmart::ingest::contract_file;
-use salesmart::ingest::encoding::Encoding;
-use salesmart::ingest::feed::{Job, Outcome};
-use salesmart::ingest::input::Text;
-use salesmart::ingest::opened::Opened;
-use salesmart::ingest::rejects::Reject;
-use salesmart::ingest::repairs::Repairs;
-use salesmart::ingest::split::Splitter;
+use salesmart_ingest::contract::Contract;
+use salesmart_ingest::contract::contract_file;
+use salesmart_ingest::contract::encoding::Encoding;
+use salesmart_ingest::load::batch::Typer;
+use salesmart_ingest::load::feed::{Job, Outcome};
+use salesmart_ingest::read::input::Text;
+use salesmart_ingest::read::opened::Opened;
+use salesmart_ingest::read::split::Splitter;
+use salesmart_ingest::rejects::Reject;
+use salesmart_ingest::rejects::repairs::Repairs;
 
 /// A way to write files, and the keys of a contract that say so.
 #[derive(Debug, Clone)]
@@ -197,7 +197,7 @@ fn read(contract: &Contract, bytes: Vec<u8>) -> Result<Read, String> {
     let plain: Text = Box::new(std::io::Cursor::new(bytes));
     let text: Text = match &contract.dialect.encoding {
         Encoding::Utf16(order) => {
-            let decoded = salesmart::ingest::encoding::Utf16Reader::new(plain, *order);
+            let decoded = salesmart_ingest::contract::encoding::Utf16Reader::new(plain, *order);
             Box::new(decoded.map_err(|error| error.to_string())?)
         }
         _ => plain,

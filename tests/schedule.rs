@@ -177,7 +177,7 @@ fn a_run_that_meets_another_process_is_skipped_and_the_next_one_goes_on() {
     project.sales("sales_a.csv", &[numbered(1)]);
     project.ok(&["run"]);
     project.sales("sales_b.csv", &[numbered(2)]);
-    let lock = salesmart::sync::ledger::LOCK;
+    let lock = salesmart_sync::ledger::LOCK;
     let mut other = project.warehouse();
     other.execute("select pg_advisory_lock($1)", &[&lock]).unwrap();
 

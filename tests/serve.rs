@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use salesmart::warehouse::embedded::Durability;
+use salesmart_warehouse::embedded::Durability;
 use serde_json::Value;
 
 use crate::harness::running::PATIENCE;

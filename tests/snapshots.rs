@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use insta::assert_snapshot;
-use salesmart::sync::foreign_key::ForeignKey;
-use salesmart::sync::partition::Detached;
-use salesmart::sync::schema::{Column, Kind, PushTable};
-use salesmart::sync::steps;
+use salesmart_sync::foreign_key::ForeignKey;
+use salesmart_sync::partition::Detached;
+use salesmart_sync::schema::{Column, Kind, PushTable};
+use salesmart_sync::steps;
 
 use crate::harness::Project;
 
@@ -39,7 +39,7 @@ fn settings() -> insta::Settings {
 const FULL: usize = 60;
 
 fn excerpt(rows: &[String]) -> String {
-    let all = salesmart::hash::of_parts(rows.iter().map(String::as_str));
+    let all = salesmart_base::hash::of_parts(rows.iter().map(String::as_str));
     let shown = &rows[..rows.len().min(FULL)];
     format!("{} rows, sha-256 {}\n{}", rows.len(), &all[..16], shown.join("\n"))
 }

@@ -252,7 +252,7 @@ fn two_runs_at_once_do_not_meet() {
     let project = project();
     let mut other = project.warehouse();
     other.batch_execute("set application_name = 'another sync'").unwrap();
-    other.execute("select pg_advisory_lock($1)", &[&salesmart::sync::ledger::LOCK]).unwrap();
+    other.execute("select pg_advisory_lock($1)", &[&salesmart_sync::ledger::LOCK]).unwrap();
     project.sales("sales_2.csv", &[sale("T99", "O99", "2024-03-01 10:00:00", "C9", "P9", "99")]);
     let mut child = project
         .command(&["run"])

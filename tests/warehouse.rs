@@ -61,7 +61,7 @@ fn a_server_that_takes_no_writes_is_refused() {
 fn aged_server(port: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = listener.local_addr().unwrap().port();
-    let major = salesmart::warehouse::server_files::find(None).unwrap().major;
+    let major = salesmart_warehouse::server_files::find(None).unwrap().major;
     std::thread::spawn(move || {
         for client in listener.incoming() {
             let mut client = client.unwrap();
@@ -284,7 +284,7 @@ fn an_interrupted_run_ends_at_once_and_leaves_the_server_to_others() {
     let mut shell =
         project.command(&["psql"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let mut stdin = shell.stdin.take().unwrap();
-    writeln!(stdin, "select pg_advisory_lock({});", salesmart::sync::ledger::LOCK).unwrap();
+    writeln!(stdin, "select pg_advisory_lock({});", salesmart_sync::ledger::LOCK).unwrap();
     wait_for("the start of the server", || server(&project).is_some());
     std::thread::sleep(Duration::from_millis(500));
     project.sales("sales_2.csv", &[sale("T2", "O2", "2024-01-02 10:00:00", "C1", "P1", "10")]);

@@ -3,7 +3,7 @@
 //! Every order has dice of its own, so that a correction can look at the line it corrects without the file it is in.
 
 use chrono::{Days, NaiveDate};
-use salesmart::sample::Dice;
+use salesmart_sample::Dice;
 
 use crate::world::{CUSTOMERS, PRODUCTS, World};
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
-use salesmart::console::{counted, grouped};
+use salesmart_base::count::{counted, grouped};
 
 use crate::day::{self, MEASURED};
 use crate::world::World;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use salesmart::hash;
+use salesmart_base::hash;
 
 use crate::base::{Base, Step};
 use crate::day::MEASURED;

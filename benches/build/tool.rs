@@ -48,8 +48,10 @@ impl Tool {
     /// What a project depends on beside the files: another one makes another project.
     pub fn version(&self) -> Result<String> {
         match self {
-            Self::Salesmart => salesmart::hash::of_file(Path::new(env!("CARGO_BIN_EXE_salesmart"))),
-            Self::Dbt(_) => Ok(salesmart::hash::of_parts(DBT_PROJECT.iter().flat_map(|(name, text)| [*name, *text]))),
+            Self::Salesmart => salesmart_base::hash::of_file(Path::new(env!("CARGO_BIN_EXE_salesmart"))),
+            Self::Dbt(_) => {
+                Ok(salesmart_base::hash::of_parts(DBT_PROJECT.iter().flat_map(|(name, text)| [*name, *text])))
+            }
         }
     }
 

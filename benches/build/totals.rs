@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use duckdb::{AccessMode, Config, Connection};
-use salesmart::staging::literal;
+use salesmart_staging::literal;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::Inputs;

@@ -1,6 +1,6 @@
 //! The business: what is sold, to whom and where. Everything follows from a number, so any day can be written alone.
 
-use salesmart::sample::Dice;
+use salesmart_sample::Dice;
 
 /// Products on sale on one day. Every day two come and two go.
 pub const PRODUCTS: u64 = 2_000;

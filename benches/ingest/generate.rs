@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use chrono::{Days, NaiveDate};
-use salesmart::sample::Dice;
+use salesmart_sample::Dice;
 
 /// Columns and their types, as the contract and `read_csv` both write them.
 pub const COLUMNS: [(&str, &str); 14] = [

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use salesmart::console::grouped;
+use salesmart_base::count::grouped;
 
 use report::Report;
 use sides::{Side, Sides};

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use duckdb::Connection;
-use salesmart::staging::literal;
+use salesmart_staging::literal;
 
 use crate::generate::COLUMNS;
 use crate::measure::{self, Run, salesmart};

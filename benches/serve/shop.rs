@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use postgres::{Client, NoTls};
-use salesmart::console::{Console, LogFormat};
-use salesmart::warehouse::embedded::Embedded;
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::Embedded;
 
 use super::measure::{run, salesmart};
 
@@ -40,7 +40,7 @@ impl Shop {
             run(salesmart().arg("run").current_dir(&project).env_remove("DATABASE_URL"))?;
             std::fs::write(&done, "")?;
         }
-        let server = Embedded::start(&project.join("data/postgres"), &Console::new(LogFormat::Text))?;
+        let server = Embedded::start(&project.join("data/postgres"), &Silent)?;
         Ok(Self { folder: project, server })
     }
 

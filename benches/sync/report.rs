@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use salesmart::console::grouped;
-use salesmart::render::Table;
+use salesmart_base::count::grouped;
+use salesmart_staging::render::Table;
 use serde::Serialize;
 
 use crate::measure::Run;

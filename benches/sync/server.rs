@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use postgres::{Client, NoTls};
-use salesmart::console::{Console, LogFormat};
-use salesmart::warehouse::embedded::{Durability, Embedded};
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::{Durability, Embedded};
 
 /// A running server; it stops when this goes.
 pub struct Server {

@@ -1,12 +1,12 @@
 //! `salesmart build`
 
 use anyhow::Result;
+use salesmart_project::Project;
+use salesmart_transform::build::Options;
 
 use super::Global;
 use super::select::SelectArgs;
 use crate::console::Console;
-use crate::pipeline::Project;
-use crate::transform::build::Options;
 
 /// Build, check and publish the models that changed.
 ///

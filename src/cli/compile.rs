@@ -3,15 +3,15 @@
 use std::io::Write;
 
 use anyhow::Result;
+use salesmart_base::count::counted;
+use salesmart_base::fail;
+use salesmart_ingest::contract::contract_file;
+use salesmart_model::{Model, Models};
+use salesmart_transform::compile::{Compiled, compile};
 
 use super::Global;
 use super::select::SelectArgs;
-use crate::console::counted;
-use crate::fail;
-use crate::ingest::contract_file;
-use crate::model::{Model, Models};
 use crate::stdout::Answer;
-use crate::transform::compile::{Compiled, compile};
 
 /// Check the models without running them.
 ///

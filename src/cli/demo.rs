@@ -4,16 +4,19 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_base::config::{Config, FILE_NAME, Overrides};
+use salesmart_history::Run;
+use salesmart_warehouse::Warehouse;
 
 use super::Global;
-use crate::config::{Config, FILE_NAME, Overrides};
+use super::summary;
 use crate::console::Console;
-use crate::history::Run;
-use crate::pipeline::{self, Job};
-use crate::project::{self, Raw};
-use crate::serve::{self, From};
-use crate::summary;
-use crate::warehouse::Warehouse;
+use crate::pipeline;
+use crate::pipeline::Job;
+use crate::serve;
+use crate::serve::From;
+use crate::template;
+use crate::template::Raw;
 
 /// See it work: sample data, private PostgreSQL, run, dashboard.
 ///
@@ -32,7 +35,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if !args.dir.join(FILE_NAME).exists() {
-        project::init(&args.dir, Raw::Sample)?;
+        template::init(&args.dir, Raw::Sample)?;
         console.say(&format!("made a project with sample sales in {}", args.dir.display()));
     }
     let config = Config::load(&Overrides { project: Some(args.dir.clone()), ..global.overrides() })?;

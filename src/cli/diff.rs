@@ -1,16 +1,18 @@
 //! `salesmart diff`
 
+pub(crate) mod text;
+
 use std::io::Write;
 
 use anyhow::Result;
+use salesmart_diff::{Against, held, published, revision};
+use salesmart_project::Project;
+use salesmart_transform::build::{Finish, Options};
 
 use super::Global;
 use super::form::Form;
 use crate::console::Console;
-use crate::diff::{Against, held, published, revision};
-use crate::pipeline::Project;
 use crate::stdout::Answer;
-use crate::transform::build::{Finish, Options};
 
 /// Show what the models in the working tree change: rows, cells, columns, money.
 ///
@@ -55,7 +57,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         Against::Revision(name) => revision::revision(&config, name, &args.models, &options, args.limit, &quiet)?,
     };
     match args.format {
-        Form::Text => outcome.say(console)?,
+        Form::Text => text::say(&outcome, console)?,
         Form::Json => writeln!(Answer::new(), "{}", outcome.json()?)?,
     }
     if let Some(error) = error {

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::count::counted;
+use salesmart_base::fail;
+use salesmart_catalog::docs;
+use salesmart_catalog::docs::Site;
+use salesmart_catalog::docs::comments::Comments;
+use salesmart_catalog::inventory::Inventory;
+use salesmart_catalog::lineage::Lineage;
+use salesmart_ingest::contract::contract_file;
+use salesmart_model::Models;
+use salesmart_transform::compile::compile;
+use salesmart_transform::parse;
 
 use super::Global;
-use crate::console::{Console, counted};
-use crate::docs::comments::Comments;
-use crate::docs::{self, Site};
-use crate::fail;
-use crate::ingest::contract_file;
-use crate::inventory::Inventory;
-use crate::lineage::Lineage;
-use crate::model::Models;
-use crate::transform::compile::compile;
-use crate::transform::parse;
+use crate::console::Console;
 
 /// Write the documentation of the project: plain HTML pages, to be opened from disk or put anywhere.
 ///

@@ -1,17 +1,18 @@
 //! `salesmart doctor`
 
 use anyhow::Result;
+use salesmart_base::config;
+use salesmart_base::config::Config;
+use salesmart_base::fail;
+use salesmart_ingest::contract::contract_file;
+use salesmart_ingest::load::catalog;
+use salesmart_model::Models;
+use salesmart_staging::Staging;
+use salesmart_transform::graph::Graph;
+use salesmart_warehouse::{Warehouse, server_files};
 
 use super::Global;
-use crate::config::{self, Config};
 use crate::console::Console;
-use crate::fail;
-use crate::ingest::catalog;
-use crate::ingest::contract_file;
-use crate::model::Models;
-use crate::staging::Staging;
-use crate::transform::graph::Graph;
-use crate::warehouse::{Warehouse, server_files};
 
 /// Check everything, and say how BI tools connect.
 ///
@@ -89,7 +90,7 @@ fn staging(config: &Config) -> Result<String> {
     Ok(format!("{path}, {files} files loaded"))
 }
 
-fn reach(warehouse: &Warehouse) -> Result<String> {
+fn reach(warehouse: &Warehouse<'_>) -> Result<String> {
     let mut client = warehouse.connect()?;
     let version: String = client.query_one("select current_setting('server_version')", &[])?.get(0);
     let is_made: bool = client.query_one("select to_regclass('etl.sync_run') is not null", &[])?.get(0);
@@ -100,7 +101,7 @@ fn reach(warehouse: &Warehouse) -> Result<String> {
     Ok(format!("{}, PostgreSQL {version}, {syncs}", warehouse.describe()))
 }
 
-fn how_to_connect(warehouse: &Warehouse, console: &Console) {
+fn how_to_connect(warehouse: &Warehouse<'_>, console: &Console) {
     console.heading("How BI tools connect");
     let target = warehouse.target().describe();
     match warehouse.embedded() {

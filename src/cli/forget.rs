@@ -1,11 +1,13 @@
 //! `salesmart forget`
 
 use anyhow::Result;
+use salesmart_base::count::grouped;
+use salesmart_ingest::load::forget;
+use salesmart_ingest::load::forget::Withdrawn;
+use salesmart_staging::Staging;
 
 use super::Global;
-use crate::console::{Console, grouped};
-use crate::ingest::forget::{self, Withdrawn};
-use crate::staging::Staging;
+use crate::console::Console;
 
 /// Withdraw a file that was loaded.
 ///

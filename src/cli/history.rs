@@ -2,16 +2,17 @@
 
 use anyhow::Result;
 use postgres::Client;
+use salesmart_base::config::Config;
+use salesmart_base::fail;
+use salesmart_history::{Run, local, warehouse};
+use salesmart_staging::Staging;
+use salesmart_staging::render::Table;
+use salesmart_warehouse::Warehouse;
 
 use super::Global;
-use crate::config::Config;
+use super::form::TableForm;
 use crate::console::Console;
-use crate::fail;
-use crate::history::{Run, local, warehouse};
-use crate::render::{Format, Table};
-use crate::staging::Staging;
 use crate::stdout::Answer;
-use crate::warehouse::Warehouse;
 
 /// Show what the last runs did: files, rows, rejects, checks, what was pushed, time and outcome.
 ///
@@ -33,7 +34,7 @@ pub struct Args {
     pub limit: u64,
     /// Form of the result; as JSON, each run is an object with everything that is known of it
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: TableForm,
     /// Where to look
     #[arg(long, value_enum, default_value_t, value_name = "PLACE")]
     pub from: Place,
@@ -54,7 +55,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let runs = find(args, &config, console)?;
     let out = &mut Answer::new();
-    if args.format == Format::Json {
+    if args.format == TableForm::Json {
         use std::io::Write;
         for run in &runs {
             writeln!(out, "{}", run.json()?)?;
@@ -62,9 +63,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         return Ok(());
     }
     match (&args.run_id, runs.as_slice()) {
-        (Some(_), [run]) => detail(run).write(args.format, out),
-        _ if args.format == Format::Table => overview(&runs).write(args.format, out),
-        _ => list(&runs).write(args.format, out),
+        (Some(_), [run]) => detail(run).write(args.format.into(), out),
+        _ if args.format == TableForm::Table => overview(&runs).write(args.format.into(), out),
+        _ => list(&runs).write(args.format.into(), out),
     }
 }
 

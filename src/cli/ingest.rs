@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_base::fail;
+use salesmart_ingest::load::catalog;
+use salesmart_ingest::load::intake::Taken;
+use salesmart_project::Project;
 
 use super::Global;
 use crate::console::Console;
-use crate::fail;
-use crate::ingest::catalog;
-use crate::pipeline::Project;
 
 /// Load new and changed files into the staging file.
 ///
@@ -27,7 +28,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let project = Project::open(&config, console)?;
     if args.files.is_empty() {
-        return project.ingest();
+        return project.ingest(Taken::All);
     }
     let mut wanted = Vec::new();
     for file in &args.files {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::console::Console;
-use crate::project::{self, Raw};
+use crate::template;
+use crate::template::Raw;
 
 /// Make a new project.
 ///
@@ -24,7 +25,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, console: &Console) -> Result<()> {
     let raw = if args.with_sample { Raw::Sample } else { Raw::Empty };
-    project::init(&args.dir, raw)?;
+    template::init(&args.dir, raw)?;
     let next = match raw {
         Raw::Sample => "salesmart run",
         Raw::Empty => {

@@ -4,16 +4,15 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use maud::Markup;
+use salesmart_base::fail;
+use salesmart_catalog::docs::page;
+use salesmart_catalog::lineage::{Direction, Focus, Lineage, svg, tree};
+use salesmart_ingest::contract::contract_file;
+use salesmart_model::Models;
+use salesmart_transform::compile::compile;
 
 use super::Global;
-use crate::docs::page;
-use crate::fail;
-use crate::ingest::contract_file;
-use crate::lineage::{Direction, Focus, Lineage, svg, tree};
-use crate::model::Models;
 use crate::stdout::Answer;
-use crate::transform::compile::compile;
 
 /// Show which models and columns a model or column is computed from, and what is computed from it.
 ///
@@ -82,7 +81,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let text = match args.format {
         Format::Text => text(&lineage, &part, focus.as_ref(), direction, args.columns),
         Format::Svg => svg::draw(&part, options, true).into_string() + "\n",
-        Format::Html => page_of(&part, options, args.what.as_deref()).into_string() + "\n",
+        Format::Html => page_of(&part, options, args.what.as_deref()),
         Format::Json => serde_json::to_string_pretty(&part.json())? + "\n",
     };
     match &args.output {
@@ -107,7 +106,7 @@ fn text(whole: &Lineage, part: &Lineage, focus: Option<&Focus>, direction: Direc
     text
 }
 
-fn page_of(part: &Lineage, options: svg::Options<'_>, what: Option<&str>) -> Markup {
+fn page_of(part: &Lineage, options: svg::Options<'_>, what: Option<&str>) -> String {
     let title = what.map_or_else(|| "Lineage".to_owned(), |what| format!("Lineage of {what}"));
-    page::lineage(&title, part, options)
+    page::lineage(&title, part, options).into_string() + "\n"
 }

@@ -2,16 +2,17 @@
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_catalog::inventory::Inventory;
+use salesmart_ingest::contract::contract_file;
+use salesmart_model::Models;
+use salesmart_staging::render::Table;
+use salesmart_transform::graph::{Graph, Node};
+use salesmart_transform::parse;
 
 use super::Global;
+use super::form::TableForm;
 use super::select::SelectArgs;
-use crate::ingest::contract_file;
-use crate::inventory::Inventory;
-use crate::model::Models;
-use crate::render::{Format, Table};
 use crate::stdout::Answer;
-use crate::transform::graph::{Graph, Node};
-use crate::transform::parse;
 
 /// List the models: where they stand, how they are kept, what they read, and whether they are up to date.
 ///
@@ -26,7 +27,7 @@ pub struct Args {
     pub checks: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: TableForm,
 }
 
 /// Runs the verb.
@@ -68,7 +69,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             }
         }
     }
-    table.write(args.format, &mut Answer::new())
+    table.write(args.format.into(), &mut Answer::new())
 }
 
 fn model_row(node: &Node<'_>, inventory: &Inventory) -> Vec<Option<String>> {

@@ -3,18 +3,18 @@
 use std::io::Write;
 
 use anyhow::Result;
+use salesmart_base::fail;
+use salesmart_model::Models;
+use salesmart_staging::Staging;
+use salesmart_sync::drift;
+use salesmart_sync::ledger::Wait;
+use salesmart_sync::schema::PushTable;
+use salesmart_warehouse::{Warehouse, migrate};
 
 use super::Global;
 use crate::console::Console;
-use crate::fail;
-use crate::model::Models;
-use crate::pipeline;
-use crate::staging::Staging;
+use crate::pipeline::push;
 use crate::stdout;
-use crate::sync::drift;
-use crate::sync::ledger::Wait;
-use crate::sync::schema::PushTable;
-use crate::warehouse::{Warehouse, migrate};
 
 /// Bring the warehouse's schema up to date, or draft how.
 ///
@@ -75,7 +75,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         return Ok(());
     }
     let wait = if args.no_wait { Wait::Never } else { Wait::ForHolder };
-    pipeline::migrate(&mut client, &folder, wait, console)?;
+    push::migrate(&mut client, &folder, wait, console)?;
     Ok(())
 }
 

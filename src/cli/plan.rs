@@ -1,16 +1,21 @@
 //! `salesmart plan`
 
+mod text;
+
+pub(crate) use text::say;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_project::Project;
+use salesmart_warehouse::Warehouse;
 
 use super::Global;
 use super::form::Form;
 use super::sync::PushArgs;
 use crate::console::Console;
-use crate::pipeline::Project;
+use crate::pipeline::push::Push;
 use crate::stdout;
-use crate::warehouse::Warehouse;
 
 /// Rows that are shown of each table and operation.
 pub const SAMPLES: u64 = 3;
@@ -39,16 +44,16 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let quiet = if args.format == Form::Json { console.quiet() } else { *console };
+    let quiet = if args.format == Form::Json { console.quiet() } else { console.clone() };
     let project = Project::open(&config, &quiet)?;
     let warehouse = Warehouse::open(&config, &quiet)?;
-    let plan = project.plan(&warehouse, args.push.options(), args.samples)?;
+    let plan = Push { project: &project, warehouse: &warehouse, options: args.push.options() }.plan(args.samples)?;
     if let Some(path) = &args.out {
         plan.save(path)?;
     }
     match args.format {
         Form::Json => stdout::say(&serde_json::to_string_pretty(&plan)?),
-        Form::Text => plan.say(console),
+        Form::Text => say(&plan, console),
     }
     if let (Some(path), Form::Text) = (&args.out, args.format) {
         let path = path.display();

@@ -6,13 +6,13 @@ use std::process::Command;
 
 use anyhow::Result;
 use postgres::config::Host;
+use salesmart_base::config::{Roots, SslMode, Tls};
+use salesmart_base::fail;
+use salesmart_warehouse::Warehouse;
+use salesmart_warehouse::embedded::signals;
 
 use super::Global;
-use crate::config::{Roots, SslMode, Tls};
 use crate::console::Console;
-use crate::fail;
-use crate::warehouse::Warehouse;
-use crate::warehouse::embedded::signals;
 
 /// Open psql on the warehouse.
 ///

@@ -3,18 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use salesmart_base::config::Config;
+use salesmart_base::count::{counted, grouped};
+use salesmart_base::{fail, toml_file};
+use salesmart_ingest::contract::Contract;
+use salesmart_ingest::contract::contract_file;
+use salesmart_ingest::rejects;
+use salesmart_ingest::rejects::Filter;
+use salesmart_ingest::rejects::replay;
+use salesmart_project::Project;
+use salesmart_staging::Staging;
 
 use super::Global;
-use crate::config::Config;
-use crate::console::{Console, counted, grouped};
-use crate::ingest::contract::Contract;
-use crate::ingest::rejects::{self, Filter};
-use crate::ingest::{contract_file, replay};
-use crate::pipeline::Project;
-use crate::render::Format;
-use crate::staging::Staging;
+use super::form::TableForm;
+use crate::console::Console;
 use crate::stdout::Answer;
-use crate::{fail, toml_file};
 
 /// List what was refused, with line, column and reason; export it, and take repairs in.
 ///
@@ -38,7 +41,7 @@ pub struct Args {
     summary: bool,
     /// Form of the list
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: TableForm,
 }
 
 #[derive(Debug, clap::Args)]
@@ -112,15 +115,15 @@ fn list(args: &Args, config: &Config, console: &Console) -> Result<()> {
     let staging = Staging::open_read_only(config)?;
     let mut out = Answer::new();
     if args.summary {
-        return rejects::summary(&staging, &filter)?.write(args.format, &mut out);
+        return rejects::summary(&staging, &filter)?.write(args.format.into(), &mut out);
     }
     let (table, total) = rejects::list(&staging, &filter)?;
-    if table.is_empty() && args.format == Format::Table {
+    if table.is_empty() && args.format == TableForm::Table {
         console.say("no rejects");
         return Ok(());
     }
     let shown = table.rows().len() as u64;
-    table.write(args.format, &mut out)?;
+    table.write(args.format.into(), &mut out)?;
     if shown < total {
         console.warn(&format!(
             "{} of {} shown; see more with --limit, counts with --summary",

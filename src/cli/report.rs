@@ -3,15 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use salesmart_base::failure::Failure;
+use salesmart_base::{fail, toml_file};
 use salesmart_dashboard::content::{Page, Wanted};
-use salesmart_dashboard::export::{self, Format, Order};
-use salesmart_dashboard::filter::Field;
+use salesmart_export as export;
+use salesmart_export::{Format, Order};
+use salesmart_metrics::filter::Field;
 
 use super::Global;
 use crate::console::{Console, Step};
-use crate::failure::Failure;
-use crate::serve::{self, From};
-use crate::{fail, toml_file};
+use crate::serve;
+use crate::serve::From;
 
 /// Write a page of the dashboard to files.
 ///

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use salesmart_schedule::clock;
+use salesmart_schedule::clock::{Calendar, When};
+use salesmart_sync::ledger::Wait;
+use salesmart_transform::build::Options;
 
 use super::Global;
 use super::sync::ReachArgs;
 use crate::console::Console;
 use crate::pipeline::Job;
-use crate::schedule::clock::{self, Calendar, When};
+use crate::schedule;
+use crate::schedule::SETTLE;
 use crate::schedule::job::Repeated;
-use crate::schedule::{self, SETTLE};
-use crate::sync::ledger::Wait;
-use crate::transform::build::Options;
 
 /// How often a scheduled run is tried again, if nothing else is said.
 const RETRIES: u32 = 5;

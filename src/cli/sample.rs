@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_sample::{Size, files};
 
 use crate::console::Console;
-use crate::sample::{Size, files};
 
 /// Generate sample sales, with planted findings and planted dirt.
 ///

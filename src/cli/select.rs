@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Result;
-
-use crate::model::Models;
-use crate::pipeline::Project;
-use crate::transform::graph::Graph;
-use crate::transform::parsed::Parser;
-use crate::transform::select;
+use salesmart_model::Models;
+use salesmart_project::Project;
+use salesmart_transform::graph::Graph;
+use salesmart_transform::parsed::Parser;
+use salesmart_transform::select;
 
 /// Which models.
 #[derive(Debug, Clone, Default, clap::Args)]

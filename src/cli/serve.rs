@@ -4,13 +4,14 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use salesmart_dashboard::serve as dashboard;
+use salesmart_base::config::parse_listen;
+use salesmart_base::fail;
+use salesmart_server as dashboard;
 
 use super::Global;
-use crate::config::parse_listen;
 use crate::console::Console;
-use crate::fail;
-use crate::serve::{self, From};
+use crate::serve;
+use crate::serve::From;
 use crate::stdout::say;
 
 /// Serve the dashboard and its API.

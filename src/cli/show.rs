@@ -5,16 +5,17 @@ use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::config::Config;
+use salesmart_base::failure::Failure;
+use salesmart_base::{fail, toml_file};
+use salesmart_model::Models;
+use salesmart_staging::Staging;
+use salesmart_staging::render::Table;
+use salesmart_transform::parse;
 
 use super::Global;
-use crate::config::Config;
-use crate::failure::Failure;
-use crate::model::Models;
-use crate::render::{Format, Table};
-use crate::staging::Staging;
+use super::form::TableForm;
 use crate::stdout::Answer;
-use crate::transform::parse;
-use crate::{fail, toml_file};
 
 /// Show the rows of a model, a table or a query.
 ///
@@ -29,7 +30,7 @@ pub struct Args {
     pub limit: u64,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: TableForm,
 }
 
 /// Runs the verb.
@@ -58,7 +59,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             None => Failure::new(format!("{place}{error}")),
         }
     })?;
-    table.write(args.format, &mut Answer::new())
+    table.write(args.format.into(), &mut Answer::new())
 }
 
 fn read_standard_input() -> Result<String> {

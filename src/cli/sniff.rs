@@ -4,11 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use salesmart_base::count::{counted, grouped};
+use salesmart_base::fail;
+use salesmart_ingest::sniff;
+use salesmart_ingest::sniff::draft;
 
 use super::Global;
-use crate::console::{Console, counted, grouped};
-use crate::fail;
-use crate::ingest::sniff::{self, draft};
+use crate::console::Console;
 use crate::stdout::Answer;
 
 /// Draft a contract and a staging model from files, for you to review.
@@ -35,7 +37,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let Some(first) = args.files.first() else { fail!("name a file to look at") };
     let name = match &args.name {
-        Some(name) if crate::staging::is_plain_name(name) => name.clone(),
+        Some(name) if salesmart_staging::is_plain_name(name) => name.clone(),
         Some(name) => fail!("--name {name}: use lower-case letters, digits and _, starting with a letter"),
         None => name_of(first),
     };

@@ -4,17 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::builder::FalseyValueParser;
+use salesmart_base::event::Both;
+use salesmart_base::{fail, failure};
+use salesmart_history::{Recorder, Run};
+use salesmart_project::Project;
+use salesmart_sync::ledger::Wait;
+use salesmart_sync::plan::Plan;
+use salesmart_sync::prepare::Compare;
+use salesmart_sync::push::Deletes;
+use salesmart_warehouse::Warehouse;
 
 use super::Global;
 use crate::console::Console;
-use crate::history::Run;
-use crate::pipeline::{Migrations, Project, SyncOptions};
-use crate::sync::ledger::Wait;
-use crate::sync::plan::Plan;
-use crate::sync::prepare::Compare;
-use crate::sync::push::{self, Deletes};
-use crate::warehouse::Warehouse;
-use crate::{fail, failure};
+use crate::pipeline;
+use crate::pipeline::push::{Migrations, Push, SyncOptions};
 
 /// Push what changed in the marts to PostgreSQL.
 ///
@@ -65,7 +68,7 @@ impl ReachArgs {
     /// As the pipeline takes them.
     pub fn options(&self, full_refresh: bool) -> SyncOptions {
         SyncOptions {
-            push: push::Options {
+            push: salesmart_sync::push::Options {
                 deletes: if self.allow_deletes { Deletes::Allowed } else { Deletes::Guarded },
                 compare: if full_refresh { Compare::Rows } else { Compare::Mirror },
                 wait: if self.no_wait { Wait::Never } else { Wait::ForHolder },
@@ -89,21 +92,26 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if plan.is_some() && args.push.full_refresh {
         fail!("a plan says what changes; --full-refresh would look for more: leave out one of the two");
     }
-    let project = Project::open(&config, console)?;
+    let recorder = Recorder::default();
+    let observer = Both(console, &recorder);
+    let project = Project::open(&config, &observer)?;
     let mut run = Run::start("sync");
-    let warehouse = Warehouse::open(&config, console)?;
-    let options = args.push.options();
+    let warehouse = Warehouse::open(&config, &observer)?;
+    let push = Push { project: &project, warehouse: &warehouse, options: args.push.options() };
     if args.dry_run {
-        project.plan(&warehouse, options, super::plan::SAMPLES)?.say(console);
+        super::plan::say(&push.plan(super::plan::SAMPLES)?, console);
         return Ok(());
     }
-    let result = project.sync(&warehouse, options, plan.as_ref()).map(|_| ()).map_err(failure::recognise);
-    run.report = project.report();
+    let (result, client) = match push.sync(plan.as_ref()) {
+        Ok(client) => (Ok(()), Some(client)),
+        Err(error) => (Err(failure::recognise(error)), None),
+    };
+    run.report = recorder.report();
     run.end(&result);
     // One that had nothing to push leaves no trace.
     if result.is_err() || run.report.sync_number.is_some() {
         let is_reached = !result.as_ref().is_err_and(failure::is_transient);
-        project.keep(&run, Some(&warehouse).filter(|_| is_reached));
+        pipeline::keep(&project.staging, &run, Some(&warehouse).filter(|_| is_reached), client, &observer);
     }
     result
 }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_base::count::counted;
+use salesmart_testing::case::{Case, Kind};
+use salesmart_testing::snapshot::Mode;
+use salesmart_testing::{Options, Plan, junit};
 
 use super::Global;
-use crate::console::Console;
-use crate::testing::case::Kind;
-use crate::testing::snapshot::Mode;
-use crate::testing::{Options, Plan, junit};
+use crate::console::{Console, Step};
 
 /// Test the project: unit tests of models, checks, reviewed results of queries.
 ///
@@ -64,11 +65,31 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         plan.titles().iter().for_each(|(kind, title)| console.say(&format!("{:<7} {title}", kind.word())));
         return Ok(());
     }
-    let report = plan.run(&config, &options, console)?;
+    let report = plan.run(&config, &options, console, &mut |case| say(case, console))?;
     if let Some(path) = &args.junit {
         junit::write(path, &report.cases)?;
     }
-    report.settle()
+    let subject = counted(report.cases.len() as u64, "test");
+    let (elapsed, note) = (report.elapsed, report.summary());
+    console.step(&Step { stage: "test", subject: &subject, rows: None, elapsed, note });
+    report.refuse_failures()
+}
+
+/// The line of a test, and what there is to say beyond it.
+fn say(case: &Case, console: &Console) {
+    let title = case.title();
+    console.step(&Step {
+        stage: case.kind.word(),
+        subject: &title,
+        rows: None,
+        elapsed: case.elapsed,
+        note: case.outcome.word().to_owned(),
+    });
+    if let Some(detail) = case.outcome.detail() {
+        let indented: Vec<String> = detail.lines().map(|line| format!("        {line}")).collect();
+        let file = if case.file.is_empty() { String::new() } else { format!("        {}\n", case.file) };
+        console.say(&format!("{file}{}", indented.join("\n")));
+    }
 }
 
 impl Args {

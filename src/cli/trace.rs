@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
+use salesmart_trace as trace;
+use salesmart_trace::{Wanted, print};
 
 use super::Global;
 use crate::stdout::Answer;
-use crate::trace::{self, Wanted, print};
 
 /// Follow a row of a model back to file and line, with the raw record.
 ///

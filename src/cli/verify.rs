@@ -1,16 +1,18 @@
 //! `salesmart verify`
 
 use anyhow::Result;
+use salesmart_base::count::counted;
+use salesmart_base::fail;
+use salesmart_project::Project;
+use salesmart_sync::verify::{Expected, Report};
+use salesmart_warehouse::Warehouse;
 
 use super::Global;
 use super::form::Form;
 use super::sync::ReachArgs;
-use crate::console::{Console, counted};
-use crate::fail;
-use crate::pipeline::{Project, Repair};
+use crate::console::Console;
+use crate::pipeline::push::{Push, Repair};
 use crate::stdout;
-use crate::sync::verify::{Expected, Report};
-use crate::warehouse::Warehouse;
 
 /// Look for rows of the warehouse that somebody else changed, deleted or added.
 ///
@@ -35,11 +37,12 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let quiet = if args.format == Form::Json { console.quiet() } else { *console };
+    let quiet = if args.format == Form::Json { console.quiet() } else { console.clone() };
     let project = Project::open(&config, &quiet)?;
     let warehouse = Warehouse::open(&config, &quiet)?;
     let repair = if args.repair { Repair::Yes } else { Repair::No };
-    let report = project.verify(&warehouse, args.reach.options(false), args.limit, repair)?;
+    let report = Push { project: &project, warehouse: &warehouse, options: args.reach.options(false) }
+        .verify(args.limit, repair)?;
     match args.format {
         Form::Json => stdout::say(&serde_json::to_string_pretty(&report)?),
         Form::Text => say(&report, console),

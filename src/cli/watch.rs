@@ -1,10 +1,10 @@
 //! `salesmart watch`
 
 use anyhow::Result;
+use salesmart_transform::build::{Finish, Options};
 
 use super::Global;
 use crate::console::Console;
-use crate::transform::build::{Finish, Options};
 use crate::watch;
 
 /// Rebuild on every save, and show what changes.

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-
-use crate::config::Config;
-use crate::ingest::{catalog, complete, contract_file, repairs};
+use salesmart_base::config::Config;
+use salesmart_ingest::contract::contract_file;
+use salesmart_ingest::load::{catalog, complete};
+use salesmart_ingest::rejects::repairs;
 
 /// The complete files of all contracts, and how they look from outside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

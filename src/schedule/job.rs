@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use salesmart_base::config::Config;
+use salesmart_base::failure;
+use salesmart_history::{Outcome, Run, local};
+use salesmart_staging::Staging;
 
 use super::{SETTLE, on_failure};
-use crate::config::Config;
 use crate::console::Console;
-use crate::failure;
-use crate::history::{Outcome, Run, local};
-use crate::pipeline::{self, Job};
-use crate::staging::Staging;
+use crate::pipeline;
+use crate::pipeline::Job;
 
 /// The longest pause before a run is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);

@@ -4,9 +4,9 @@ use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use salesmart_history::Run;
 
 use crate::console::Console;
-use crate::history::Run;
 
 /// Calls the command and waits for its end. That it fails is a warning.
 pub fn call(command: &str, run: &Run, console: &Console) {

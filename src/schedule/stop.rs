@@ -4,9 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use salesmart_warehouse::embedded::signals;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-use crate::warehouse::embedded::signals;
 
 /// Whether a signal asked for the end.
 pub struct Stop(Arc<Shared>);

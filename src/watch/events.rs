@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use notify::{Config, Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use salesmart_base::fail;
+use salesmart_project::files::Files;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::files::Files;
 use crate::console::Console;
-use crate::fail;
 
 /// Editors write a file several times; a save is over when nothing happened for so long.
 const QUIET: Duration = Duration::from_millis(100);

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use postgres::{Client, NoTls};
-use salesmart::console::{Console, LogFormat};
-use salesmart::warehouse::embedded::{Durability, Embedded};
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::{Durability, Embedded};
 
 /// A running cluster.
 pub struct Cluster {
@@ -25,7 +25,7 @@ impl Cluster {
             let folder = tempfile::Builder::new().prefix("salesmart-tests-").tempdir().unwrap().keep();
             // The server's own user has to get in when the tests run as root.
             std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-            let server = Embedded::start_with(&folder.join("pg"), Durability::None, &Console::new(LogFormat::Text)).unwrap();
+            let server = Embedded::start_with(&folder.join("pg"), Durability::None, &Silent).unwrap();
             let pid_file = server.cluster().join("postmaster.pid");
             let pid = std::fs::read_to_string(pid_file).unwrap().lines().next().unwrap().to_owned();
             // Statics are never dropped. This process waits for the end of its standard input, which is the end of

@@ -1,8 +1,9 @@
 //! A served dashboard.
 
+use rustix::process::Signal;
+
 use super::Project;
 use super::running::{PATIENCE, Running};
-use rustix::process::Signal;
 
 /// A `salesmart serve` on a free port.
 pub struct Dashboard {

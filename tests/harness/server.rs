@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use postgres::{Client, NoTls};
-use salesmart::console::{Console, LogFormat};
-use salesmart::warehouse::embedded::{Durability, Embedded};
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::{Durability, Embedded};
 
 /// A cluster of its own; stopped when dropped.
 pub struct Server {
@@ -37,8 +37,7 @@ impl Server {
     /// Starts it again, after [`stop`](Self::stop) or its violent end.
     pub fn start(&mut self) {
         self.embedded = None;
-        self.embedded =
-            Some(Embedded::start_with(&self.folder, self.durability, &Console::new(LogFormat::Text)).unwrap());
+        self.embedded = Some(Embedded::start_with(&self.folder, self.durability, &Silent).unwrap());
     }
 
     /// Stops it.

@@ -16,8 +16,10 @@ mod tile;
 mod value;
 mod wanted;
 
-use crate::calendar::Range;
-use crate::chart::{self, Chart};
+use salesmart_metrics::calendar::Range;
+
+use crate::chart;
+use crate::chart::Chart;
 
 pub use link::Links;
 pub use said::{Said, name, said};
@@ -25,6 +27,9 @@ pub use table::{Cell, Column, Row, Table};
 pub use tile::{Change, Direction, Tile};
 pub use value::{Value, Written};
 pub use wanted::{Page, TOPS, Wanted};
+
+/// The block of a page's key figures, which has no table of its own.
+pub const KEY_FIGURES: &str = "key-figures";
 
 /// A page, without how it looks.
 #[derive(Debug, Clone)]
@@ -63,6 +68,22 @@ pub enum Block {
     Figure(Box<Figure>),
     /// A table by itself.
     Table(Table),
+}
+
+impl Block {
+    /// The table of its data, if it has one.
+    pub fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Tiles(_) => None,
+            Self::Figure(figure) => Some(&figure.table),
+            Self::Table(table) => Some(table),
+        }
+    }
+
+    /// What `block=` calls it.
+    pub fn id(&self) -> &str {
+        self.table().map_or(KEY_FIGURES, |table| &table.id)
+    }
 }
 
 /// A chart with the table of its data.

@@ -1,21 +1,7 @@
-//! The served dashboard: what is asked ([`filter`]), what is known ([`cube`]) and what comes out ([`figures`]).
+//! The pages of the dashboard: what they show, as data ([`content`]), their charts ([`chart`]), and both as HTML ([`page`]).
 //!
-//! It knows nothing of files, models or syncs: it reads the star schema `mart`, holds one load of it in memory as columns,
-//! and computes every number of a page, of the API and of an export from that one load. So a total cannot disagree with
-//! the table below it, and the same figures serve the warehouse and an analyst's staging file.
-//!
-//! [`serve`] is the server around them.
+//! It knows nothing of requests, sessions or servers.
 
-pub mod api;
-pub mod calendar;
 pub mod chart;
 pub mod content;
-pub mod cube;
-pub mod export;
-pub mod figures;
-pub mod filter;
-pub mod money;
 pub mod page;
-pub mod serve;
-pub mod settings;
-pub mod source;

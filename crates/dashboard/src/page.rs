@@ -1,161 +1,28 @@
-//! The pages: content as HTML, in the one shell they share.
+//! Pages: content as HTML, in the one shell they share.
 
-mod asset;
+pub mod asset;
 mod block;
 mod chips;
 mod filter_bar;
+mod health;
 mod menu;
-mod problem;
 mod shell;
 mod slicer;
 #[cfg(test)]
 mod tests;
 mod views;
 
-use std::sync::Arc;
+use salesmart_metrics::filter::{Dates, Filter, Invalid};
 
-use axum::Router;
-use axum::extract::{Extension, OriginalUri, Path, RawQuery};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
-
-use crate::content::{Links, Page, Wanted};
-use crate::filter::{Field, Filter, Invalid};
-use crate::serve::{App, Made, Problem, Seen, answer};
-use crate::source::Quality;
-use shell::Shell;
-use views::Shelf;
-
-/// The addresses of pages, of what they load, and of what is not there.
-pub fn routes() -> Router<Arc<App>> {
-    let pages = Page::ALL.into_iter().fold(Router::new(), |router, page| {
-        let handler = move |seen, query, headers, shelf| show(page, seen, query, headers, shelf);
-        router.route(&format!("/{}", page.name()), get(handler))
-    });
-    pages
-        .route("/", get(front))
-        .route("/assets/{name}", get(asset))
-        .route("/members/{field}", get(members))
-        .fallback(not_found)
-        .layer(Extension(Arc::new(Shelf::default())))
-}
-
-async fn front(RawQuery(query): RawQuery) -> Redirect {
-    Redirect::temporary(&match query {
-        Some(query) => format!("/{}?{query}", Page::Overview.name()),
-        None => format!("/{}", Page::Overview.name()),
-    })
-}
-
-async fn asset(Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    match asset::named(&name) {
-        Some(asset) => asset.response(query.as_deref(), &headers),
-        None => problem::page(&Problem::NotFound, "", None),
-    }
-}
-
-/// The members of a long list whose name has `q` in it: what the search of a slicer adds to those that it shows.
-async fn members(
-    seen: Seen,
-    Path(field): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let field = Field::ALL.into_iter().find(|one| one.name() == field).ok_or(Problem::NotFound)?;
-    let sought = match form_urlencoded::parse(query.unwrap_or_default().as_bytes()).next() {
-        Some((name, sought)) if name == "q" => sought.trim().to_lowercase(),
-        _ => return Err(Invalid::new("q", "it is missing; it is a part of a name").into()),
-    };
-    let name = format!("members of {} with {sought}", field.name());
-    answer(&seen, &headers, &name, move |cube| Ok(Made::html(slicer::found(field, &sought, cube)))).await
-}
-
-/// Programs get their problem as JSON, people as a page.
-async fn not_found(OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
-    if !uri.path().starts_with("/api/") && wants_html(&headers) {
-        return problem::page(&Problem::NotFound, "", None);
-    }
-    Problem::NotFound.into_response()
-}
-
-fn wants_html(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    accepted.is_none_or(|accepted| accepted.contains("text/html") || accepted.contains("*/*"))
-}
-
-async fn show(
-    page: Page,
-    seen: Result<Seen, Problem>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    Extension(shelf): Extension<Arc<Shelf>>,
-) -> Response {
-    let title = seen.as_ref().map(|seen| seen.app.settings.title.clone()).unwrap_or_default();
-    match try_show(page, seen, query.as_deref(), &headers, &shelf).await {
-        Ok(response) => response,
-        Err(problem) => problem::page(&problem, &title, Some(page)),
-    }
-}
-
-async fn try_show(
-    page: Page,
-    seen: Result<Seen, Problem>,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    shelf: &Shelf,
-) -> Result<Response, Problem> {
-    let seen = seen?;
-    let wanted = read(page, query)?;
-    if query.is_some_and(|query| wanted.query().len() < query.len()) {
-        // What a form sent says more than it has to: its address is the short one.
-        return Ok(see_other(&Links::to(&wanted)));
-    }
-    let quality = match page {
-        Page::Quality => seen.app.quality(seen.viewer.scope()).await.ok(),
-        _ => None,
-    };
-    let health = seen.app.health();
-    let views = shelf.views(seen.app.settings.views.as_deref());
-    let name = format!(
-        "page {}?{}\n{:?}\n{health:?}\n{}\n{}",
-        page.name(),
-        wanted.query(),
-        seen.viewer.name(),
-        views.tag,
-        quality.as_ref().map_or_else(String::new, runs_tag),
-    );
-    let (app, viewer) = (Arc::clone(&seen.app), seen.viewer.name().map(str::to_owned));
-    answer(&seen, headers, &name, move |cube| {
-        let content = wanted.content(cube, &app.settings, quality.as_ref());
-        let shell = Shell {
-            cube,
-            settings: &app.settings,
-            wanted: &wanted,
-            viewer: viewer.as_deref(),
-            health: &health,
-            views: &views,
-        };
-        Ok(Made::html(shell.page(&content)))
-    })
-    .await
-}
-
-fn see_other(to: &str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, to.to_owned())]).into_response()
-}
-
-/// What the quality page shows may change without a load.
-fn runs_tag(quality: &Quality) -> String {
-    quality
-        .runs
-        .first()
-        .map_or_else(String::new, |run| format!("{} {} {}", run.started_at, run.outcome, quality.runs.len()))
-}
+use crate::content::{Page, Wanted};
+pub use health::Health;
+pub use shell::{Shell, document};
+pub use slicer::found;
+pub use views::{Shelf, Views};
 
 /// Reads a query. A form without script cannot clear the days that were typed before when somebody chooses named ones; it
 /// says in `was` which those are.
-fn read(page: Page, query: Option<&str>) -> Result<Wanted, Invalid> {
+pub fn read(page: Page, query: Option<&str>) -> Result<Wanted, Invalid> {
     let query = query.unwrap_or_default();
     let mut pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let Some(at) = pairs.iter().position(|(name, _)| name == WAS) else { return Wanted::parse(page, Some(query)) };
@@ -175,8 +42,8 @@ const WAS: &str = "was";
 /// The days of a filter as a form says them in [`WAS`].
 fn was(filter: &Filter) -> Option<String> {
     match filter.dates {
-        crate::filter::Dates::Preset(_) => None,
-        crate::filter::Dates::Between { from, to } => {
+        Dates::Preset(_) => None,
+        Dates::Between { from, to } => {
             let text = |day: Option<chrono::NaiveDate>| day.map_or_else(String::new, |day| day.to_string());
             Some(format!("{},{}", text(from), text(to)))
         }

@@ -1,16 +1,19 @@
 //! Who buys, and who comes back?
 
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::{Cube, Selection};
+use salesmart_metrics::figures;
+use salesmart_metrics::figures::{By, Cohorts, Group, Lifetime, RfmCell, Span, breakdown, cohorts, lifetime, rfm};
+use salesmart_metrics::filter::Field;
+
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure, Width};
-use crate::chart::{self, Format, Heading, Mark, heatmap};
-use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Cohorts, Group, Lifetime, RfmCell, Span, breakdown, cohorts, lifetime, rfm};
-use crate::filter::Field;
-use crate::settings::Settings;
+use crate::chart;
+use crate::chart::{Format, Heading, Mark, heatmap};
 
 pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Settings) -> Content {
     let scene = Scene::new(selection, wanted, settings);

@@ -1,7 +1,8 @@
 //! Where clicks lead: always a page with a filter.
 
+use salesmart_metrics::filter::{Dates, Field, Filter};
+
 use super::wanted::{Page, Wanted};
-use crate::filter::{Dates, Field, Filter};
 
 /// Links of a page in its present state.
 #[derive(Debug, Clone, Copy)]

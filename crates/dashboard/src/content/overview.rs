@@ -1,18 +1,21 @@
 //! How are we doing?
 
+use salesmart_base::settings::Settings;
+use salesmart_metrics::calendar::{Granularity, Range};
+use salesmart_metrics::cube::Selection;
+use salesmart_metrics::figures;
+use salesmart_metrics::figures::{By, KeyFigures, Overview, Revenue, weekdays};
+use salesmart_metrics::filter::{Dates, Field};
+use salesmart_metrics::money::Amount;
+
 use super::parts::{Scene, days_so_far};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
-use crate::calendar::{Granularity, Range};
-use crate::chart::{self, Heading, Mark, Spark};
-use crate::cube::Selection;
-use crate::figures::{self, By, KeyFigures, Overview, Revenue, weekdays};
-use crate::filter::{Dates, Field};
-use crate::money::Amount;
-use crate::settings::Settings;
+use crate::chart;
+use crate::chart::{Heading, Mark, Spark};
 
 type Trend = figures::Trend<Revenue>;
 type Bucket = figures::Bucket<Revenue>;

@@ -1,5 +1,14 @@
 //! What pages are made of.
 
+use salesmart_base::settings::Settings;
+use salesmart_metrics::calendar::Range;
+use salesmart_metrics::cube::{Cube, Selection};
+use salesmart_metrics::figures::{
+    Best, By, Compared, Figures, Group, KeyFigures, Overview, Ranked, Revenue, best, breakdown,
+};
+use salesmart_metrics::filter::{Comparison, Field, Filter};
+use salesmart_metrics::money::Amount;
+
 use super::link::Links;
 use super::said::{name, said};
 use super::table::{Cell, Row, Table};
@@ -7,13 +16,7 @@ use super::tile::{Change, Tile};
 use super::value::{Value, Written};
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
-use crate::calendar::Range;
 use crate::chart::{Heading, Mark, Ranking};
-use crate::cube::{Cube, Selection};
-use crate::figures::{Best, By, Compared, Figures, Group, KeyFigures, Overview, Ranked, Revenue, best, breakdown};
-use crate::filter::{Comparison, Field, Filter};
-use crate::money::Amount;
-use crate::settings::Settings;
 
 /// More bars than these make no chart.
 const MOST_BARS: usize = 12;
@@ -55,7 +58,7 @@ impl<'a> Scene<'a> {
     /// Says so if the selected days end with the last sale, inside of a month.
     pub fn running(&self) -> Option<String> {
         let (range, known) = (self.selection.range()?, self.cube().days()?);
-        let is_running = range.to >= known.to && known.to != crate::calendar::end_of_month(known.to);
+        let is_running = range.to >= known.to && known.to != salesmart_metrics::calendar::end_of_month(known.to);
         is_running.then(|| {
             format!(
                 "{} is not over: its figures are those up to {}.",

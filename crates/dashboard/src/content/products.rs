@@ -1,17 +1,20 @@
 //! What sells, and what earns?
 
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::{Cube, Selection};
+use salesmart_metrics::figures;
+use salesmart_metrics::figures::{By, Group, KeyFigures, Pareto, Ranked, Revenue, breakdown, pareto, ranking, ratio};
+use salesmart_metrics::filter::Field;
+use salesmart_metrics::money::Amount;
+
 use super::parts::{Scene, change};
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
-use crate::chart::{self, Format, Heading, Mark};
-use crate::cube::{Cube, Selection};
-use crate::figures::{self, By, Group, KeyFigures, Pareto, Ranked, Revenue, breakdown, pareto, ranking, ratio};
-use crate::filter::Field;
-use crate::money::Amount;
-use crate::settings::Settings;
+use crate::chart;
+use crate::chart::{Format, Heading, Mark};
 
 /// Rows of the table under the curve; it has up to 200 points, of which few are read.
 const CURVE_ROWS: usize = 20;

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::Selection;
+use salesmart_metrics::figures::ratio;
+use salesmart_metrics::source::{Change, Quality, RunDetails, RunSummary};
 
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
@@ -10,11 +14,8 @@ use super::tile::Tile;
 use super::value::Value;
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure, Width};
-use crate::chart::{self, Format, Heading, Mark};
-use crate::cube::Selection;
-use crate::figures::ratio;
-use crate::settings::Settings;
-use crate::source::{Change, Quality, RunDetails, RunSummary};
+use crate::chart;
+use crate::chart::{Format, Heading, Mark};
 
 /// Runs in charts.
 const RUNS: usize = 30;

@@ -1,16 +1,19 @@
 //! Where do we sell? From regions down to cities and stores.
 
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::Selection;
+use salesmart_metrics::figures;
+use salesmart_metrics::figures::{Group, Level, Overview, Revenue, places, ratio};
+use salesmart_metrics::filter::{Field, Filter};
+
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
 use super::tile::Tile;
 use super::value::Value;
 use super::wanted::Wanted;
 use super::{Block, Content, Crumb, Drawing, Figure};
-use crate::chart::{self, Format, Heading, Mark};
-use crate::cube::Selection;
-use crate::figures::{self, Group, Level, Overview, Revenue, places, ratio};
-use crate::filter::{Field, Filter};
-use crate::settings::Settings;
+use crate::chart;
+use crate::chart::{Format, Heading, Mark};
 
 type PlaceGroup = figures::PlaceGroup<Revenue>;
 

@@ -1,10 +1,11 @@
 //! The state of a filter in words.
 
+use salesmart_metrics::calendar::Range;
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::filter::{Dates, Field};
+
 use super::value::Written;
 use super::wanted::{TOPS, Wanted};
-use crate::calendar::Range;
-use crate::cube::Cube;
-use crate::filter::{Dates, Field};
 
 /// One thing that a filter says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,20 +14,6 @@ pub struct Said {
     pub about: String,
     /// What it says of it.
     pub text: String,
-}
-
-impl Field {
-    /// For people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Region => "Region",
-            Self::City => "City",
-            Self::Store => "Store",
-            Self::Category => "Category",
-            Self::Product => "Product",
-            Self::Segment => "Segment",
-        }
-    }
 }
 
 impl Written<'_> {

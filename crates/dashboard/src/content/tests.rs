@@ -1,11 +1,12 @@
 //! Figures computed by hand, and where clicks lead.
 
+use salesmart_base::settings::{Currency, Settings, SymbolPlace};
+use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
+use salesmart_metrics::filter::Field;
+use salesmart_metrics::money::Amount;
+use salesmart_metrics::source::{Change, Quality, RunDetails, RunSummary, Scope};
+
 use super::*;
-use crate::cube::{Builder, Cube, Load, Sale};
-use crate::filter::Field;
-use crate::money::Amount;
-use crate::settings::{Currency, Settings, SymbolPlace};
-use crate::source::{Change, Quality, RunDetails, RunSummary, Scope};
 
 /// In whole units: day, product, customer, place, order, revenue, profit.
 type Line = (&'static str, i64, i64, i64, &'static str, i64, Option<i64>);

@@ -1,9 +1,9 @@
 //! Key figures, each with what it was before.
 
-use crate::chart::Spark;
-use crate::figures::Compared;
+use salesmart_metrics::figures::Compared;
 
 use super::value::{Value, Written, signed};
+use crate::chart::Spark;
 
 /// One key figure.
 #[derive(Debug, Clone)]

@@ -1,10 +1,11 @@
 //! Values with their type, and how they are written: exactly in tables, short in tiles.
 
 use chrono::NaiveDate;
+use salesmart_base::settings::{Currency, SymbolPlace};
+use salesmart_metrics::money::{Amount, ONE};
 
-use crate::chart::{self, Format};
-use crate::money::{Amount, ONE};
-use crate::settings::{Currency, SymbolPlace};
+use crate::chart;
+use crate::chart::Format;
 
 /// Before a unit: it must not break.
 const GAP: char = '\u{a0}';

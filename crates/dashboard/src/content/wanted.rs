@@ -1,13 +1,13 @@
 //! Which page, with which filter.
 
 use anyhow::Result;
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::{Cube, Selection};
+use salesmart_metrics::filter::QueryParams;
+use salesmart_metrics::filter::{Filter, Invalid};
+use salesmart_metrics::source::Quality;
 
 use super::{Content, customers, overview, products, quality, regions};
-use crate::cube::{Cube, Selection};
-use crate::filter::{Filter, Invalid};
-use crate::serve::Asked;
-use crate::settings::Settings;
-use crate::source::Quality;
 
 /// A page of the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,7 +84,7 @@ impl Wanted {
     /// # Errors
     /// Says which parameter is wrong, and why.
     pub fn parse(page: Page, query: Option<&str>) -> Result<Self, Invalid> {
-        let asked = Asked::parse(query, &Self::PARAMETERS)?;
+        let asked = QueryParams::parse(query, &Self::PARAMETERS)?;
         let top = match asked.own("top") {
             None => TOPS[0],
             Some(top) => TOPS

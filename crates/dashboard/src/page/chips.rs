@@ -1,10 +1,10 @@
 //! What the page is filtered by, each with a link that takes it away.
 
 use maud::{Markup, html};
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::filter::{Comparison, Dates, Field, Filter};
 
 use crate::content::{Links, Page, TOPS, Wanted, Written, name};
-use crate::cube::Cube;
-use crate::filter::{Comparison, Dates, Field, Filter};
 
 /// One restriction and the page without it.
 #[derive(Debug, PartialEq, Eq)]

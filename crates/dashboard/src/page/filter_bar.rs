@@ -1,12 +1,12 @@
 //! The filter as a form: it works without script, which only sends it by itself.
 
 use maud::{Markup, html};
+use salesmart_metrics::calendar::Granularity;
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::filter::{Comparison, Dates, Field, Preset};
 
 use super::{WAS, slicer, was};
-use crate::calendar::Granularity;
 use crate::content::{Page, TOPS, Wanted};
-use crate::cube::Cube;
-use crate::filter::{Comparison, Dates, Field, Preset};
 
 /// The form of a page in its present state.
 pub(super) fn form(wanted: &Wanted, cube: &Cube) -> Markup {

@@ -1,10 +1,10 @@
 //! Exports, named views and the address to pass on.
 
 use maud::{Markup, html};
+use salesmart_base::settings::Settings;
 
 use super::views::Views;
 use crate::content::{Links, Page, Wanted};
-use crate::settings::Settings;
 
 const FORMATS: [(&str, &str, &str); 3] = [
     ("xlsx", "Excel", "numbers and charts"),

@@ -1,23 +1,29 @@
 //! What is around the content of every page.
 
 use maud::{DOCTYPE, Markup, html};
+use salesmart_base::settings::Settings;
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::filter::Filter;
 
+use super::Health;
 use super::asset::address;
 use super::views::Views;
 use super::{block, chips, filter_bar, menu};
 use crate::content::{Content, Crumb, Links, Page, Value, Wanted, Written};
-use crate::cube::Cube;
-use crate::filter::Filter;
-use crate::serve::Health;
-use crate::settings::Settings;
 
 /// All that a page is rendered from.
-pub(super) struct Shell<'a> {
+pub struct Shell<'a> {
+    /// The load.
     pub cube: &'a Cube,
+    /// Title and currency.
     pub settings: &'a Settings,
+    /// Which page, with which filter.
     pub wanted: &'a Wanted,
+    /// Who is logged in.
     pub viewer: Option<&'a str>,
+    /// Whether the load is up to date.
     pub health: &'a Health,
+    /// The named views.
     pub views: &'a Views,
 }
 
@@ -141,7 +147,7 @@ fn trail(trail: &[Crumb]) -> Markup {
 }
 
 /// The document around `main`: head, menu of pages, and the place where changes are announced.
-pub(super) fn document(
+pub fn document(
     site: &str,
     title: &str,
     links: Option<&Links<'_>>,

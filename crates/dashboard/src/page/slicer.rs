@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, html};
+use salesmart_metrics::cube::{Cube, Customer, Place, Product};
+use salesmart_metrics::filter::{Field, Filter};
+use salesmart_metrics::money::Amount;
 
 use crate::content::name;
-use crate::cube::{Cube, Customer, Place, Product};
-use crate::filter::{Field, Filter};
-use crate::money::Amount;
 
 /// Members that a list shows besides those that are chosen.
 const MOST: usize = 200;
@@ -57,7 +57,7 @@ fn member(field: Field, key: &str, label: &str, is_chosen: bool) -> Markup {
 }
 
 /// The members whose name or key has this in it, in small letters.
-pub(super) fn found(field: Field, sought: &str, cube: &Cube) -> Markup {
+pub fn found(field: Field, sought: &str, cube: &Cube) -> Markup {
     const MOST_FOUND: usize = 50;
     let has = |text: &str| text.to_lowercase().contains(sought);
     let mut found: Vec<(&str, &str)> = match field {

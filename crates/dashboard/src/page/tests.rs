@@ -7,16 +7,16 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
+use salesmart_metrics::cube::Cube;
+use salesmart_metrics::source::{Local, RowsQuery, SaleRow, Source};
+use salesmart_server::serve::{Access, Health};
 use tower::ServiceExt;
+use views::Views;
 
 use super::chips::chips;
 use super::*;
 use crate::content::Written;
 use crate::content::tests::{pounds, quality, small};
-use crate::cube::Cube;
-use crate::serve::{Access, Health};
-use crate::source::{Local, RowsQuery, SaleRow, Source};
-use views::Views;
 
 const QUERIES: [&str; 5] = [
     "",

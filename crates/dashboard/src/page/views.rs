@@ -10,7 +10,7 @@ use crate::content::{Page, Wanted};
 
 /// The views of the file as it was read last.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Views {
+pub struct Views {
     /// Differs whenever the views do.
     pub tag: String,
     /// In the order of the file.
@@ -22,7 +22,7 @@ pub(super) struct Views {
 
 /// A named state.
 #[derive(Debug, PartialEq)]
-pub(super) struct View {
+pub struct View {
     pub name: String,
     /// The state, or what is wrong with it.
     pub leads: Result<Wanted, String>,
@@ -91,7 +91,7 @@ type Version = Option<(Option<SystemTime>, u64)>;
 
 /// Keeps what was read until the file changes.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Option<(Version, Arc<Views>)>>);
+pub struct Shelf(Mutex<Option<(Version, Arc<Views>)>>);
 
 impl Shelf {
     /// The views of this file. One that is not there holds none; one that cannot be read says why.

@@ -1,0 +1,14 @@
+//! What every stage needs: configuration, failures, events, hashes.
+//!
+//! Nothing here knows a stage, DuckDB or a file format. [`event`] is how stages report, [`failure`] how they fail,
+//! [`sqlstate`] what PostgreSQL's error codes mean.
+
+pub mod config;
+pub mod count;
+pub mod event;
+pub mod failpoint;
+pub mod failure;
+pub mod hash;
+pub mod settings;
+pub mod sqlstate;
+pub mod toml_file;

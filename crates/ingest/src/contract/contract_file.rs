@@ -1,0 +1,196 @@
+//! Reads contracts: one TOML file per source. What cannot be right is an error with file, line and next step.
+
+mod column_keys;
+mod dialect_keys;
+mod number_keys;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+pub use self::column_keys::whole;
+use self::column_keys::{Defaults, column};
+use self::dialect_keys::dialect;
+use self::number_keys::{Negative, NumberFile, number_style};
+use super::dialect::{Format, LineEnd};
+use crate::cast::decimal::NumberStyle;
+use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit};
+use salesmart_base::{fail, toml_file};
+use salesmart_staging::is_plain_name;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContractFile {
+    files: String,
+    #[serde(default)]
+    format: Format,
+    delimiter: Option<String>,
+    quote: Option<String>,
+    escape: Option<String>,
+    comment: Option<String>,
+    header_row: Option<u64>,
+    #[serde(default)]
+    footer: Vec<String>,
+    #[serde(default)]
+    skip_blank_rows: bool,
+    #[serde(default)]
+    line_end: LineEnd,
+    #[serde(default = "utf8")]
+    encoding: String,
+    decimal: Option<String>,
+    thousands: Option<String>,
+    #[serde(default)]
+    currency: Vec<String>,
+    #[serde(default)]
+    negatives: Vec<Negative>,
+    nulls: Option<Vec<String>>,
+    #[serde(default)]
+    trim: bool,
+    #[serde(default)]
+    ambiguous_dates: AmbiguousDates,
+    #[serde(default)]
+    column_order: ColumnOrder,
+    #[serde(default)]
+    drift: Drift,
+    #[serde(default)]
+    unique: Vec<String>,
+    #[serde(default = "one_percent", deserialize_with = "reject_limit")]
+    max_rejects: RejectLimit,
+    #[serde(default)]
+    allow_empty: bool,
+    columns: toml::Table,
+}
+
+fn utf8() -> String {
+    "utf-8".to_owned()
+}
+fn one_percent() -> RejectLimit {
+    RejectLimit::Percent(1.0)
+}
+
+/// `"1%"` or a count, as text or as a number.
+fn reject_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RejectLimit, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Count(u64),
+        Text(String),
+    }
+    let text = match Written::deserialize(deserializer) {
+        Ok(Written::Count(count)) => return Ok(RejectLimit::Count(count)),
+        Ok(Written::Text(text)) => text,
+        Err(_) => return Err(D::Error::custom("max_rejects is a count such as 100 or a share such as \"1%\"")),
+    };
+    let limit = match text.strip_suffix('%') {
+        Some(share) => {
+            share.trim().parse().ok().filter(|share| (0.0..=100.0).contains(share)).map(RejectLimit::Percent)
+        }
+        None => text.trim().parse().ok().map(RejectLimit::Count),
+    };
+    limit.ok_or_else(|| {
+        D::Error::custom(format!("max_rejects is a count such as 100 or a share such as \"1%\", not \"{text}\""))
+    })
+}
+
+/// Reads all contracts of a folder, by name.
+///
+/// # Errors
+/// A folder without contracts, and any contract that cannot be read, is an error.
+pub fn load_all(folder: &Path) -> Result<BTreeMap<String, Contract>> {
+    let mut contracts = BTreeMap::new();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => fail!("cannot list the contracts in {}: {error}", folder.display()),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let contract = load(&path)?;
+            contracts.insert(contract.source.clone(), contract);
+        }
+    }
+    match contracts.is_empty() {
+        true => fail!(
+            "there is no contract in {}; write one per source, such as sales.toml (`salesmart sniff FILE` drafts one)",
+            folder.display()
+        ),
+        false => Ok(contracts),
+    }
+}
+
+/// Reads one contract.
+pub fn load(path: &Path) -> Result<Contract> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => fail!("cannot read the contract {}: {error}", path.display()),
+    };
+    parse(path, &text)
+}
+
+/// Reads a contract from its text; `path` gives the source's name.
+pub fn parse(path: &Path, text: &str) -> Result<Contract> {
+    let file: ContractFile = toml_file::parse(path, text)?;
+    let at = path.display();
+    let source = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if !is_plain_name(&source) {
+        fail!(
+            "{at}: the file's name becomes a table name: use lower-case letters, digits and _, starting with a letter"
+        );
+    }
+    if file.files.trim().is_empty() {
+        fail!("{at}: files is empty; it names the files of this source, such as \"data/raw/*.csv\"");
+    }
+    if file.columns.is_empty() {
+        fail!("{at}: [columns] is empty; declare every column of the file's header");
+    }
+    let dialect = dialect(path, &file)?;
+    let written = NumberFile {
+        decimal: file.decimal.as_deref(),
+        thousands: file.thousands.as_deref(),
+        currency: Some(&file.currency),
+        negatives: Some(&file.negatives),
+        percent: false,
+    };
+    let defaults = Defaults {
+        number: number_style(&at.to_string(), &written, &NumberStyle::default())?,
+        nulls: file.nulls.clone(),
+        trim: file.trim,
+        ambiguous_dates: file.ambiguous_dates,
+        format: file.format,
+    };
+    let mut columns: Vec<Column> = Vec::with_capacity(file.columns.len());
+    for (name, value) in file.columns {
+        let column = column(path, text, &name, value, &defaults)?;
+        for other in &columns {
+            let names = |column: &Column| -> Vec<String> {
+                std::iter::once(&column.header).chain(&column.aliases).cloned().collect()
+            };
+            if let Some(same) = names(&column).iter().find(|header| names(other).contains(header)) {
+                fail!("{at}: columns `{}` and `{name}` have the same header \"{same}\"", other.name);
+            }
+        }
+        columns.push(column);
+    }
+    for name in &file.unique {
+        if !columns.iter().any(|column| column.name == *name) {
+            let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
+            let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            fail!("{at}: unique names `{name}`, which is no column{advice}");
+        }
+    }
+    Ok(Contract {
+        source,
+        files: file.files,
+        dialect,
+        column_order: file.column_order,
+        drift: file.drift,
+        unique: file.unique,
+        max_rejects: file.max_rejects,
+        allow_empty: file.allow_empty,
+        columns,
+        path: path.to_owned(),
+    })
+}

@@ -1,0 +1,111 @@
+//! Where the rows of a source are: made once, and made anew when the meaning of the contract changes.
+//!
+//! `loaded.<source>` holds them with `_load`, the number of the load that brought them, which only grows: what is new since
+//! a build is found without a look at the rest. `removed.<source>` holds rows that were taken out again, with the number at
+//! which they were, until every model that reads the source knows. Models read the view `raw.<source>`, which shows no load:
+//! what they make of a file must not depend on when it came.
+
+use anyhow::Result;
+use duckdb::Connection;
+use salesmart_base::fail;
+use salesmart_staging::{Staging, literal};
+
+use super::catalog::SourceFile;
+use crate::contract::Contract;
+
+/// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
+///
+/// # Errors
+/// No file at all, and files that would have to be read again and are gone.
+pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], explicit: bool) -> Result<()> {
+    let conn = staging.conn();
+    let source = contract.source.as_str();
+    let known: Vec<String> =
+        column_of(conn, "select file from ingest.files where source = ? and outcome <> 'refused'", source)?;
+    if files.is_empty() && known.is_empty() {
+        fail!(
+            "no file matches \"{}\", and none was loaded before (contract {}); put files there, or correct `files`",
+            contract.files,
+            contract.path.display()
+        );
+    }
+    let hash = contract.hash()?;
+    let before: Vec<String> = column_of(conn, "select contract_hash from ingest.sources where source = ?", source)?;
+    if before.first() == Some(&hash) {
+        return Ok(());
+    }
+    let missing: Vec<&String> = known.iter().filter(|name| !files.iter().any(|file| file.name == **name)).collect();
+    if let Some(first) = missing.first() {
+        let advice = match explicit {
+            true => "run `salesmart ingest` without file names".to_owned(),
+            false => "put them back, withdraw them with `salesmart forget FILE`, or undo the change".to_owned(),
+        };
+        fail!(
+            "{}: the contract changed, so every file has to be read again, but {} of them are gone (first: {first}); {advice}",
+            contract.path.display(),
+            missing.len()
+        );
+    }
+    staging.transaction(|conn| {
+        // Until all of them are read again, nothing is built from this source.
+        conn.execute(
+            "insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'",
+            [source],
+        )?;
+        conn.execute_batch(&format!(
+            "drop view if exists raw.{source}; drop table if exists loaded.{source}; drop table if exists removed.{source}"
+        ))?;
+        make(conn, contract)?;
+        for table in ["ingest.files", "ingest.control_totals", "main.rejects"] {
+            conn.execute(&format!("delete from {table} where source = ?"), [source])?;
+        }
+        conn.execute("insert or replace into ingest.sources values (?, ?)", [source, hash.as_str()])?;
+        Ok(())
+    })
+}
+
+/// Makes the tables of a source, empty, and its view. Those that are there stay.
+pub fn make(conn: &Connection, contract: &Contract) -> Result<()> {
+    let source = contract.source.as_str();
+    let columns = contract.column_definitions();
+    for schema in ["loaded", "removed"] {
+        conn.execute_batch(&format!(
+            "create table if not exists {schema}.{source} (_load bigint not null, _file varchar not null, _line bigint not null{columns})"
+        ))?;
+    }
+    Ok(conn.execute_batch(&format!(
+        "create view if not exists raw.{source} as select * exclude (_load) from loaded.{source}"
+    ))?)
+}
+
+/// The next number of a load, greater than all before.
+pub fn next_load(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("select nextval('ingest.load_ids')", [], |row| row.get(0))?)
+}
+
+/// Takes the rows of a load out and keeps them for the models that read them.
+pub fn take_out(conn: &Connection, source: &str, load: i64) -> Result<()> {
+    let now = next_load(conn)?;
+    Ok(conn.execute_batch(&format!(
+        "insert into removed.{source} select {now}, * exclude (_load) from loaded.{source} where _load = {load};
+         delete from loaded.{source} where _load = {load}"
+    ))?)
+}
+
+/// Gives the rows of a load another file's name; returns the number of the load that they are now. For models it is as if
+/// they had been taken out and loaded again.
+pub fn rename(conn: &Connection, source: &str, load: i64, to: &str) -> Result<i64> {
+    let now = next_load(conn)?;
+    conn.execute_batch(&format!(
+        "insert into removed.{source} select {now}, * exclude (_load) from loaded.{source} where _load = {load};
+         update loaded.{source} set _file = {}, _load = {now} where _load = {load}",
+        literal(to)
+    ))?;
+    Ok(now)
+}
+
+fn column_of(conn: &Connection, sql: &str, source: &str) -> Result<Vec<String>> {
+    let mut statement = conn.prepare(sql)?;
+    let rows = statement.query_map([source], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,166 @@
+//! Finds a contract's columns in a file's header. A header that drifted is an error or an explicit policy, never a
+//! shift of values.
+
+use std::fmt::Write as _;
+
+use super::fields;
+use crate::contract::dialect::Syntax;
+use crate::contract::encoding::Encoding;
+use crate::contract::{Column, ColumnOrder, Contract, Drift};
+
+/// Where the contract's columns are in a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Per contract column: the field's place, from 0; `None` where the file lacks an optional column.
+    pub of: Vec<Option<usize>>,
+    /// Fields per record.
+    pub count: usize,
+    /// Whether they come from a header.
+    pub has_header: bool,
+    /// What differs from the contract and is allowed, for people; empty if nothing does.
+    pub note: String,
+}
+
+impl Places {
+    /// The columns as declared, for files that have no header.
+    pub fn declared(contract: &Contract) -> Self {
+        let count = contract.columns.len();
+        Self { of: (0..count).map(Some).collect(), count, has_header: false, note: String::new() }
+    }
+
+    /// The contract column of a field.
+    pub fn column_at(&self, field: usize) -> Option<usize> {
+        self.of.iter().position(|place| *place == Some(field))
+    }
+
+    /// In one line, for the staging file.
+    pub fn written(&self) -> String {
+        let of: Vec<String> =
+            self.of.iter().map(|place| place.map_or_else(|| "-".to_owned(), |place| place.to_string())).collect();
+        format!("{}:{}", self.count, of.join(","))
+    }
+
+    /// What [`written`](Self::written) wrote.
+    pub fn read(written: &str) -> Option<Self> {
+        let (count, of) = written.split_once(':')?;
+        let of: Option<Vec<Option<usize>>> =
+            of.split(',').map(|place| if place == "-" { Some(None) } else { place.parse().ok().map(Some) }).collect();
+        Some(Self { of: of?, count: count.parse().ok()?, has_header: true, note: String::new() })
+    }
+}
+
+/// The names in a header; `None` if its bytes are not in the encoding.
+pub fn names(header: &[u8], syntax: Syntax, encoding: &Encoding) -> Option<Vec<String>> {
+    let text = match encoding {
+        Encoding::OneByte(page) => page.decode(header).ok()?,
+        Encoding::Utf8 | Encoding::Utf16(_) => std::str::from_utf8(header).ok()?.to_owned(),
+    };
+    let mut spans = Vec::new();
+    fields::cut(text.as_bytes(), syntax, &mut spans);
+    Some(spans.iter().map(|span| span.text(&text, syntax).trim().to_owned()).collect())
+}
+
+/// One difference between a header and its contract, with what to do about it.
+struct Difference {
+    kind: &'static str,
+    what: String,
+    advice: String,
+}
+
+/// The places of the contract's columns in a header.
+///
+/// # Errors
+/// How the header differs from the contract, a line per column, each with what to do about it.
+pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places, String> {
+    let is_named =
+        |column: &Column, name: &str| column.header == name || column.aliases.iter().any(|alias| alias == name);
+    let mut differences = Vec::new();
+    let mut notes = Vec::new();
+    let mut places: Vec<Option<usize>> = Vec::with_capacity(contract.columns.len());
+    for column in &contract.columns {
+        let fitting: Vec<usize> = (0..found.len()).filter(|place| is_named(column, &found[*place])).collect();
+        if let [first, second, ..] = fitting.as_slice() {
+            differences.push(Difference {
+                kind: "twice",
+                what: format!("\"{}\" is column {} and column {}", found[*second], first + 1, second + 1),
+                advice: "give the columns of the file different names".to_owned(),
+            });
+        }
+        places.push(fitting.first().copied());
+        if let Some(alias) = fitting.first().map(|place| &found[*place]).filter(|name| **name != column.header) {
+            notes.push(format!("\"{alias}\" is taken for {}", column.name));
+        }
+    }
+    let is_taken = |place: usize| contract.columns.iter().any(|column| is_named(column, &found[place]));
+    let mut extra: Vec<usize> = (0..found.len()).filter(|place| !is_taken(*place)).collect();
+    for (index, column) in contract.columns.iter().enumerate().filter(|(index, _)| places[*index].is_none()) {
+        // A name like it, or as many columns as before and another name in its place.
+        let in_place = |place: usize| found.len() == contract.columns.len() && place == index;
+        let renamed = extra.iter().position(|place| is_like(&found[*place], &column.header));
+        if let Some(position) = renamed.or_else(|| extra.iter().position(|place| in_place(*place))) {
+            let name = &found[extra.remove(position)];
+            differences.push(Difference {
+                kind: "renamed?",
+                what: format!("\"{name}\" is there, \"{}\" is not", column.header),
+                advice: format!("if it is the same column: {} = {{ aliases = [\"{name}\"], … }}", column.name),
+            });
+        } else if column.optional {
+            notes.push(format!("no \"{}\"", column.header));
+        } else {
+            differences.push(Difference {
+                kind: "missing",
+                what: format!("\"{}\"", column.header),
+                advice: format!("if files may lack it: {} = {{ optional = true, … }}", column.name),
+            });
+        }
+    }
+    for place in extra {
+        let what = format!("\"{}\" (column {})", found[place], place + 1);
+        match contract.drift {
+            Drift::IgnoreExtra => notes.push(format!("{what} is not loaded")),
+            Drift::Error => differences.push(Difference {
+                kind: "added",
+                what,
+                advice: "declare it, or set drift = \"ignore_extra\"".to_owned(),
+            }),
+        }
+    }
+    let in_order: Vec<usize> = places.iter().copied().flatten().collect();
+    if contract.column_order == ColumnOrder::Declared
+        && let Some(position) = in_order.windows(2).position(|pair| pair[0] > pair[1])
+    {
+        let (before, behind) = (in_order[position + 1], in_order[position]);
+        differences.push(Difference {
+            kind: "moved",
+            what: format!("\"{}\" (column {}) stands before \"{}\"", found[before], before + 1, found[behind]),
+            advice: "set column_order = \"any\"".to_owned(),
+        });
+    }
+    match differences.is_empty() {
+        true => Ok(Places { of: places, count: found.len(), has_header: true, note: notes.join(", ") }),
+        false => Err(report(contract, line, &differences)),
+    }
+}
+
+/// Are these two spellings of one name?
+fn is_like(found: &str, expected: &str) -> bool {
+    let plain =
+        |name: &str| -> String { name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let (found, expected) = (plain(found), plain(expected));
+    found == expected || strsim::jaro_winkler(&found, &expected) > 0.85
+}
+
+fn report(contract: &Contract, line: u64, differences: &[Difference]) -> String {
+    let file = contract.path.file_name().unwrap_or_default().to_string_lossy();
+    let mut out = format!("line {line}: the header does not match the contract data/contracts/{file}");
+    let width = differences.iter().map(|difference| difference.what.chars().count()).max().unwrap_or(0).min(60);
+    const SHOWN: usize = 20;
+    for Difference { kind, what, advice } in differences.iter().take(SHOWN) {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "\n      {kind:<9} {what:<width$}  → {advice}");
+    }
+    if differences.len() > SHOWN {
+        let _ = write!(out, "\n      and {} more", differences.len() - SHOWN);
+    }
+    out
+}

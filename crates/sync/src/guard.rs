@@ -1,0 +1,71 @@
+//! Guards: a delta that would gut the warehouse is stopped, because it is more often an accident than a wish.
+
+use anyhow::Result;
+use duckdb::Connection;
+use salesmart_base::config::SyncPolicy;
+use salesmart_base::count::grouped;
+use salesmart_staging::idents;
+
+use super::schema::PushTable;
+use salesmart_base::count::RowCounts;
+
+/// Fewer rows than this are never suspicious in a month, or in a table without months: small dimensions change shape.
+const HARMLESS: u64 = 100;
+
+/// Why the delta of a table should not be pushed; `None` if nothing speaks against it.
+///
+/// A table or a month that would be left without a row, as after an empty file in the place of a full one; or more deletes than the
+/// policy allows. A row that only moves to another month is not a delete.
+pub fn objection(
+    conn: &Connection,
+    table: &PushTable,
+    counts: RowCounts,
+    policy: SyncPolicy,
+) -> Result<Option<String>> {
+    if counts.deleted == 0 {
+        return Ok(None);
+    }
+    let held: u64 = conn.query_row(&format!("select count(*) from {}", table.mirror()), [], |row| row.get(0))?;
+    if let Some(objection) = emptied(conn, table, held)? {
+        return Ok(Some(objection));
+    }
+    if table.partition.is_none() && counts.deleted < HARMLESS {
+        return Ok(None);
+    }
+    let logical = idents(&table.logical_key, "");
+    let sql = format!(
+        "select count(*) from {delta} where _op = 'delete' and ({logical}) not in (select ({logical}) from {delta} where _op = 'insert')",
+        delta = table.delta(),
+    );
+    let lost: u64 = conn.query_row(&sql, [], |row| row.get(0))?;
+    let share = lost as f64 * 100.0 / held.max(1) as f64;
+    Ok((share > policy.max_delete_pct).then(|| {
+        format!(
+            "this sync would delete {} of the {} rows of {} ({share:.1} %, more than sync.max_delete_pct = {})",
+            grouped(lost),
+            grouped(held),
+            table.target(),
+            policy.max_delete_pct
+        )
+    }))
+}
+
+fn emptied(conn: &Connection, table: &PushTable, held: u64) -> Result<Option<String>> {
+    let (mart, mirror, target) = (table.mart(), table.mirror(), table.target());
+    let left: u64 = conn.query_row(&format!("select count(*) from {mart}"), [], |row| row.get(0))?;
+    if left == 0 {
+        let held = grouped(held);
+        return Ok(Some(format!("this sync would leave {target} without a row, where {held} are; is a source empty?")));
+    }
+    if table.partition.is_none() {
+        return Ok(None);
+    }
+    let month = table.mart_partition();
+    let sql = format!(
+        "select string_agg(month::varchar, ', ' order by month) from (
+             select {month} as month from {mirror} group by 1 having count(*) >= {HARMLESS}
+             except select distinct {month} from {mart})",
+    );
+    let months: Option<String> = conn.query_row(&sql, [], |row| row.get(0))?;
+    Ok(months.map(|months| format!("this sync would leave {target} without a row in {months}; is a file empty?")))
+}

@@ -1,0 +1,28 @@
+//! Sync: pushes what changed in the marts to PostgreSQL, exactly once.
+//!
+//! [`schema`] says what is pushed and [`drift`] whether the warehouse can take it; [`ledger`] decides whether the mirror can be
+//! trusted, [`mirror`] is what PostgreSQL is known to hold, [`delta`] the difference, and [`prepare`] does all of that. [`plan`]
+//! shows it, [`guard`] may object, [`push`] has it applied and remembered. [`apply`] is the one transaction, with [`steps`],
+//! [`send`] and [`copy`] for the rows, [`row_hash`] and [`notes`] for those of a first sync, [`partition`] for new months, [`foreign_key`] and [`totals`] for what must hold before the commit.
+//! [`verify`] looks for what others changed.
+
+pub mod apply;
+pub mod change;
+pub mod copy;
+pub mod delta;
+pub mod drift;
+pub mod foreign_key;
+pub mod guard;
+pub mod ledger;
+pub mod mirror;
+pub mod notes;
+pub mod partition;
+pub mod plan;
+pub mod prepare;
+pub mod push;
+pub mod row_hash;
+pub mod schema;
+pub mod send;
+pub mod steps;
+pub mod totals;
+pub mod verify;

@@ -1,0 +1,237 @@
+//! The mirror: key and row hash of every row that PostgreSQL holds, kept in the staging file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use duckdb::Connection;
+use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
+use salesmart_staging::{Staging, ident, idents};
+
+use super::ledger;
+use super::schema::{PushTable, ROW_HASH};
+
+/// Number of rows, sum and exclusive or of their hashes: equal digests mean equal rows.
+pub type Digest = (i64, String, i64);
+
+/// Makes an empty mirror of a table, which says which columns the hashes are of.
+fn make(conn: &Connection, table: &PushTable) -> Result<()> {
+    let (keys, mirror) = (idents(&table.key, ""), table.mirror());
+    let sql = format!(
+        "create table {mirror} as select {keys}, cast(null as bigint) as {ROW_HASH} from {} limit 0;
+         comment on table {mirror} is '{}'",
+        table.mart(),
+        table.shape().replace('\'', "''")
+    );
+    Ok(conn.execute_batch(&sql)?)
+}
+
+/// Reads from PostgreSQL what tables without a mirror hold: new ones nothing, those of a mart that was away perhaps something.
+pub fn fill_missing(staging: &Staging, client: &mut Client, tables: &[PushTable]) -> Result<()> {
+    let shapes = shapes(staging.conn())?;
+    for table in tables.iter().filter(|table| !shapes.contains_key(&table.name)) {
+        staging.transaction(|conn| {
+            make(conn, table)?;
+            rebuild_one(conn, client, table)?;
+            let is_new: bool =
+                conn.query_row(&format!("select not exists (from {})", table.mirror()), [], |row| row.get(0))?;
+            match is_new {
+                true => Ok(()),
+                false => note_observed(conn, table),
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Notes that the mirror of a table was read from PostgreSQL and nothing pushed since: it may hold what others did there.
+pub fn note_observed(conn: &Connection, table: &PushTable) -> Result<()> {
+    conn.execute("insert or replace into sync.observed values (?)", [&table.name])?;
+    conn.execute("delete from sync.pushed where table_name = ?", [&table.name])?;
+    Ok(())
+}
+
+/// Whether the mirror of a table is what was pushed, and not only what was found.
+pub fn is_pushed(conn: &Connection, table: &PushTable) -> Result<bool> {
+    let sql = "select count(*) = 0 from sync.observed where table_name = ?";
+    Ok(conn.query_row(sql, [&table.name], |row| row.get(0))?)
+}
+
+/// Enters a committed delta into the mirror of each table, and settles on its run. One transaction. A delta of another table belongs
+/// to a mart that is away; should that come back, PostgreSQL is asked what it holds.
+pub fn promote<'a>(staging: &Staging, tables: impl Iterator<Item = &'a PushTable>, run_id: &str) -> Result<()> {
+    staging.transaction(|conn| {
+        let (shapes, mut deltas) = (shapes(conn)?, deltas(conn)?);
+        for table in tables {
+            if !deltas.remove(&table.delta_name()) || !shapes.contains_key(&table.name) {
+                continue;
+            }
+            let (mirror, delta, keys) = (table.mirror(), table.delta(), idents(&table.key, ""));
+            conn.execute_batch(&format!(
+                "delete from {mirror} where ({keys}) in (select ({keys}) from {delta} where _op <> 'insert');
+                 insert into {mirror} ({keys}, {ROW_HASH}) select {keys}, {ROW_HASH} from {delta} where _op <> 'delete';
+                 drop table {delta}"
+            ))?;
+        }
+        for delta in deltas {
+            let name = ident(delta.strip_prefix("delta_").unwrap_or(&delta));
+            conn.execute_batch(&format!("drop table sync.{}; drop table if exists mirror.{name}", ident(&delta)))?;
+        }
+        ledger::settle(conn, Some(run_id))
+    })
+}
+
+/// The deltas that there are, by their tables' names.
+fn deltas(conn: &Connection) -> Result<BTreeSet<String>> {
+    let mut statement = conn.prepare(
+        "select table_name from duckdb_tables()
+         where database_name = current_database() and schema_name = 'sync' and starts_with(table_name, 'delta_')",
+    )?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// The mirrors that there are, and the shapes of the tables that they were made of.
+fn shapes(conn: &Connection) -> Result<BTreeMap<String, Option<String>>> {
+    let mut statement = conn.prepare(
+        "select table_name, comment from duckdb_tables() where database_name = current_database() and schema_name = 'mirror'",
+    )?;
+    Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?)
+}
+
+/// Whether the mirrors of the tables, where there are some, are of tables of the same columns, types and keys.
+pub fn all_fit(conn: &Connection, tables: &[PushTable]) -> Result<bool> {
+    let shapes = shapes(conn)?;
+    let fits = |table: &PushTable| shapes.get(&table.name).is_none_or(|shape| *shape == Some(table.shape()));
+    Ok(tables.iter().all(fits))
+}
+
+/// Rebuilds the mirrors from what PostgreSQL holds: hashes are computed anew from its rows, so that a row that was
+/// edited there is found even if its stored hash was left alone. Rows travel only for partitions whose digests differ from
+/// the marts'.
+pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], head: Option<&str>) -> Result<u64> {
+    let mut fetched = 0;
+    staging.transaction(|conn| {
+        // Also those of marts that are away: nobody knows what became of their tables.
+        for name in shapes(conn)?.keys() {
+            conn.execute_batch(&format!("drop table mirror.{}", ident(name)))?;
+        }
+        for name in deltas(conn)? {
+            conn.execute_batch(&format!("drop table sync.{}", ident(&name)))?;
+        }
+        conn.execute_batch("delete from sync.pushed")?;
+        for table in tables {
+            make(conn, table)?;
+            fetched += rebuild_one(conn, client, table)?;
+            note_observed(conn, table)?;
+        }
+        ledger::settle(conn, head)
+    })?;
+    Ok(fetched)
+}
+
+fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Result<u64> {
+    let theirs = warehouse_digests(client, table)?;
+    if theirs.is_empty() {
+        return Ok(0);
+    }
+    let ours = mart_digests(conn, table)?;
+    let same: Vec<String> = theirs
+        .iter()
+        .filter(|(part, digest)| ours.get(part) == Some(digest))
+        .map(|(part, _)| part.to_string())
+        .collect();
+    let other: Vec<i32> =
+        theirs.iter().filter(|(part, digest)| ours.get(part) != Some(digest)).map(|(part, _)| *part).collect();
+    let keys = idents(&table.key, "");
+    if !same.is_empty() {
+        let part = table.mart_partition();
+        conn.execute_batch(&format!(
+            "insert into {} ({keys}, {ROW_HASH}) select {keys}, {} from {} where {part} in ({})",
+            table.mirror(),
+            table.row_hash(),
+            table.mart(),
+            same.join(", ")
+        ))?;
+    }
+    match other.is_empty() {
+        true => Ok(0),
+        false => fetch(conn, client, table, &other),
+    }
+}
+
+/// Reads key and hash of the rows of some partitions into the mirror.
+fn fetch(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
+    let count = fetch_keys(conn, client, table, partitions)?;
+    let names = idents(&[table.key.as_slice(), &[ROW_HASH.to_owned()]].concat(), "");
+    conn.execute_batch(&format!(
+        "insert into {} ({names}) select {names} from {FETCHED}; drop table {FETCHED}",
+        table.mirror()
+    ))?;
+    Ok(count)
+}
+
+/// Keys (as text) and row hashes that were read from PostgreSQL.
+pub const FETCHED: &str = "temp.main.fetched_keys";
+
+/// Reads key and hash of the rows of some partitions into [`FETCHED`]. Keys travel as text, to be cast back to the mart's types.
+pub fn fetch_keys(conn: &Connection, client: &mut Client, table: &PushTable, partitions: &[i32]) -> Result<u64> {
+    let columns: Vec<String> = table.key.iter().cloned().chain([ROW_HASH.to_owned()]).collect();
+    let as_text: Vec<String> = table
+        .key
+        .iter()
+        .map(|column| format!("{}::text", ident(column)))
+        .chain([format!("({})::text", table.warehouse_row_hash())])
+        .collect();
+    let sql = format!(
+        "select {} from {} where {} = any($1)",
+        as_text.join(", "),
+        table.target(),
+        table.warehouse_partition()
+    );
+    let declared: Vec<String> = columns.iter().map(|column| format!("{} varchar", ident(column))).collect();
+    conn.execute_batch(&format!("create or replace temp table fetched_keys ({})", declared.join(", ")))?;
+    let mut appender = conn.appender_to_catalog_and_db("fetched_keys", "temp", "main")?;
+    let mut rows = client.query_raw(&sql, [&partitions])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let values: Vec<Option<String>> = (0..columns.len()).map(|index| row.get(index)).collect();
+        appender.append_row(duckdb::appender_params_from_iter(values))?;
+        count += 1;
+    }
+    appender.flush()?;
+    Ok(count)
+}
+
+/// Digests of what PostgreSQL holds, by month.
+pub fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
+    let sql = format!(
+        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor(_hash)
+         from (select *, {hash} as _hash from {target}) as held group by 1",
+        part = table.warehouse_partition(),
+        hash = table.warehouse_row_hash(),
+        target = table.target()
+    );
+    let rows = client.query(&sql, &[])?;
+    Ok(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect())
+}
+
+/// Digests of what the mart holds, by month.
+pub fn mart_digests(conn: &Connection, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
+    staged_digests(conn, table, &mart_hashes(table))
+}
+
+/// The mart's keys and row hashes, as a relation.
+pub fn mart_hashes(table: &PushTable) -> String {
+    format!("(select {}, {} as {ROW_HASH} from {})", idents(&table.key, ""), table.row_hash(), table.mart())
+}
+
+/// Digests of a relation of keys and row hashes in the staging file, by month.
+pub fn staged_digests(conn: &Connection, table: &PushTable, relation: &str) -> Result<BTreeMap<i32, Digest>> {
+    let sql = format!(
+        "select ({part})::integer, count(*), sum({ROW_HASH}::hugeint)::varchar, bit_xor({ROW_HASH}) from {relation} group by 1",
+        part = table.mart_partition(),
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

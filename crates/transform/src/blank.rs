@@ -1,0 +1,27 @@
+//! A DuckDB in memory for what needs no data: the functions and bookkeeping tables that models and checks may use, and an
+//! empty table for every source.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use duckdb::Connection;
+use salesmart_ingest::contract::Contract;
+use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, ident};
+
+/// Opens one.
+pub fn open(contracts: &BTreeMap<String, Contract>) -> Result<Connection> {
+    let options = duckdb::Config::default()
+        .with("autoinstall_known_extensions", "false")?
+        .with("autoload_known_extensions", "false")?;
+    let conn = Connection::open_in_memory_with_flags(options).context("cannot start DuckDB")?;
+    conn.execute_batch(LAYOUT_SQL)?;
+    conn.execute_batch(FUNCTIONS_SQL)?;
+    for contract in contracts.values() {
+        conn.execute_batch(&format!(
+            "create table raw.{} (_file varchar not null, _line bigint not null{})",
+            ident(&contract.source),
+            contract.column_definitions()
+        ))?;
+    }
+    Ok(conn)
+}

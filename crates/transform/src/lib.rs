@@ -1,0 +1,28 @@
+//! Transform: plain SQL models, built in a scratch schema, checked there, published in one transaction.
+//!
+//! [`parse`] asks DuckDB what a query reads, [`graph`] puts the models in order, [`content`] knows what is published,
+//! [`build`] runs what is stale: [`whole`] from all rows, or [`incremental`] from those that a [`delta`] has [`affected`]
+//! ([`usage`]: as far as it matters);
+//! [`space`] is where their tables are, [`change`] shows them to whoever looks, [`publish`] puts them in place.
+//! [`select`] chooses among the models, and [`compile`] checks them without running them.
+
+pub mod affected;
+pub mod blank;
+pub mod build;
+pub mod change;
+pub mod check;
+pub mod compile;
+pub mod content;
+pub mod decision;
+pub mod delta;
+pub mod graph;
+pub mod incremental;
+pub mod known;
+pub mod parse;
+pub mod parsed;
+pub mod publish;
+pub mod published;
+pub mod select;
+pub mod space;
+pub mod usage;
+pub mod whole;
