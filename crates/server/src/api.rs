@@ -27,8 +27,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{any, get};
 
-use crate::state::App;
 use crate::problem::Problem;
+use crate::state::App;
 
 /// Where all addresses begin.
 const BASE: &str = "/api/v1";

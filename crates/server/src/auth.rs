@@ -11,17 +11,17 @@ use std::path::PathBuf;
 use anyhow::Result;
 use axum::http::{HeaderMap, header};
 use rand::TryRngCore;
-use sha2::{Digest, Sha256};
 use salesmart_metrics::source::Scope;
+use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 use attempts::Attempts;
 use sessions::Sessions;
 use users::UsersFile;
 
+pub(crate) use sessions::LASTS;
 pub use users::hash_password;
 pub use viewer::Viewer;
-pub(crate) use sessions::LASTS;
 
 /// The name of the session's cookie.
 pub(crate) const COOKIE: &str = "salesmart";

@@ -154,10 +154,9 @@ fn runs_tag(quality: &Quality) -> String {
 fn asset_response(asset: &'static Asset, query: Option<&str>, headers: &HeaderMap) -> Response {
     let is_exact = query.and_then(|query| query.strip_prefix("v=")) == Some(asset.hash.as_str());
     let kept = if is_exact { "public, max-age=31536000, immutable" } else { "public, no-cache" };
-    let takes_gzip =
-        headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|taken| {
-            taken.split(',').any(|one| one.split(';').next().is_some_and(|name| name.trim() == "gzip"))
-        });
+    let takes_gzip = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|taken| {
+        taken.split(',').any(|one| one.split(';').next().is_some_and(|name| name.trim() == "gzip"))
+    });
     let mut response = [
         (header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(kept)),

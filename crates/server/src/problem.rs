@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use salesmart_metrics::filter::Invalid;
+use serde::Serialize;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,11 +5,11 @@ mod staging_file;
 use std::sync::Arc;
 
 use anyhow::Result;
-use salesmart_metrics::source;
-use salesmart_metrics::source::Source;
 use salesmart_base::config::{Config, SslMode};
 use salesmart_base::event::Observer;
 use salesmart_base::fail;
+use salesmart_metrics::source;
+use salesmart_metrics::source::Source;
 use salesmart_warehouse::{Warehouse, tls};
 
 use staging_file::StagingFile;

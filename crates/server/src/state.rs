@@ -12,11 +12,11 @@ use anyhow::Result;
 use chrono::Utc;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
-use tokio::sync::{Mutex, Semaphore, broadcast, watch};
+use salesmart_base::settings::Settings;
 use salesmart_dashboard::page::Health;
 use salesmart_metrics::cube::{Cube, Load};
-use salesmart_base::settings::Settings;
 use salesmart_metrics::source::{Quality, RowsQuery, SaleRow, Scope, Source};
+use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
 use self::answer::Answer;
 use self::metrics::Metrics;

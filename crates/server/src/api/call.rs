@@ -7,13 +7,13 @@ use axum::extract::{FromRequestParts, RawQuery};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
-use serde::Serialize;
-use utoipa::ToSchema;
 use salesmart_metrics::calendar::{Granularity, Range};
 use salesmart_metrics::cube::{Cube, Load, Selection};
 use salesmart_metrics::figures;
-use salesmart_metrics::filter::{Comparison, Filter, Invalid};
 use salesmart_metrics::filter::QueryParams;
+use salesmart_metrics::filter::{Comparison, Filter, Invalid};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::format::Format;
 use super::parameter::Parameter;

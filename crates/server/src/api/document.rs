@@ -4,6 +4,9 @@ use std::sync::LazyLock;
 
 use axum::http::HeaderMap;
 use axum::response::Response;
+use salesmart_metrics::calendar::Granularity;
+use salesmart_metrics::cube::Load;
+use salesmart_metrics::filter::{Comparison, Field, PARAMETERS, Preset};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem, PathsBuilder};
@@ -13,19 +16,16 @@ use utoipa::openapi::{
     Components, ComponentsBuilder, InfoBuilder, KnownFormat, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
     ResponseBuilder, SecurityRequirement, Server,
 };
-use salesmart_metrics::calendar::Granularity;
-use salesmart_metrics::cube::Load;
-use salesmart_metrics::filter::{Comparison, Field, PARAMETERS, Preset};
 
 use super::BASE;
 use super::call::Effective;
 use super::endpoint::{self, Endpoint, Schemas, schema};
 use super::format::Format;
 use super::parameter::{Parameter, Values};
+use crate::problem::Body as ProblemBody;
+use crate::problem::Problem;
 use crate::state::answer::Answer;
 use crate::state::answer::Made;
-use crate::problem::Problem;
-use crate::problem::Body as ProblemBody;
 
 /// A day, in the years that are taken.
 const DAY: &str = "^(19[0-9]{2}|2[01][0-9]{2}|2200)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";

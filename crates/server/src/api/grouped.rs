@@ -3,11 +3,13 @@
 use std::cmp::Reverse;
 
 use axum::routing::get;
+use salesmart_metrics::cube::Selection;
+use salesmart_metrics::figures::{
+    Best, By, Group, KeyFigures, Level, PlaceGroup, best, breakdown, places, ranking, whole,
+};
+use salesmart_metrics::filter::Filter;
 use serde::Serialize;
 use utoipa::ToSchema;
-use salesmart_metrics::cube::Selection;
-use salesmart_metrics::figures::{Best, By, Group, KeyFigures, Level, PlaceGroup, best, breakdown, places, ranking, whole};
-use salesmart_metrics::filter::Filter;
 
 use super::call::{Answered, Call};
 use super::endpoint::{Endpoint, schema};

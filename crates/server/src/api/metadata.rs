@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::routing::get;
-use serde::Serialize;
-use utoipa::ToSchema;
+use salesmart_base::settings::{Settings, SymbolPlace};
 use salesmart_metrics::calendar::Range;
 use salesmart_metrics::cube::Cube;
-use salesmart_base::settings::{Settings, SymbolPlace};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::call::{Answered, Call};
 use super::endpoint::{Endpoint, schema};

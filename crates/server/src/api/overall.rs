@@ -1,11 +1,13 @@
 //! Figures of the whole selection, and how it is distributed.
 
 use axum::routing::get;
+use salesmart_metrics::cube::Selection;
+use salesmart_metrics::figures::{
+    Cohorts, Lifetime, Overview, Pareto, RfmCell, Trend, cohorts, lifetime, overview, pareto, ranking, rfm, trend,
+};
+use salesmart_metrics::filter::Filter;
 use serde::Serialize;
 use utoipa::ToSchema;
-use salesmart_metrics::cube::Selection;
-use salesmart_metrics::figures::{Cohorts, Lifetime, Overview, Pareto, RfmCell, Trend, cohorts, lifetime, overview, pareto, ranking, rfm, trend};
-use salesmart_metrics::filter::Filter;
 
 use super::call::{Answered, Call};
 use super::endpoint::{Endpoint, schema};

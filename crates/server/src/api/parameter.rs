@@ -1,7 +1,7 @@
 //! Parameters that only some addresses have.
 
-use salesmart_metrics::filter::{Invalid, one_of};
 use salesmart_metrics::filter::QueryParams;
+use salesmart_metrics::filter::{Invalid, one_of};
 
 /// A parameter of the query.
 #[derive(Debug, Clone, Copy)]

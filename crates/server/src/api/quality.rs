@@ -1,11 +1,11 @@
 //! What the last runs did, and how fresh the figures are.
 
 use axum::routing::get;
+use salesmart_dashboard::page::Health;
+use salesmart_metrics::source::{Change, RunDetails, RunSummary};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use salesmart_dashboard::page::Health;
-use salesmart_metrics::source::{Change, RunDetails, RunSummary};
 
 use super::call::{Answered, Call};
 use super::endpoint::{Endpoint, schema};

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::document::DOCUMENT;
 use super::{BASE, endpoint};
+use crate::problem::Problem;
 use crate::state::answer::Answer;
 use crate::state::answer::Made;
-use crate::problem::Problem;
 
 /// As a page.
 pub(super) async fn reference(headers: HeaderMap) -> Result<Response, Problem> {

@@ -3,11 +3,11 @@
 use axum::http::{HeaderValue, header};
 use axum::routing::get;
 use form_urlencoded::Serializer;
+use salesmart_metrics::filter::{Filter, Invalid};
+use salesmart_metrics::source::{RowsQuery, SaleKey, SaleRow};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use salesmart_metrics::filter::{Filter, Invalid};
-use salesmart_metrics::source::{RowsQuery, SaleKey, SaleRow};
 
 use super::BASE;
 use super::call::{Answered, Call, Effective, Whole, of_load};
@@ -15,8 +15,8 @@ use super::endpoint::{Endpoint, schema};
 use super::format::Format;
 use super::parameter::{Parameter, Values, number};
 use super::tabular::Table;
-use crate::state::answer::Answer;
 use crate::problem::Problem;
+use crate::state::answer::Answer;
 
 const LIMIT: Parameter =
     Parameter { name: "limit", about: "At most so many lines.", values: Values::Number { most: 10_000, default: 100 } };

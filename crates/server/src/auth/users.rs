@@ -9,9 +9,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use salesmart_metrics::source::Scope;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
-use salesmart_metrics::source::Scope;
 
 use super::fingerprint;
 use super::sessions::Session;

@@ -12,9 +12,9 @@ use salesmart_export as export;
 use salesmart_export::{Failure, Format, Order};
 use salesmart_metrics::filter::Invalid;
 
-use crate::state::App;
-use crate::problem::Problem;
 use crate::extract::Seen;
+use crate::problem::Problem;
+use crate::state::App;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/export/{file}", routing::get(download))
@@ -81,8 +81,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
     use salesmart_base::settings::Settings;
+    use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
     use salesmart_metrics::source::{Local, Quality, RowsQuery, SaleRow, Source};
 
     #[test]

@@ -12,9 +12,9 @@ use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
 use tokio_stream::wrappers::BroadcastStream;
 
-use crate::state::{App, Event};
-use crate::problem::Problem;
 use crate::auth::Viewer;
+use crate::problem::Problem;
+use crate::state::{App, Event};
 
 /// Streams that may be open at once.
 const STREAMS: i64 = 2_000;

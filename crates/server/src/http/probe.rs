@@ -10,9 +10,9 @@ use axum::routing::get;
 use salesmart_dashboard::page::Health;
 use salesmart_metrics::source::Scope;
 
-use crate::state::App;
-use crate::problem::Problem;
 use crate::auth::Viewer;
+use crate::problem::Problem;
+use crate::state::App;
 
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(readyz)).route("/metrics", get(metrics))

@@ -3,8 +3,8 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use salesmart_dashboard::page::document;
 use salesmart_dashboard::content::{Links, Page, Wanted};
+use salesmart_dashboard::page::document;
 
 use crate::problem::Problem;
 

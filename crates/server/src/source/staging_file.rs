@@ -7,14 +7,14 @@ use anyhow::{Context, Result, anyhow};
 use duckdb::Connection;
 use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes::{Int32Type, Int64Type};
+use salesmart_base::config::Config;
+use salesmart_base::failure;
+use salesmart_history::local;
 use salesmart_metrics::calendar::{date_id, from_date_id};
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
 use salesmart_metrics::filter::Field;
 use salesmart_metrics::money::{Amount, ONE};
 use salesmart_metrics::source::{Local, Quality, RowsQuery, RunSummary, SaleKey, SaleRow};
-use salesmart_base::config::Config;
-use salesmart_base::failure;
-use salesmart_history::local;
 use salesmart_staging::{Staging, literal};
 
 /// Runs on the page about quality.

@@ -1,8 +1,8 @@
 //! The document says what is.
 
 use axum::http::StatusCode;
-use serde_json::Value;
 use salesmart_metrics::filter::PARAMETERS;
+use serde_json::Value;
 
 use super::super::endpoint;
 use super::shop::Server;

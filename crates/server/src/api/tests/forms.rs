@@ -4,9 +4,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
 use arrow_ipc::reader::StreamReader;
 use axum::http::{Method, StatusCode, header};
-use serde_json::Value;
 use salesmart_metrics::figures::By;
 use salesmart_metrics::money::Amount;
+use serde_json::Value;
 
 use super::super::endpoint;
 use super::super::format::Format;

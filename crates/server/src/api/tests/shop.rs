@@ -5,13 +5,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use serde_json::Value;
-use tower::ServiceExt;
+use salesmart_base::settings::Settings;
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale, Selection};
 use salesmart_metrics::filter::Filter;
 use salesmart_metrics::money::{Amount, ONE};
-use salesmart_base::settings::Settings;
 use salesmart_metrics::source::{Local, Quality, RowsQuery, SaleKey, SaleRow, Source};
+use serde_json::Value;
+use tower::ServiceExt;
 
 use crate::auth::Access;
 use crate::router::router;
