@@ -10,7 +10,7 @@ use anyhow::Error;
 use salesmart_base::count::grouped;
 use salesmart_base::event::{Event, Observer};
 use salesmart_base::failure;
-use salesmart_warehouse::embedded::signals::Notice;
+use salesmart_base::notice::Notice;
 
 use crate::stdout;
 use bars::Bars;
@@ -194,10 +194,11 @@ pub fn report(error: &Error, format: LogFormat) {
     }
 }
 
-/// Shows what is told while the process ends.
-pub fn notice(notice: &Notice) {
+/// Shows what is told where no observer is.
+pub fn notice(notice: &Notice<'_>) {
     match notice {
         Notice::Interrupted => eprintln!("interrupted: nothing half-done is kept; run again to go on"),
         Notice::NotStopped(error) => eprintln!("warning: the embedded PostgreSQL could not be stopped: {error:#}"),
+        Notice::Failpoint(name, what) => eprintln!("failpoint {name}: {what}"),
     }
 }

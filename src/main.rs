@@ -15,12 +15,12 @@ mod watch;
 use std::process::ExitCode;
 
 use clap::Parser;
-use salesmart_base::failure;
+use salesmart_base::{failure, notice};
 use salesmart_warehouse::embedded::signals;
 
 fn main() -> ExitCode {
     let args = cli::Args::parse();
-    signals::show_notices(console::notice);
+    notice::show_by(console::notice);
     let result = cli::run(&args);
     signals::yield_to_interrupt();
     match result {

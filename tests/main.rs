@@ -4,6 +4,8 @@
 
 mod harness;
 
+mod architecture;
+
 mod cli;
 mod connect;
 mod contracts;

@@ -1,9 +1,8 @@
 //! Properties of reading: whatever is written in a dialect is read back exactly, a fault is reported where it is, and
 //! no bytes whatever make a record disappear.
 
+use salesmart_base::event::Progress;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use duckdb::arrow::array::{Array, AsArray};
@@ -205,7 +204,7 @@ fn read(contract: &Contract, bytes: Vec<u8>) -> Result<Read, String> {
     let opened = Opened::from_text(text, contract).map_err(|error| error.to_string())??;
     let splitter = Splitter::new(contract, opened.syntax, opened.places);
     let typer = Typer::new(contract, splitter, Repairs::default());
-    let job = Job::new(opened.source, typer, Arc::new(AtomicU64::new(0)));
+    let job = Job::new(opened.source, typer, Progress::default());
     let mut rows = Vec::new();
     while let Some(typed) = job.next().map_err(|error| error.to_string())? {
         let batch = typed.batch;

@@ -13,7 +13,7 @@ use crate::harness::{Cluster, Dashboard, Project, Server, sale};
 /// A project whose sample is in its warehouse.
 pub fn sample() -> Project {
     let project = Project::new();
-    salesmart::project::copy_sample(&project.path("")).unwrap();
+    project.copy_sample();
     project.ok(&["run"]);
     project
 }

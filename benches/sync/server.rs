@@ -15,8 +15,7 @@ pub struct Server {
 impl Server {
     /// Starts it, with its files in this folder.
     pub fn start(folder: &Path) -> Result<Self> {
-        let console = Console::new(LogFormat::Text);
-        Ok(Self { embedded: Embedded::start_with(folder, Durability::Full, &console)? })
+        Ok(Self { embedded: Embedded::start_with(folder, Durability::Full, &Silent)? })
     }
 
     /// A connection to a database.

@@ -55,6 +55,15 @@ impl Project {
         project
     }
 
+    /// Copies the shipped sample into `data/raw`.
+    pub fn copy_sample(&self) {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sample");
+        for entry in std::fs::read_dir(sample).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, self.path("data/raw").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+
     /// The project of the example `online_retail`: a fresh one with the example's two files laid over it.
     pub fn online_retail() -> Self {
         let project = Self::new();

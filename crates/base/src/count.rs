@@ -51,3 +51,43 @@ pub fn grouped(count: u64) -> String {
     }
     out
 }
+
+/// A decimal number with thousands separators before the point: `-1234567.8900` is `-1,234,567.8900`.
+pub fn grouped_decimal(number: &str) -> String {
+    let (sign, digits) = match number.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", number),
+    };
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    let mut out = sign.to_owned();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_before_the_point_only() {
+        let cases = [
+            ("0.0000", "0.0000"),
+            ("-999.12345", "-999.12345"),
+            ("1234567.8900", "1,234,567.8900"),
+            ("-123456", "-123,456"),
+            ("1000", "1,000"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(grouped_decimal(number), expected);
+        }
+    }
+}

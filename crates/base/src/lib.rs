@@ -9,6 +9,7 @@ pub mod event;
 pub mod failpoint;
 pub mod failure;
 pub mod hash;
+pub mod notice;
 pub mod settings;
 pub mod sqlstate;
 pub mod toml_file;

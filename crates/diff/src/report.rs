@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::{Against, Outcome};
 
+/// Longer values of samples are cut here.
+const LONGEST: usize = 48;
+
 impl Outcome {
     /// One line for all models.
     pub fn summary(&self) -> String {
@@ -52,5 +55,34 @@ impl Outcome {
             fields.insert("differs".to_owned(), Value::Bool(!self.models.is_empty()));
         }
         Ok(document.to_string())
+    }
+}
+
+/// A value in one line: `NULL`, `''`, or the value, cut if it is long.
+pub fn shown(value: &Option<String>) -> String {
+    let Some(value) = value else { return "NULL".to_owned() };
+    if value.is_empty() {
+        return "''".to_owned();
+    }
+    let escaped: String = value
+        .chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .collect();
+    match escaped.chars().count() > LONGEST {
+        true => escaped.chars().take(LONGEST - 1).chain(['…']).collect(),
+        false => escaped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stay_in_one_line() {
+        assert_eq!(shown(&None), "NULL");
+        assert_eq!(shown(&Some(String::new())), "''");
+        assert_eq!(shown(&Some("a\nb\x1b[31m".to_owned())), "a\\nb\\u{1b}[31m");
+        assert_eq!(shown(&Some("ä".repeat(60))).chars().count(), LONGEST);
     }
 }

@@ -3,7 +3,7 @@
 use salesmart_base::settings::{Currency, SymbolPlace};
 use salesmart_dashboard::chart;
 use salesmart_dashboard::chart::{Heading, Mark};
-use salesmart_dashboard::content::{Change, Direction, Drawing, Figure, Page, Row};
+use salesmart_dashboard::content::{Block, Change, Direction, Drawing, Figure, Page, Row, Table};
 use salesmart_metrics::money::Amount;
 
 use super::*;

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use duckdb::Connection;
 use salesmart_base::config::SyncPolicy;
+use salesmart_base::count::RowCounts;
 use salesmart_base::count::grouped;
 use salesmart_staging::idents;
 
 use super::schema::PushTable;
-use salesmart_base::count::RowCounts;
 
 /// Fewer rows than this are never suspicious in a month, or in a table without months: small dimensions change shape.
 const HARMLESS: u64 = 100;

@@ -20,9 +20,9 @@ use salesmart_base::config::{Patience, Target};
 use salesmart_base::event::{Event, Observer};
 use salesmart_base::fail;
 use salesmart_base::failure::Failure;
+use salesmart_base::notice::{self, Notice};
 
 use self::cluster::{Paths, checked, cluster_folder, command, initialise, make_folder, start_server};
-use self::signals::Notice;
 use super::owner::Owner;
 use super::server_files::{self, ServerFiles};
 
@@ -159,7 +159,7 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         if let Err(error) = self.shared.leave() {
-            signals::notify(&Notice::NotStopped(error));
+            notice::show(&Notice::NotStopped(&error));
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use salesmart_base::count::{counted, grouped};
+use salesmart_base::count::{counted, grouped, grouped_decimal};
+use salesmart_diff::report::shown;
 use salesmart_diff::{Cells, ModelDiff, Outcome, State};
 use salesmart_staging::render::Table;
 
@@ -11,9 +12,6 @@ use crate::console::{Console, Ink};
 
 /// Text is broken, and columns of samples are left out, beyond this width.
 const WIDTH: usize = 110;
-
-/// Longer values of samples are cut in text.
-const LONGEST: usize = 48;
 
 /// Of a changed row, so many cells are shown in text.
 const CELLS: usize = 8;
@@ -99,7 +97,7 @@ impl DiffText<'_> {
         let is_revenue = |column: &str| column.eq_ignore_ascii_case("revenue");
         let shown: Vec<_> =
             self.diff.totals.iter().filter(|total| is_revenue(&total.column) || total.is_changed()).collect();
-        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "none".to_owned(), thousands);
+        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "none".to_owned(), grouped_decimal);
         let width = |texts: &mut dyn Iterator<Item = String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let name_width = width(&mut shown.iter().map(|total| total.column.clone()));
         let before_width = width(&mut shown.iter().map(|total| value(&total.before)));
@@ -111,8 +109,8 @@ impl DiffText<'_> {
             let delta = match &total.delta {
                 None => String::new(),
                 Some(_) if !total.is_changed() => return format!("{name}  {before:>before_width$}   no change"),
-                Some(delta) if delta.starts_with('-') => self.console.ink(Ink::Red, &thousands(delta)),
-                Some(delta) => self.console.ink(Ink::Green, &format!("+{}", thousands(delta))),
+                Some(delta) if delta.starts_with('-') => self.console.ink(Ink::Red, &grouped_decimal(delta)),
+                Some(delta) => self.console.ink(Ink::Green, &format!("+{}", grouped_decimal(delta))),
             };
             format!("{name}  {before:>before_width$} → {after:>after_width$}   {delta}").trim_end().to_owned()
         };
@@ -230,69 +228,5 @@ fn listed(items: &[String]) -> String {
     match items.len() > NAMES {
         true => format!("{first} and {} more", items.len() - NAMES),
         false => first,
-    }
-}
-
-/// A value in one line.
-fn shown(value: &Option<String>) -> String {
-    let Some(value) = value else { return "NULL".to_owned() };
-    if value.is_empty() {
-        return "''".to_owned();
-    }
-    let escaped: String = value
-        .chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect();
-    match escaped.chars().count() > LONGEST {
-        true => escaped.chars().take(LONGEST - 1).chain(['…']).collect(),
-        false => escaped,
-    }
-}
-
-/// `-1234567.8900` is `-1,234,567.8900`.
-fn thousands(number: &str) -> String {
-    let (sign, digits) = match number.strip_prefix('-') {
-        Some(digits) => ("-", digits),
-        None => ("", number),
-    };
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
-    let mut out = sign.to_owned();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_grouped_before_the_point_only() {
-        let cases = [
-            ("0.0000", "0.0000"),
-            ("-999.12345", "-999.12345"),
-            ("1234567.8900", "1,234,567.8900"),
-            ("-123456", "-123,456"),
-            ("1000", "1,000"),
-        ];
-        for (number, expected) in cases {
-            assert_eq!(thousands(number), expected);
-        }
-    }
-
-    #[test]
-    fn values_stay_in_one_line() {
-        assert_eq!(shown(&None), "NULL");
-        assert_eq!(shown(&Some(String::new())), "''");
-        assert_eq!(shown(&Some("a\nb\x1b[31m".to_owned())), "a\\nb\\u{1b}[31m");
-        assert_eq!(shown(&Some("ä".repeat(60))).chars().count(), LONGEST);
     }
 }

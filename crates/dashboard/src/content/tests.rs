@@ -1,81 +1,14 @@
 //! Figures computed by hand, and where clicks lead.
 
-use salesmart_base::settings::{Currency, Settings, SymbolPlace};
-use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
+use salesmart_fixtures::{pounds, quality, small};
 use salesmart_metrics::filter::Field;
 use salesmart_metrics::money::Amount;
-use salesmart_metrics::source::{Change, Quality, RunDetails, RunSummary, Scope};
+use salesmart_metrics::source::Scope;
 
 use super::*;
 
-/// In whole units: day, product, customer, place, order, revenue, profit.
-type Line = (&'static str, i64, i64, i64, &'static str, i64, Option<i64>);
-
-const SALES: [Line; 5] = [
-    ("2024-01-10", 1, 1, 1, "O1", 100, Some(40)),
-    ("2024-01-20", 3, 2, 3, "O2", 50, None),
-    ("2024-02-05", 1, 1, 1, "O3", 200, Some(80)),
-    ("2024-02-10", 2, 2, 2, "O4", 60, Some(30)),
-    ("2024-02-12", 1, 1, 1, "O3", -20, Some(-8)),
-];
-
-pub(crate) fn small() -> Cube {
-    let mut builder = Builder::default();
-    builder.product(1, Some("P1"), "Mug", "Kitchen");
-    builder.product(2, Some("P2"), "<script>alert(1)</script>", "Kitchen");
-    builder.product(3, Some("P3"), "Atlas", "Books & Maps");
-    builder.place(1, "North", "Kiel", "Kiel 1");
-    builder.place(2, "North", "Bremen", "Bremen 1");
-    builder.place(3, "South", "Ulm", "Ulm 1");
-    builder.customer(1, Some("C1"), "Ann", Some([5, 5, 5]), "Champions");
-    builder.customer(2, Some("C2"), "Bo", Some([1, 1, 1]), "Lost");
-    for (day, product_id, customer_id, region_id, order_id, revenue, profit) in SALES {
-        let sale = Sale {
-            day: day.parse().unwrap(),
-            product_id,
-            customer_id,
-            region_id,
-            order_id,
-            quantity: if revenue < 0 { -10_000 } else { 10_000 },
-            revenue: revenue * 10_000,
-            profit: profit.map(|profit| profit * 10_000),
-            is_return: revenue < 0,
-        };
-        builder.sale(&sale).unwrap();
-    }
-    builder.finish(Load { id: "load-1".to_owned(), committed_at: Some("2024-02-13T01:00:00Z".to_owned()) }).unwrap()
-}
-
-pub(crate) fn pounds() -> Settings {
-    Settings { currency: Currency { symbol: "£".to_owned(), place: SymbolPlace::Before }, ..Settings::default() }
-}
-
 fn content(page: Page, query: &str) -> Content {
     Wanted::parse(page, Some(query)).unwrap().content(&small(), &pounds(), Some(&quality()))
-}
-
-pub(crate) fn quality() -> Quality {
-    let change = Change { inserted: 90, updated: 4, deleted: 1 };
-    let run = |id: &str, rejected: u64, failed: &[&str], sync_number: Option<i64>| RunSummary {
-        started_at: format!("2024-02-{id}T01:00:00Z"),
-        seconds: 2.5,
-        outcome: if failed.is_empty() { "succeeded" } else { "failed" }.to_owned(),
-        details: Some(RunDetails {
-            run_id: id.to_owned(),
-            command: "run".to_owned(),
-            message: None,
-            files: 1,
-            refused: Vec::new(),
-            accepted: 100 - rejected,
-            rejected,
-            checks: 10,
-            checks_failed: failed.iter().map(|name| (*name).to_owned()).collect(),
-            checks_warned: Vec::new(),
-            sync_number,
-            tables: sync_number.map(|_| ("fact_sales".to_owned(), change)).into_iter().collect(),
-        }),
-    };
-    Quality { runs: vec![run("13", 5, &[], Some(2)), run("12", 1, &["fact_keys"], None)] }
 }
 
 fn tiles(content: &Content) -> &[Tile] {

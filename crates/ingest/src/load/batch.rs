@@ -1,14 +1,14 @@
 //! Typed Arrow batches from blocks of records; what does not fit becomes rejects.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Result;
 use duckdb::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder,
-    Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, AsArray, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, Int64Builder,
+    MutableArrayData, StringBuilder, TimestampMicrosecondBuilder, make_array,
 };
-use duckdb::arrow::compute::filter_record_batch;
 use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
@@ -246,11 +246,30 @@ impl Typer {
         arrays.extend(rows.builders.into_iter().map(Builder::finish));
         let mut batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays)?;
         if rows.kept.contains(&false) {
-            batch = filter_record_batch(&batch, &BooleanArray::from(rows.kept))?;
+            batch = kept(&batch, &rows.kept)?;
         }
         let totals = batch.columns()[1..].iter().map(total).collect();
         Ok(Typed { batch, rejects: rows.rejects, rejected: rows.rejected, repaired: rows.repaired, totals })
     }
+}
+
+/// The rows of a batch that are marked. Rejected ones are few, so the rows between two of them are copied at once.
+fn kept(batch: &RecordBatch, marks: &[bool]) -> Result<RecordBatch> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (row, _) in marks.iter().enumerate().filter(|(_, is_kept)| **is_kept) {
+        match runs.last_mut() {
+            Some(run) if run.end == row => run.end += 1,
+            _ => runs.push(row..row + 1),
+        }
+    }
+    let rows = runs.iter().map(Range::len).sum();
+    let columns = batch.columns().iter().map(|column| {
+        let data = column.to_data();
+        let mut copy = MutableArrayData::new(vec![&data], false, rows);
+        runs.iter().for_each(|run| copy.extend(0, run.start, run.end));
+        make_array(copy.freeze())
+    });
+    Ok(RecordBatch::try_new(batch.schema(), columns.collect())?)
 }
 
 /// The sum of a column of numbers; 0 for others.

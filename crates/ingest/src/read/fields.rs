@@ -120,8 +120,8 @@ fn unescaped(inside: &[u8], syntax: Syntax) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialect::{Dialect, Format};
     use super::*;
+    use crate::contract::dialect::{Dialect, Format};
 
     fn fields(dialect: &Dialect, record: &str) -> Vec<String> {
         let syntax = dialect.syntax(b'\n');

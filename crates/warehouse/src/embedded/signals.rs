@@ -1,9 +1,10 @@
 //! What becomes of the private server when a signal ends the process.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::Result;
+use salesmart_base::notice::{self, Notice};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::Shared;
@@ -16,31 +17,6 @@ static ANSWERED_ELSEWHERE: AtomicBool = AtomicBool::new(false);
 
 /// The server that [`end_by`] has to stop.
 static RUNNING: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
-
-/// What to tell the user while the process ends, when there is no observer any more.
-#[derive(Debug)]
-pub enum Notice {
-    /// A signal ends the process.
-    Interrupted,
-    /// The private server could not be stopped.
-    NotStopped(anyhow::Error),
-}
-
-/// Who shows notices: the command line.
-static SHOW: OnceLock<fn(&Notice)> = OnceLock::new();
-
-/// Has notices shown by this function from now on. Without one they are diagnostics.
-pub fn show_notices(show: fn(&Notice)) {
-    // A second one would be the same function.
-    let _ = SHOW.set(show);
-}
-
-pub(super) fn notify(notice: &Notice) {
-    match SHOW.get() {
-        Some(show) => show(notice),
-        None => tracing::warn!("{notice:?}"),
-    }
-}
 
 /// Set once a signal is being answered: the process ends with that, whatever else fails meanwhile.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -89,9 +65,9 @@ pub(super) fn stop_on_signals(shared: Arc<Shared>) -> Result<()> {
 
 fn interrupt(shared: Option<&Shared>, signal: i32) -> ! {
     INTERRUPTED.store(true, Ordering::SeqCst);
-    notify(&Notice::Interrupted);
+    notice::show(&Notice::Interrupted);
     if let Some(Err(error)) = shared.map(Shared::leave) {
-        notify(&Notice::NotStopped(error));
+        notice::show(&Notice::NotStopped(&error));
     }
     // Other threads are at work; ending without their clean-up is what a crash does, and is safe.
     signal_hook::low_level::exit(128 + signal)
