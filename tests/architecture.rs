@@ -90,6 +90,36 @@ fn the_stages_come_in_the_order_of_the_pipeline() {
     }
 }
 
+/// Every package that is compiled along these edges, with its features.
+fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--offline", "--locked", "--prefix", "none", "-f", "{p}|{f}", "-e", edges])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let (package, features) = line.trim_end_matches(" (*)").split_once('|').unwrap();
+        found.entry(package.to_owned()).or_default().extend(features.split(',').map(str::to_owned));
+    }
+    found
+}
+
+/// Else cargo compiles such a package, and all that depend on it, once for the program and once more for the tests.
+#[test]
+fn tests_ask_for_no_features_that_the_program_does_not() {
+    let (program, with_tests) = (features("normal,build"), features("normal,build,dev"));
+    assert!(program.len() > 300, "{} packages", program.len());
+    for (package, features) in &program {
+        let more: Vec<_> = with_tests[package].difference(features).collect();
+        assert!(
+            more.is_empty(),
+            "{package}: add the features {more:?} to those in Cargo.toml that only the tests ask for"
+        );
+    }
+}
+
 /// The Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
