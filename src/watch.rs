@@ -52,7 +52,7 @@ pub fn run(load: &dyn Fn() -> Result<Config>, task: &Task<'_>, console: &Console
     let mut events = Events::of(&config.root, console)?;
     let mut files = Files::read(&config.root);
     let mut is_good = attempt(load, task, Since { what: "start", at: Instant::now() }, console);
-    console.say(&format!("watching {} files below {}; Ctrl-C ends it", files.len(), config.root.display()));
+    console.say(&format!("watching {} files below {}; Ctrl-C ends it", files.count(), config.root.display()));
     loop {
         let saved = events.next_save()?;
         let now = Files::read(&config.root);

@@ -1,6 +1,7 @@
 //! One test binary: it drives the real program against a real, throw-away PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(missing_docs, reason = "tests are read by their names")]
+#![allow(clippy::print_stderr, reason = "what a test leaves out is said")]
 
 mod harness;
 

@@ -2,6 +2,7 @@
 //!
 //! Every command runs as a process of its own, so that start, commit and closing count and memory is that of one run.
 //! The rounds go through all histories in turn: what warms up or throttles the machine hits all alike.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod base;
 mod day;

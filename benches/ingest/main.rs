@@ -2,6 +2,7 @@
 //!
 //! Both run as processes of their own, so that start, commit and closing count and memory is that of one run. The
 //! rounds alternate who goes first: what warms up or throttles the machine hits both.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod generate;
 #[path = "../measure.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Sixteen clients ask one after the other without a pause, on the machine that serves: what they take of it counts against the
 //! server. Every question has a filter of its own, drawn from a seeded generator, so that most answers are computed, not looked up.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod ask;
 mod clients;

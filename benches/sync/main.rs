@@ -3,6 +3,7 @@
 //! Both sides work on the same server in turn, round by round: what warms up or throttles the machine hits both alike. The sync runs as
 //! a process of its own, so that start, comparison, control totals, commit and remembering count. The floor is `COPY` of rows that
 //! are ready in memory, and nothing else.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
 
 mod floor;
 mod inputs;

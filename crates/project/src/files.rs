@@ -24,7 +24,7 @@ impl Files {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.hashes.len()
     }
 
@@ -76,7 +76,7 @@ mod tests {
         write("sql/marts/b.sql", "select 2");
         write("salesmart.toml", "");
         let before = Files::read(folder.path());
-        assert_eq!(before.len(), 3);
+        assert_eq!(before.count(), 3);
         write("sql/marts/a.sql", "select 1");
         write("sql/marts/.a.sql.swp", "editor's own");
         write("data/raw/sales.csv", "not watched");
