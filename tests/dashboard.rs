@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::harness::browser::Scripts;
 use crate::harness::{Browser, Dashboard, Project, sale};
-use crate::serve::sample;
+use crate::serve::{sample, until};
 
 const PAGES: [&str; 5] = ["overview", "products", "regions", "customers", "quality"];
 
@@ -347,6 +347,29 @@ fn a_report_is_what_the_page_exports() {
     let error = project.fails(&["report", "--pdf", "no/such/folder/x.pdf"]);
     assert!(error.contains("cannot write no/such/folder/x.pdf") && !error.contains("tmp"), "{error}");
     assert!(!project.path("x.pdf").exists());
+}
+
+/// A browser has six connections to a server at most, and a page that listens takes one.
+#[test]
+fn pages_that_were_left_listen_no_more() {
+    let project = sample();
+    let dashboard = Dashboard::of(&project);
+    let browser = Browser::open();
+    for path in
+        ["/overview", "/products", "/regions", "/customers", "/quality", "/overview?dates=all", "/products?dates=all"]
+    {
+        browser.goto(&dashboard.url(path));
+    }
+    let listening = || dashboard.get("/metrics").text().contains("salesmart_event_streams 1");
+    until("one page that listens", listening);
+    // A page that one comes back to listens again.
+    browser.back();
+    browser.until("the page before", |browser| browser.url().ends_with("/overview?dates=all"));
+    until("one page that listens", listening);
+    let load = browser.attribute("main", "data-load");
+    project.sales("sales_a.csv", &[sale("T1", "O1", "2026-01-02 10:00:00", "C1", "P1", "5")]);
+    project.ok(&["run"]);
+    browser.until("the new figures", |browser| browser.attribute("main", "data-load") != load);
 }
 
 #[test]

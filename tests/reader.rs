@@ -2,6 +2,7 @@
 //! no bytes whatever make a record disappear.
 
 use salesmart_base::event::Progress;
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -132,10 +133,11 @@ impl Written {
                 let units = mark.into_iter().chain(text.encode_utf16());
                 units.flat_map(|unit: u16| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
             }
-            Encoding::OneByte(page) => text
-                .chars()
-                .map(|c| (0..=255).find(|byte| page.character(*byte) == Some(c)).expect("a character of the encoding"))
-                .collect(),
+            Encoding::OneByte(page) => {
+                let bytes: HashMap<char, u8> =
+                    (0..=255).rev().filter_map(|byte| Some((page.character(byte)?, byte))).collect();
+                text.chars().map(|c| *bytes.get(&c).expect("a character of the encoding")).collect()
+            }
         }
     }
 }

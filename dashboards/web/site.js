@@ -253,13 +253,22 @@ function refresh() {
   if (document.activeElement?.matches("input[type=date], select")) return document.activeElement.addEventListener("blur", refresh, { once: true });
   show(location.href, { quiet: true });
 }
+let events;
 function listen() {
-  const events = new EventSource("/events");
+  events?.close();
+  events = new EventSource("/events");
   events.addEventListener("load", ({ data }) => data !== main().dataset.load && refresh());
   events.addEventListener("health", refresh);
   // A server that says no is asked again; of lost connections the browser takes care.
-  events.addEventListener("error", () => events.readyState === EventSource.CLOSED && setTimeout(listen, 5000));
+  const mine = events;
+  mine.addEventListener("error", () => mine === events && mine.readyState === EventSource.CLOSED && setTimeout(listen, 5000));
 }
+// Browsers keep pages that were left, streams and all, and open six connections to a server at most: the seventh page would wait.
+addEventListener("pagehide", () => {
+  events?.close();
+  events = undefined;
+});
+addEventListener("pageshow", ({ persisted }) => persisted && (listen(), refresh()));
 
 enhance();
 nameTheme();

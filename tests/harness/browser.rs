@@ -46,7 +46,8 @@ impl Browser {
             "pageLoadStrategy": "normal",
             "goog:chromeOptions": {
                 "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                         "--window-size=1280,900", "--force-prefers-reduced-motion", "--hide-scrollbars"],
+                         "--window-size=1280,900", "--force-prefers-reduced-motion", "--hide-scrollbars",
+                         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"],
                 "prefs": {
                     "download.default_directory": downloads.path(),
                     "profile.managed_default_content_settings.javascript": javascript,
