@@ -106,7 +106,7 @@ browser: ## install Chromium, its driver and axe-core, for the tests of the dash
 tools: ## install cargo-insta, which the tests need
 	@if [ ! -x $(CACHE)/tools/bin/cargo-insta ]; then \
 	  echo "== installing cargo-insta $(INSTA_VERSION) (once)"; \
-	  $(CARGO) install cargo-insta --quiet --locked --version $(INSTA_VERSION) --root $(CACHE)/tools; \
+	  $(CARGO) install cargo-insta --debug --quiet --locked --version $(INSTA_VERSION) --root $(CACHE)/tools; \
 	fi
 
 dist: ## one self-contained binary, DuckDB compiled in (most of an hour)
