@@ -145,3 +145,17 @@ fn runs_that_the_warehouse_could_not_take_are_sent_later() {
         ["true"]
     );
 }
+
+#[test]
+fn files_that_were_loaded_before_a_source_stopped_the_run_are_counted() {
+    let project = Project::new();
+    one_sale(&project, 1);
+    let contract = "files = \"data/raw/targets_*.csv\"\n[columns]\nid = { type = \"varchar\" }\n";
+    std::fs::write(project.path("data/contracts/targets.toml"), contract).unwrap();
+    assert!(project.fails(&["run"]).contains("targets"));
+    let run = &json(&project, &[])[0];
+    assert_eq!(
+        (&run["outcome"], &run["files"]["loaded"], &run["rows"]["accepted"]),
+        (&"failed".into(), &1.into(), &1.into())
+    );
+}

@@ -35,8 +35,7 @@ fn all_files_at_once_give_the_reference_in_staging_and_in_postgres_and_so_do_the
     let one_by_one = Project::online_retail();
     for file in files(&folder) {
         put(&one_by_one, &file);
-        // With another number of threads, which must not matter either; a day is too small for two.
-        one_by_one.ok(&["run", "--threads", "1"]);
+        one_by_one.ok(&["run"]);
     }
     for ((table, at_once), (_, one_by_one)) in at_once.warehouse_content().iter().zip(&one_by_one.warehouse_content()) {
         assert!(at_once == one_by_one, "{table} differs");

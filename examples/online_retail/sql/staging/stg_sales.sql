@@ -4,8 +4,9 @@
 -- key is a hash of all columns. Cancellations (invoices that start with C), adjustments of bad debt (no price) and
 -- lines without a positive quantity and price are no sales and are left out; so there are no returns here.
 -- The source states no cost and no category; its only place is a country. Product names vary, spaces are trimmed.
--- materialized: table
+-- materialized: incremental
 -- key: transaction_id
+-- by: invoice_no as order_id
 with
 
 source as (
