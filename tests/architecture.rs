@@ -99,9 +99,13 @@ fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
+    // A blank line ends each crate of the workspace.
+    for line in String::from_utf8(output.stdout).unwrap().lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.trim_end_matches(" (*)").split_once('|').unwrap();
-        found.entry(package.to_owned()).or_default().extend(features.split(',').map(str::to_owned));
+        found
+            .entry(package.to_owned())
+            .or_default()
+            .extend(features.split(',').filter(|feature| !feature.is_empty()).map(str::to_owned));
     }
     found
 }
