@@ -1,6 +1,8 @@
 //! Writes the folder of the DuckDB library into the binary (rpath), so that the built program starts
 //! without `LD_LIBRARY_PATH`. With the feature `bundled` there is nothing to find.
 
+#![allow(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // These are embedded: what `init` writes.
