@@ -35,6 +35,7 @@ mod replay;
 mod roles;
 mod sample;
 mod schedule;
+mod security;
 mod select;
 mod serve;
 mod snapshots;

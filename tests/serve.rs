@@ -153,7 +153,7 @@ fn others_may_come_in_only_with_logins() {
     assert!(error.contains("dashboard.users"), "{error}");
     project.edit("salesmart.toml", "[dashboard]", "[dashboard]\nusers = \"users.toml\"");
     assert!(project.fails(&["serve", "--listen", "0.0.0.0:0"]).contains("cannot read"));
-    project.write("users.toml", "[roles.all]\n[users.anna]\npassword = \"plain\"\nrole = \"all\"\n");
+    project.write("users.toml", "[roles.all]\nregions = \"all\"\n[users.anna]\npassword = \"plain\"\nrole = \"all\"\n");
     let error = project.fails(&["serve"]);
     assert!(error.contains("users.anna.password is not a hash"), "{error}");
 }
@@ -275,8 +275,9 @@ pub fn with_logins(project: &Project) -> [String; 3] {
         (word("token"), word("sha256"))
     };
     let tokens = [token(), token(), token()];
-    let mut users =
-        String::from("[roles.all]\n[roles.north]\nregions = [\"North\"]\n[roles.south]\nregions = [\"South\"]\n");
+    let mut users = String::from(
+        "[roles.all]\nregions = \"all\"\n[roles.north]\nregions = [\"North\"]\n[roles.south]\nregions = [\"South\"]\n",
+    );
     for (role, (_, fingerprint)) in ["north", "south", "all"].iter().zip(&tokens) {
         users += &format!(
             "[users.{role}]\npassword = \"{}\"\nrole = \"{role}\"\n[tokens.{role}]\nsha256 = \"{fingerprint}\"\nrole = \"{role}\"\n",

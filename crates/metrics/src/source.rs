@@ -13,7 +13,7 @@ use crate::cube::{Cube, Load};
 
 pub use quality::{Change, Quality, RunDetails, RunSummary};
 pub use rows::{RowsQuery, SaleKey, SaleRow};
-pub use warehouse::{Notices, Warehouse};
+pub use warehouse::{BY_REGION, Notices, Warehouse};
 
 /// The regions that somebody may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -24,6 +24,18 @@ pub enum Scope {
     /// Only these, by name, in alphabetical order. PostgreSQL's policies hold to it, see `docs/serving.md`.
     Regions(Arc<[String]>),
 }
+
+/// The source does not keep a reader to its regions. The message is for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "regions are not kept apart: {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// A source of figures.
 #[derive(Clone)]
@@ -48,10 +60,16 @@ pub trait Local: Send + Sync {
 
 impl Source {
     /// Reads one consistent state, as somebody of this scope may see it.
+    ///
+    /// # Errors
+    /// [`Refused`] if the source does not keep to the scope; the source cannot be read.
     pub async fn load(&self, scope: &Scope) -> Result<Cube> {
         match self {
             Self::Warehouse(warehouse) => warehouse.load(scope).await,
-            Self::Local(local) => blocking(local, |local| local.load()).await,
+            Self::Local(local) => {
+                knows_no_regions(scope)?;
+                blocking(local, |local| local.load()).await
+            }
         }
     }
 
@@ -68,6 +86,7 @@ impl Source {
         match self {
             Self::Warehouse(warehouse) => warehouse.rows(scope, &query).await,
             Self::Local(local) => {
+                knows_no_regions(scope)?;
                 blocking(local, move |local| {
                     let load = Load { id: local.load_id()?, committed_at: None };
                     Ok((load, local.rows(&query)?))
@@ -75,6 +94,13 @@ impl Source {
                 .await
             }
         }
+    }
+}
+
+fn knows_no_regions(scope: &Scope) -> Result<(), Refused> {
+    match scope {
+        Scope::Everything => Ok(()),
+        Scope::Regions(_) => Err(Refused("a staging file knows no roles".to_owned())),
     }
 }
 

@@ -115,7 +115,7 @@ pub fn model(path: &Path, layer: Layer) -> Result<Model> {
 }
 
 /// `a, expression as b`: split at the commas outside brackets and quotes.
-fn by_columns(text: &str) -> Option<Vec<ByColumn>> {
+pub fn by_columns(text: &str) -> Option<Vec<ByColumn>> {
     let mut parts = vec![String::new()];
     let (mut depth, mut quote) = (0_u32, None);
     for c in text.chars() {

@@ -17,7 +17,7 @@ use anyhow::Result;
 use salesmart_base::config::Config;
 use salesmart_base::{fail, toml_file};
 
-use self::file::{check, model, sql_files};
+use self::file::{by_columns, check, model, sql_files};
 
 /// How a model is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,20 @@ impl Model {
         let is_it = |comment: &str| header::setting(comment.trim()).is_some_and(|(known, _)| known == name);
         comments.map(is_it).position(|found| found).map_or(1, |index| index + 1)
     }
+}
+
+/// The expressions of the setting `by` in the header of a file, each with its line.
+pub fn header_expressions(sql: &str) -> Vec<(usize, String)> {
+    let comments = sql.lines().map_while(|line| line.trim().strip_prefix("--"));
+    let settings =
+        comments.enumerate().filter_map(|(index, comment)| Some((index + 1, header::setting(comment.trim())?)));
+    settings
+        .filter(|(_, (name, _))| *name == "by")
+        .flat_map(|(line, (_, text))| {
+            let columns = by_columns(text).unwrap_or_default();
+            columns.into_iter().filter_map(move |column| Some((line, column.expression?)))
+        })
+        .collect()
 }
 
 /// How bad it is when a check finds rows.

@@ -15,7 +15,7 @@ use moka::policy::EvictionPolicy;
 use salesmart_base::settings::Settings;
 use salesmart_dashboard::page::Health;
 use salesmart_metrics::cube::{Cube, Load};
-use salesmart_metrics::source::{Quality, RowsQuery, SaleRow, Scope, Source};
+use salesmart_metrics::source::{Quality, Refused, RowsQuery, SaleRow, Scope, Source};
 use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
 use self::answer::Answer;
@@ -101,11 +101,18 @@ impl App {
                 self.newest.send_if_modified(|newest| newest.get_or_insert_with(|| cube.load.id.clone()).is_empty());
                 Ok(Arc::clone(slot.insert(Arc::new(cube))))
             }
-            Err(error) => {
-                self.is_unreachable(&error);
-                Err(Problem::Unavailable(in_words(&error)))
-            }
+            Err(error) => Err(self.no_answer(&error)),
         }
+    }
+
+    /// What is said to somebody whose rows cannot be read. Whether their regions are kept apart says nothing about others.
+    fn no_answer(&self, error: &anyhow::Error) -> Problem {
+        if error.is::<Refused>() {
+            tracing::error!("{error:#}; salesmart serve says at its start what to do");
+            return Problem::RegionsOpen;
+        }
+        self.is_unreachable(error);
+        Problem::Unavailable(in_words(error))
     }
 
     /// Reads what most see, before anybody asks.
@@ -128,8 +135,16 @@ impl App {
             if slot.lock().await.as_ref().is_none_or(|cube| cube.load.id == id) {
                 continue;
             }
-            let cube = Arc::new(self.source.load(&scope).await?);
-            *slot.lock().await = Some(cube);
+            let cube = match self.source.load(&scope).await {
+                Ok(cube) => Some(Arc::new(cube)),
+                // The others go on; who asks for this one is refused until it is kept apart again.
+                Err(error) if error.is::<Refused>() => {
+                    tracing::error!("{error:#}");
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            *slot.lock().await = cube;
             is_new = true;
         }
         if is_new {
@@ -151,7 +166,10 @@ impl App {
 
     /// Sale lines, straight from the source, and the state they are of.
     pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<(Load, Vec<SaleRow>), Problem> {
-        self.source.rows(scope, query).await.map_err(|error| Problem::Unavailable(in_words(&error)))
+        self.source.rows(scope, query).await.map_err(|error| match error.is::<Refused>() {
+            true => self.no_answer(&error),
+            false => Problem::Unavailable(in_words(&error)),
+        })
     }
 
     /// The identifier of the newest load.

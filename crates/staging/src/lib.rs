@@ -73,6 +73,21 @@ create or replace macro main.surrogate_key(natural_key) as
     case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
 ";
 
+/// Settings of a DuckDB that runs the SQL of a project: it reads and writes no file but its own, attaches nothing and loads no
+/// extension. What files hold comes in through contracts.
+///
+/// # Errors
+/// DuckDB does not know one of them.
+pub fn boxed_in() -> Result<duckdb::Config> {
+    Ok(without_extensions()?.enable_external_access(false)?)
+}
+
+fn without_extensions() -> Result<duckdb::Config> {
+    Ok(duckdb::Config::default()
+        .with("autoinstall_known_extensions", "false")?
+        .with("autoload_known_extensions", "false")?)
+}
+
 /// An open staging file. One process holds it at a time; DuckDB's own file lock sees to that.
 pub struct Staging {
     conn: Connection,
@@ -94,10 +109,7 @@ impl Staging {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
         }
-        let mut options = duckdb::Config::default()
-            .with("autoinstall_known_extensions", "false")?
-            .with("autoload_known_extensions", "false")?
-            .with("preserve_insertion_order", "false")?;
+        let mut options = without_extensions()?.with("preserve_insertion_order", "false")?;
         if let Some(threads) = config.threads {
             options = options.threads(i64::try_from(threads)?)?;
         }
@@ -121,10 +133,7 @@ impl Staging {
         if !path.exists() {
             fail!("{} is not there yet; run `salesmart run` (or ingest and build) first", path.display());
         }
-        let options = duckdb::Config::default()
-            .access_mode(duckdb::AccessMode::ReadOnly)?
-            .with("autoinstall_known_extensions", "false")?
-            .with("autoload_known_extensions", "false")?;
+        let options = boxed_in()?.access_mode(duckdb::AccessMode::ReadOnly)?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         let staging = Self { conn, path };
         staging.is_laid_out()?;
@@ -134,6 +143,12 @@ impl Staging {
     /// Another connection to the same file, for another thread.
     pub fn another(&self) -> Result<Self> {
         Ok(Self { conn: self.conn.try_clone()?, path: self.path.clone() })
+    }
+
+    /// From here on DuckDB runs the SQL of a project, and so reaches no file but its own: see [`boxed_in`]. Ingest, which has
+    /// DuckDB write lists of rejects, is done by then. There is no way back.
+    pub fn box_in(&self) -> Result<()> {
+        Ok(self.conn.execute_batch("set enable_external_access = false")?)
     }
 
     /// The connection.

@@ -6,14 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use duckdb::Connection;
 use salesmart_ingest::contract::Contract;
-use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, ident};
+use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, boxed_in, ident};
 
 /// Opens one.
 pub fn open(contracts: &BTreeMap<String, Contract>) -> Result<Connection> {
-    let options = duckdb::Config::default()
-        .with("autoinstall_known_extensions", "false")?
-        .with("autoload_known_extensions", "false")?;
-    let conn = Connection::open_in_memory_with_flags(options).context("cannot start DuckDB")?;
+    let conn = Connection::open_in_memory_with_flags(boxed_in()?).context("cannot start DuckDB")?;
     conn.execute_batch(LAYOUT_SQL)?;
     conn.execute_batch(FUNCTIONS_SQL)?;
     for contract in contracts.values() {

@@ -16,6 +16,7 @@ pub mod content;
 pub mod decision;
 pub mod delta;
 pub mod graph;
+mod header_expression;
 pub mod incremental;
 pub mod known;
 pub mod parse;

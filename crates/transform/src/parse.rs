@@ -12,6 +12,8 @@ use salesmart_model::{Check, Models};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::header_expression;
+
 /// A table that a query names and does not define itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
@@ -38,12 +40,20 @@ pub struct Parsed {
     pub meaning: String,
 }
 
-/// The tables that the select in `sql` reads.
+/// The tables that the select of a check or a query reads.
 ///
 /// # Errors
-/// A syntax error, or anything but one select, with file and line.
+/// A syntax error, anything but one select, or a table function that reads something else than tables, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
-    Ok(parse(conn, path, sql)?.references)
+    let references = parse(conn, path, sql)?.references;
+    match references.iter().find(|read| read.schema.as_deref() == Some(TABLE_FUNCTION)) {
+        Some(Reference { name, line, .. }) => Err(Failure::new(format!(
+            "{}:{line}: {name} may read something outside the project; load it with a contract (data/contracts) and read raw.NAME",
+            path.display()
+        ))
+        .into()),
+        None => Ok(references),
+    }
 }
 
 /// The models that a check reads.
@@ -61,6 +71,7 @@ pub fn models_read(conn: &Connection, check: &Check, models: &Models) -> Result<
 /// # Errors
 /// A syntax error, or anything but one select, with file and line.
 pub fn parse(conn: &Connection, path: &Path, sql: &str) -> Result<Parsed> {
+    header_expression::prove(conn, path, sql)?;
     let mut tree = serialized(conn, path, sql)?;
     let mut found = Vec::new();
     walk(&tree["statements"], &mut Vec::new(), sql, &mut found);

@@ -4,11 +4,12 @@ mod facts;
 mod listen;
 mod numeric;
 mod sales;
+mod scope;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Transaction};
 use tokio_postgres::{Config, IsolationLevel, NoTls, Socket, tls};
 
 use super::quality::{Quality, RunSummary};
@@ -17,11 +18,10 @@ use super::{Scope, head};
 use crate::cube::{Builder, Cube, Load};
 
 pub use listen::Notices;
+pub use scope::BY_REGION;
 
 /// So many connections at most; figures come from memory, so few requests need one.
 const CONNECTIONS: usize = 4;
-/// Between names in the setting `salesmart.regions`.
-const SEPARATOR: &str = "\u{1f}";
 /// Runs on the page about quality.
 const RUNS: i64 = 200;
 
@@ -42,6 +42,8 @@ impl Warehouse {
         T::TlsConnect: Send + Sync,
         <T::TlsConnect as tls::TlsConnect<Socket>>::Future: Send,
     {
+        let mut config = config.clone();
+        config.application_name("salesmart serve");
         let how = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let (manager, open) = match tls {
             Some(tls) => (Manager::from_config(config.clone(), tls.clone(), how), listen::opener(config.clone(), tls)),
@@ -53,16 +55,6 @@ impl Warehouse {
             .wait_timeout(Some(patience))
             .create_timeout(Some(patience))
             .recycle_timeout(Some(patience))
-            .post_create(Hook::async_fn(|client, _| {
-                Box::pin(async move {
-                    let settle = "set role salesmart_reader;
-                        set default_transaction_read_only = on;
-                        set statement_timeout = '60s';
-                        set idle_in_transaction_session_timeout = 0;
-                        set application_name = 'salesmart serve'";
-                    client.batch_execute(settle).await.map_err(HookError::Backend)
-                })
-            }))
             .build()?;
         Ok(Self { pool, open })
     }
@@ -74,7 +66,11 @@ impl Warehouse {
 
     /// The state it is in.
     pub async fn head(&self) -> Result<Load> {
-        head::read(&**self.client().await?).await
+        let mut client = self.client().await?;
+        let transaction = begin(&mut client, &Scope::Everything).await?;
+        let load = head::read(&*transaction).await?;
+        transaction.commit().await?;
+        Ok(load)
     }
 
     /// One consistent state in memory. Takes about a second for a million sale lines.
@@ -83,10 +79,13 @@ impl Warehouse {
         let transaction = begin(&mut client, scope).await?;
         let load = head::read(&*transaction).await?;
         let mut builder = Builder::default();
-        for row in transaction
-            .query("select product_id, product_code, product_name, category from mart.dim_product", &[])
-            .await?
-        {
+        // Of what was not sold in its regions, a restricted role learns nothing.
+        let sold = |key: &str| match scope {
+            Scope::Everything => String::new(),
+            Scope::Regions(_) => format!(" where {key} in (select {key} from mart.fact_sales)"),
+        };
+        let products = "select product_id, product_code, product_name, category from mart.dim_product";
+        for row in transaction.query(&format!("{products}{}", sold("product_id")), &[]).await? {
             builder.product(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         }
         for row in transaction.query("select region_id, region, city, store from mart.dim_region", &[]).await? {
@@ -95,7 +94,7 @@ impl Warehouse {
         let customers =
             "select customer_id, customer_code, customer_name, recency_score, frequency_score, monetary_score, segment
                          from mart.dim_customer";
-        for row in transaction.query(customers, &[]).await? {
+        for row in transaction.query(&format!("{customers}{}", sold("customer_id")), &[]).await? {
             let score = |column| {
                 row.try_get::<_, Option<i32>>(column).map(|score| score.and_then(|score| u8::try_from(score).ok()))
             };
@@ -122,13 +121,16 @@ impl Warehouse {
 
     /// The last runs. None where the warehouse is of a version that keeps no runs.
     pub async fn quality(&self) -> Result<Quality> {
-        let client = self.client().await?;
-        let is_there: bool = client.query_one("select to_regclass('etl.run') is not null", &[]).await?.try_get(0)?;
+        let mut client = self.client().await?;
+        let transaction = begin(&mut client, &Scope::Everything).await?;
+        let is_there: bool =
+            transaction.query_one("select to_regclass('etl.run') is not null", &[]).await?.try_get(0)?;
         if !is_there {
             return Ok(Quality::default());
         }
         let sql = "select report::text from etl.run order by started_at desc, run_id desc limit $1";
-        let rows = client.query(sql, &[&RUNS]).await?;
+        let rows = transaction.query(sql, &[&RUNS]).await?;
+        transaction.commit().await?;
         let runs = rows.iter().map(|row| RunSummary::from_json(row.try_get(0)?)).collect::<Result<_>>()?;
         Ok(Quality { runs })
     }
@@ -142,10 +144,6 @@ impl Warehouse {
 async fn begin<'c>(client: &'c mut Object, scope: &Scope) -> Result<Transaction<'c>> {
     let transaction =
         client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    if let Scope::Regions(regions) = scope {
-        // Nobody who is kept to no region at all may see all of them.
-        let regions = if regions.is_empty() { SEPARATOR.to_owned() } else { regions.join(SEPARATOR) };
-        transaction.execute("select set_config('salesmart.regions', $1, true)", &[&regions]).await?;
-    }
+    scope::hold(&transaction, scope).await?;
     Ok(transaction)
 }

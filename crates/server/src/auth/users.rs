@@ -1,9 +1,9 @@
 //! The file of logins, tokens and roles.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, bail};
 use argon2::password_hash::rand_core::OsRng;
@@ -18,7 +18,7 @@ use super::sessions::Session;
 use super::viewer::Viewer;
 
 /// What the file says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Users {
     #[serde(default)]
@@ -32,7 +32,54 @@ pub(crate) struct Users {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Role {
-    regions: Option<Vec<String>>,
+    /// Always there once the file is read: that nothing restricts a role has to be said, or a line that is missing would say it.
+    regions: Option<Regions>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "regions are \"all\" or a list of names such as [\"North\"]")]
+enum Regions {
+    All(All),
+    Named(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+enum All {
+    #[serde(rename = "all")]
+    All,
+}
+
+impl Role {
+    fn scope(&self) -> Scope {
+        match &self.regions {
+            Some(Regions::All(All::All)) => Scope::Everything,
+            Some(Regions::Named(names)) => {
+                let mut names = names.clone();
+                names.sort();
+                names.dedup();
+                Scope::Regions(names.into())
+            }
+            None => Scope::Regions(Arc::default()),
+        }
+    }
+
+    /// What is wrong with it.
+    fn fault(&self) -> Option<&'static str> {
+        match &self.regions {
+            None => Some("says nothing of regions; write regions = \"all\", or a list of those that it sees"),
+            Some(Regions::Named(names)) if names.is_empty() => {
+                Some("has an empty list of regions; name those that it sees, or write regions = \"all\"")
+            }
+            Some(Regions::Named(names)) if names.iter().any(|name| name.trim().is_empty()) => {
+                Some("has a region without a name; take it out of the list")
+            }
+            // They go into one setting of PostgreSQL, kept apart by such a character.
+            Some(Regions::Named(names)) if names.iter().any(|name| name.contains(char::is_control)) => {
+                Some("has a region with a control character in its name")
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,24 +96,28 @@ struct Token {
     role: String,
 }
 
-/// The file, read again when it changes. A change that is wrong is logged and does not count.
+/// The file, read again when it changes. A change that is wrong is logged and does not count; without the file nobody comes in.
 pub(crate) struct UsersFile {
     path: PathBuf,
-    read: Mutex<(Option<SystemTime>, Arc<Users>)>,
+    read: Mutex<(Option<FileVersion>, Arc<Users>)>,
 }
 
 impl UsersFile {
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let read = (changed(&path), Arc::new(Users::read(&path)?));
+        let read = (version(&path), Arc::new(Users::read(&path)?));
         Ok(Self { path, read: Mutex::new(read) })
     }
 
     pub(crate) fn current(&self) -> Arc<Users> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = changed(&self.path);
+        let now = version(&self.path);
         if read.0 != now {
             match Users::read(&self.path) {
                 Ok(users) => read.1 = Arc::new(users),
+                Err(error) if now.is_none() => {
+                    tracing::error!("nobody can log in: {error:#}");
+                    read.1 = Arc::new(Users::default());
+                }
                 Err(error) => tracing::error!("the logins stay as they were: {error:#}"),
             }
             read.0 = now;
@@ -75,8 +126,19 @@ impl UsersFile {
     }
 }
 
-fn changed(path: &Path) -> Option<SystemTime> {
-    path.metadata().and_then(|metadata| metadata.modified()).ok()
+/// What changes when a file does, also where its time of modification is put back: inode, length, and the nanoseconds of its
+/// modification and of the change of its entry.
+type FileVersion = (u64, u64, i128, i128);
+
+fn version(path: &Path) -> Option<FileVersion> {
+    let metadata = path.metadata().ok()?;
+    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+    Some((
+        metadata.ino(),
+        metadata.len(),
+        nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+        nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+    ))
 }
 
 impl Users {
@@ -91,6 +153,11 @@ impl Users {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             anyhow!("line {line}: {}", error.message())
         })?;
+        for (name, role) in &users.roles {
+            if let Some(fault) = role.fault() {
+                bail!("roles.{name} {fault}");
+            }
+        }
         let of_role = users.users.iter().map(|(name, user)| ("users", name, &user.role));
         for (kind, name, role) in of_role.chain(users.tokens.iter().map(|(name, token)| ("tokens", name, &token.role)))
         {
@@ -115,7 +182,7 @@ impl Users {
     }
 
     pub(crate) fn keeps_regions_apart(&self) -> bool {
-        self.roles.values().any(|role| role.regions.is_some())
+        self.roles.values().any(|role| role.scope() != Scope::Everything)
     }
 
     pub(crate) fn by_token(&self, token: &str) -> Option<Viewer> {
@@ -144,15 +211,8 @@ impl Users {
     }
 
     fn viewer(&self, name: &str, role: &str) -> Viewer {
-        let regions = self.roles.get(role).and_then(|role| role.regions.clone());
-        let scope = match regions {
-            None => Scope::Everything,
-            Some(mut regions) => {
-                regions.sort();
-                regions.dedup();
-                Scope::Regions(regions.into())
-            }
-        };
+        // A role that is not there was refused when the file was read.
+        let scope = self.roles.get(role).map_or(Scope::Regions(Arc::default()), Role::scope);
         Viewer::new(Some(name.to_owned()), scope)
     }
 }
@@ -187,7 +247,7 @@ mod tests {
         let hash = hash_password("correct horse").unwrap();
         let token = fingerprint("t0ken");
         let text = format!(
-            "[roles.all]\n[roles.north]\nregions = [\"North\", \"East\"]\n[users.anna]\npassword = \"{hash}\"\nrole = \"north\"\n\
+            "[roles.all]\nregions = \"all\"\n[roles.north]\nregions = [\"North\", \"East\"]\n[users.anna]\npassword = \"{hash}\"\nrole = \"north\"\n\
              [tokens.bi]\nsha256 = \"{token}\"\nrole = \"all\"\n"
         );
         Users::parse(&text).unwrap()
@@ -225,13 +285,71 @@ mod tests {
     fn what_is_wrong_is_told_by_its_place_without_its_content() {
         for (text, said) in [
             ("[users.a]\npassword = \"secret\"\nrole = \"x\"\n", "the role `x`"),
-            ("[roles.x]\n[users.a]\npassword = \"secret\"\nrole = \"x\"\n", "users.a.password is not a hash"),
+            (
+                "[roles.x]\nregions = \"all\"\n[users.a]\npassword = \"secret\"\nrole = \"x\"\n",
+                "users.a.password is not a hash",
+            ),
             ("[roles.x]\n[users.a]\npassword = secret\n", "line 3"),
-            ("[roles.x]\n[tokens.a]\nsha256 = \"12\"\nrole = \"x\"", "tokens.a.sha256"),
-            ("[roles.x]\n", "neither a login nor a token"),
+            ("[roles.x]\nregions = \"all\"\n[tokens.a]\nsha256 = \"12\"\nrole = \"x\"", "tokens.a.sha256"),
+            ("[roles.x]\nregions = \"all\"\n", "neither a login nor a token"),
         ] {
             let error = format!("{:#}", Users::parse(text).unwrap_err());
             assert!(error.contains(said) && !error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn g2_no_restriction_is_never_the_meaning_of_something_missing() {
+        for regions in [
+            "",
+            "regions = []",
+            "regions = [\"\"]",
+            "regions = [\"North\", \" \"]",
+            "regions = \"\"",
+            "regions = \"All\"",
+        ] {
+            let text = format!("[roles.x]\n{regions}\n[tokens.a]\nsha256 = \"{}\"\nrole = \"x\"\n", fingerprint("t"));
+            assert!(Users::parse(&text).is_err(), "{regions}");
+        }
+    }
+
+    #[test]
+    fn g2_a_file_that_is_cut_off_lets_nobody_see_more() {
+        let whole = format!(
+            "[tokens.n]\nsha256 = \"{}\"\nrole = \"north\"\n[tokens.s]\nsha256 = \"{}\"\nrole = \"south\"\n\
+             [roles.south]\nregions = [\"South\", \"East\"]\n[roles.north]\nregions = [\"North\"]\n",
+            fingerprint("north"),
+            fingerprint("south")
+        );
+        let full = Users::parse(&whole).unwrap();
+        let mut read = 0;
+        for end in 0..whole.len() {
+            let Ok(users) = Users::parse(&whole[..end]) else { continue };
+            read += 1;
+            for token in ["north", "south"] {
+                let Some(viewer) = users.by_token(token) else { continue };
+                assert_eq!(viewer.scope(), full.by_token(token).unwrap().scope(), "cut off after {end} bytes");
+            }
+        }
+        assert!(read > 0);
+    }
+
+    #[test]
+    fn g_low_a_users_file_is_read_again_whatever_its_time_and_counts_for_nobody_once_deleted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.toml");
+        let text = |token: &str| {
+            format!("[roles.all]\nregions = \"all\"\n[tokens.a]\nsha256 = \"{}\"\nrole = \"all\"\n", fingerprint(token))
+        };
+        std::fs::write(&path, text("one")).unwrap();
+        let time = path.metadata().unwrap().modified().unwrap();
+        let file = UsersFile::open(path.clone()).unwrap();
+        assert!(file.current().by_token("one").is_some());
+        std::fs::write(&path, text("two")).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        assert!(file.current().by_token("one").is_none());
+        assert!(file.current().by_token("two").is_some());
+        std::fs::remove_file(&path).unwrap();
+        assert!(file.current().by_token("two").is_none());
     }
 }

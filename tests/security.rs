@@ -1,0 +1,359 @@
+//! What an attack from outside or inside must not reach. Each test is named after the entry of the list of faults it shows.
+
+use crate::harness::{Cluster, Dashboard, Pooler, Project, sale};
+use crate::serve::{until, with_logins};
+
+const TABLES: [&str; 6] =
+    ["dim_region", "fact_sales", "agg_daily_sales", "dim_customer", "agg_monthly_product", "agg_customer_cohort"];
+
+/// Two sales in the north, one in the south, pushed.
+fn two_regions(project: &Project) {
+    let record = |number: u32, region: &str, revenue: &str| {
+        format!(
+            "T{number},O{number},2024-01-0{number} 10:00:00,C-{region}-{number},Customer of {region},P-{region},Product of {region},Toys of \
+             {region},{region},City of {region},Store of {region},1,{revenue},{revenue},1"
+        )
+    };
+    project.sales("sales_1.csv", &[record(1, "North", "10"), record(2, "North", "20"), record(3, "South", "400")]);
+    project.ok(&["run"]);
+}
+
+/// Row-level security of the tables by region: `enable` or `disable`.
+fn row_security(url: &str, tables: &[&str], what: &str) {
+    let mut owner = Cluster::connect(url);
+    for table in tables {
+        owner.batch_execute(&format!("alter table mart.{table} {what} row level security")).unwrap();
+    }
+}
+
+/// Code and text of an answer for the owner of a token.
+fn ask(dashboard: &Dashboard, token: &str, path: &str) -> (u16, String) {
+    let reply = dashboard.ask(path, &[("authorization", &format!("Bearer {token}"))]);
+    (reply.status, reply.text())
+}
+
+/// The revenue that a token sees; `None` where it is refused.
+fn revenue(dashboard: &Dashboard, token: &str) -> Option<f64> {
+    let (status, text) = ask(dashboard, token, "/api/v1/kpis?dates=all");
+    if status == 503 {
+        assert!(text.contains("not kept apart"), "{text}");
+        return None;
+    }
+    assert_eq!(status, 200, "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    Some(answer["data"]["figures"]["revenue"].as_f64().unwrap())
+}
+
+/// The users file with roles of one region, and the one without.
+fn users_files(project: &Project) -> ([String; 3], String, String) {
+    let tokens = with_logins(project);
+    let with_roles = std::fs::read_to_string(project.path("users.toml")).unwrap();
+    let without = with_roles.replace("[\"North\"]", "\"all\"").replace("[\"South\"]", "\"all\"");
+    (tokens, with_roles, without)
+}
+
+#[test]
+fn g1_a_role_added_while_serving_is_refused_until_its_rows_are_kept_apart() {
+    let project = Project::new();
+    two_regions(&project);
+    let ([north, south, all], with_roles, without) = users_files(&project);
+    project.write("users.toml", without);
+    let dashboard = Dashboard::of(&project);
+    assert_eq!(revenue(&dashboard, &north), Some(430.0));
+    project.write("users.toml", with_roles);
+    for path in [
+        "/api/v1/kpis?dates=all",
+        "/api/v1/sales?dates=all",
+        "/api/v1/metadata",
+        "/overview?dates=all",
+        "/export/overview.csv",
+    ] {
+        let (status, text) = ask(&dashboard, &north, path);
+        assert_eq!(status, 503, "{path}: {text}");
+        assert!(!text.contains("South") && !text.contains("430"), "{path}: {text}");
+    }
+    // Others are not held up.
+    assert_eq!(revenue(&dashboard, &all), Some(430.0));
+    assert_eq!(dashboard.get("/readyz").status, 200);
+    row_security(project.url(), &TABLES, "enable");
+    assert_eq!((revenue(&dashboard, &north), revenue(&dashboard, &south)), (Some(30.0), Some(400.0)));
+    assert_eq!(revenue(&dashboard, &all), Some(430.0));
+}
+
+#[test]
+fn g1_row_security_switched_off_while_serving_refuses_roles_and_nobody_else() {
+    let project = Project::new();
+    two_regions(&project);
+    let [north, _, all] = with_logins(&project);
+    row_security(project.url(), &TABLES, "enable");
+    let dashboard = Dashboard::of(&project);
+    assert_eq!(revenue(&dashboard, &north), Some(30.0));
+    let switches = [
+        ("alter table mart.fact_sales disable row level security", "alter table mart.fact_sales enable row level security"),
+        ("alter table mart.dim_customer disable row level security", "alter table mart.dim_customer enable row level security"),
+        (
+            "alter policy salesmart_regions on mart.dim_region using (true)",
+            "alter policy salesmart_regions on mart.dim_region using (nullif(current_setting('salesmart.regions', true), '') is null
+                or region = any(string_to_array(nullif(current_setting('salesmart.regions', true), ''), chr(31))))",
+        ),
+    ];
+    for (day, (off, on)) in (4..).zip(switches) {
+        project.warehouse().batch_execute(off).unwrap();
+        let (status, text) = ask(&dashboard, &north, "/api/v1/sales?dates=all");
+        assert_eq!(status, 503, "{off}: {text}");
+        // What a new load holds is refused as well.
+        project.sales(
+            &format!("sales_{day}.csv"),
+            &[sale(&format!("T{day}"), &format!("O{day}"), &format!("2024-01-0{day} 10:00:00"), "C9", "P9", "1")],
+        );
+        project.ok(&["run"]);
+        let expected = 430.0 + f64::from(day - 3_i32);
+        until("the new load", || revenue(&dashboard, &all) == Some(expected));
+        until("the refusal", || revenue(&dashboard, &north).is_none());
+        project.warehouse().batch_execute(on).unwrap();
+        assert_eq!(revenue(&dashboard, &north), Some(30.0), "{on}");
+    }
+}
+
+#[test]
+fn g1_a_staging_file_shows_nothing_to_roles_that_are_added_while_serving() {
+    let project = Project::new();
+    two_regions(&project);
+    let ([north, _, all], with_roles, without) = users_files(&project);
+    project.write("users.toml", without);
+    let dashboard = Dashboard::with(&project, &["--from", "staging"]);
+    assert_eq!(revenue(&dashboard, &north), Some(430.0));
+    project.write("users.toml", with_roles);
+    assert_eq!(revenue(&dashboard, &north), None);
+    assert_eq!(ask(&dashboard, &north, "/api/v1/sales?dates=all").0, 503);
+    assert_eq!(revenue(&dashboard, &all), Some(430.0));
+}
+
+#[test]
+fn g2_a_restriction_that_is_empty_or_missing_stops_the_server() {
+    let project = Project::new();
+    two_regions(&project);
+    with_logins(&project);
+    let whole = std::fs::read_to_string(project.path("users.toml")).unwrap();
+    for (wrong, said) in [
+        ("regions = [\"\"]", "roles.north has a region without a name"),
+        ("regions = []", "roles.north has an empty list of regions"),
+        ("", "roles.north says nothing of regions; write regions = \"all\""),
+        ("regions = \"everything\"", "regions are \"all\" or a list of names"),
+    ] {
+        project.write("users.toml", whole.replace("regions = [\"North\"]", wrong));
+        let error = project.fails(&["serve"]);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn g3_through_a_pooler_in_either_mode_a_role_sees_its_own_rows() {
+    for mode in ["session", "transaction"] {
+        let mut project = Project::new();
+        two_regions(&project);
+        let [north, south, all] = with_logins(&project);
+        let direct = project.url().to_owned();
+        row_security(&direct, &TABLES, "enable");
+        let Some(pooler) = Pooler::before(&direct, mode) else { return };
+        project.set_url(pooler.url());
+        let dashboard = Dashboard::of(&project);
+        for _ in 0..20 {
+            // Somebody else leaves a session behind that belongs to the owner, and one with other regions.
+            let mut other = Cluster::connect(&pooler.url());
+            other.batch_execute("reset role; set salesmart.regions = 'South'").unwrap();
+            drop(other);
+            assert_eq!((revenue(&dashboard, &north), revenue(&dashboard, &south)), (Some(30.0), Some(400.0)), "{mode}");
+            assert_eq!(revenue(&dashboard, &all), Some(430.0), "{mode}");
+            let (status, text) = ask(&dashboard, &north, "/api/v1/sales?dates=all");
+            assert_eq!(status, 200, "{mode}: {text}");
+            assert!(text.contains("Store of North") && !text.contains("South"), "{mode}: {text}");
+        }
+        // Whoever comes next has not become the reader.
+        let role: String = Cluster::connect(&pooler.url()).query_one("select current_user::text", &[]).unwrap().get(0);
+        assert_ne!(role, "salesmart_reader", "{mode}");
+        drop(dashboard);
+        drop(pooler);
+        project.set_url(direct);
+    }
+}
+
+#[test]
+fn g7_what_a_role_has_no_sale_of_is_not_there_for_it() {
+    let project = Project::new();
+    two_regions(&project);
+    let [north, south, _] = with_logins(&project);
+    row_security(project.url(), &TABLES, "enable");
+    let dashboard = Dashboard::of(&project);
+    for (token, own, other) in [(&north, "North", "South"), (&south, "South", "North")] {
+        for path in [
+            "/products?dates=all",
+            "/overview?dates=all",
+            "/customers?dates=all",
+            "/api/v1/metadata",
+            "/export/products.csv?dates=all",
+        ] {
+            let (status, text) = ask(&dashboard, token, path);
+            assert_eq!(status, 200, "{path}");
+            for kind in ["Product", "Toys", "City", "Store", "Customer"] {
+                assert!(!text.contains(&format!("{kind} of {other}")), "{path} tells {own} of {kind} of {other}");
+            }
+        }
+    }
+}
+
+/// Queries that read, write, attach, load or call out; `OUT` stands for a file that must not come about.
+const ATTACKS: &[&str] = &[
+    "select * from 'data/raw/secret.csv'",
+    "select * from \"data/raw/secret.csv\"",
+    "from 'data/raw/*.csv'",
+    "select * from '/etc/passwd'",
+    "select * from read_csv('data/raw/secret.csv')",
+    "select * from read_csv_auto('data/raw/secret.csv')",
+    "select * from sniff_csv('data/raw/secret.csv')",
+    "select content from read_text('data/raw/secret.csv')",
+    "select content from read_blob('data/raw/secret.csv')",
+    "select * from read_json('data/raw/secret.csv')",
+    "select * from read_json_auto('data/raw/secret.csv')",
+    "select * from read_json_objects('data/raw/secret.csv')",
+    "select * from read_ndjson('data/raw/secret.csv')",
+    "select * from read_ndjson_objects('data/raw/secret.csv')",
+    "select * from read_parquet('data/raw/secret.csv')",
+    "select * from parquet_scan('data/raw/secret.csv')",
+    "select * from parquet_metadata('data/raw/secret.csv')",
+    "select * from parquet_schema('data/raw/secret.csv')",
+    "select * from glob('*')",
+    "select * from glob('/etc/*')",
+    "select * from read_duckdb('data/staging.duckdb')",
+    "select * from query('from ''data/raw/secret.csv''')",
+    "select * from query_table('data/raw/secret.csv')",
+    "select * from json_execute_serialized_sql(json_serialize_sql('from ''data/raw/secret.csv'''))",
+    "with recursive \"data/raw/secret.csv\" as (select * from \"data/raw/secret.csv\") from \"data/raw/secret.csv\"",
+    "with recursive \"data/raw/secret.csv\" as (select 1 as n union select 2 from \"data/raw/secret2.csv\") from \"data/raw/secret.csv\"",
+    "select getenv('HOME')",
+    "with a as (select content from read_text('data/raw/secret.csv')) select * from a",
+    "select (select content from read_text('data/raw/secret.csv'))",
+    "select 1 where exists (from read_text('data/raw/secret.csv'))",
+    "select * from (from 'data/raw/secret.csv')",
+    "select 1 union all select count(*) from 'data/raw/secret.csv'",
+    "select * from (values (1)) as v (n), lateral (select content from read_text('data/raw/secret.csv'))",
+    "select * from 'https://127.0.0.1:1/x.csv'",
+    "select * from 's3://bucket/x.parquet'",
+    "select * from read_csv('https://127.0.0.1:1/x.csv')",
+    "copy (select 1) to 'OUT'",
+    "select 1; copy (select 1) to 'OUT'",
+    "copy (select 1) to 'OUT'; select 1",
+    "select 1) as a; copy (select 1) to 'OUT'; select * from (select 2",
+    "export database 'OUT'",
+    "attach 'OUT' as other",
+    "attach 'OUT' as other; select 1",
+    "install httpfs",
+    "load 'OUT'",
+    "select 1; install httpfs; select 2",
+    "set enable_external_access = true",
+    "select 1; set enable_external_access = true; select 2",
+    "pragma database_list",
+    "create table t as select 1",
+    "create or replace macro main.surrogate_key(x) as 0",
+    "drop table main.rejects",
+    "delete from ingest.files",
+    "insert into ingest.files select * from ingest.files",
+    "update ingest.files set file = 'x'",
+    "call pragma_version()",
+    "checkpoint",
+    "begin",
+    "vacuum",
+    "explain analyze select 1",
+    "prepare p as select 1",
+    "execute p",
+];
+
+/// A project with a file that nobody declared, and a clean build.
+fn with_a_secret() -> Project {
+    let project = Project::with_url(None);
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project.write("data/raw/secret.csv", "password\ntop-secret\n");
+    project
+}
+
+/// Neither did a file come about, nor was the secret told.
+fn nothing_happened(project: &Project, said: &str, attack: &str) {
+    assert!(!project.path("OUT").exists(), "{attack} wrote a file");
+    assert!(!said.contains("top-secret") && !said.contains("root:"), "{attack}: {said}");
+}
+
+#[test]
+fn g5_models_checks_and_queries_reach_no_file_and_run_one_select() {
+    assert!(ATTACKS.len() >= 60);
+    let project = with_a_secret();
+    for attack in ATTACKS {
+        let said = project.fails(&["show", attack]);
+        nothing_happened(&project, &said, attack);
+    }
+    for (folder, command) in [
+        ("sql/staging", "compile"),
+        ("sql/marts", "compile"),
+        ("sql/checks", "compile"),
+        ("sql/queries", "test"),
+        ("tests", "test"),
+    ] {
+        let file = |number: usize| format!("{folder}/attack_{number:02}.sql");
+        for (number, attack) in ATTACKS.iter().enumerate() {
+            project.write(&file(number), format!("-- An attack.\n-- key: a\n{attack}\n"));
+        }
+        let outcome = project.run(&[command]);
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert_ne!(outcome.code, Some(0), "{folder}: {said}");
+        for (number, attack) in ATTACKS.iter().enumerate() {
+            assert!(said.contains(&format!("attack_{number:02}.sql:")), "{folder}: {attack} is not refused: {said}");
+        }
+        nothing_happened(&project, &said, folder);
+        (0..ATTACKS.len()).for_each(|number| std::fs::remove_file(project.path(&file(number))).unwrap());
+        // Alone, one stops a build as well.
+        for attack in ATTACKS.iter().step_by(8).filter(|_| command == "compile") {
+            project.write(&file(0), format!("-- An attack.\n-- key: a\n{attack}\n"));
+            let said = project.fails(&["build"]);
+            nothing_happened(&project, &said, attack);
+        }
+        let _ = std::fs::remove_file(project.path(&file(0)));
+    }
+    // What is shipped passes.
+    project.ok(&["build"]);
+    project.ok(&["test"]);
+}
+
+#[test]
+fn g4_headers_of_models_and_checks_run_nothing() {
+    let project = with_a_secret();
+    for by in [
+        "1; copy (select 1) to 'OUT'; select 2 as x",
+        "(select content from read_text('data/raw/secret.csv')) as order_id",
+        "1) from ingest.files; copy (select 1) to 'OUT'; select (1 as order_id",
+        "order_id) as a; attach 'OUT' as other; select (1 as order_id",
+        "date_id /* as order_id",
+        "1; set enable_external_access = true; select 1 as order_id",
+    ] {
+        for (place, text) in [
+            (
+                "sql/staging/stg_attack.sql",
+                format!(
+                    "-- materialized: incremental\n-- key: order_id\n-- by: {by}\nselect order_id from stg_sales\n"
+                ),
+            ),
+            ("sql/checks/attack.sql", format!("-- by: {by}\nselect order_id from fact_sales where false\n")),
+        ] {
+            project.write(place, text);
+            let line = if place.contains("checks") { 1 } else { 3 };
+            for command in ["compile", "build"] {
+                let said = project.fails(&[command]);
+                let name = place.rsplit('/').next().unwrap();
+                assert!(said.contains(&format!("{name}:{line}: by")), "{command} {place}: {by}: {said}");
+                nothing_happened(&project, &said, by);
+            }
+            std::fs::remove_file(project.path(place)).unwrap();
+        }
+    }
+    project.ok(&["build"]);
+}
