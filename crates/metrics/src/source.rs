@@ -25,17 +25,17 @@ pub enum Scope {
     Regions(Arc<[String]>),
 }
 
-/// The source does not keep a reader to its regions. The message is for the log.
+/// The source does not enforce a restricted scope, so nothing may be read. The message is for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused(pub String);
+pub struct ScopeNotEnforced(pub String);
 
-impl std::fmt::Display for Refused {
+impl std::fmt::Display for ScopeNotEnforced {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "regions are not kept apart: {}", self.0)
+        write!(formatter, "regions are not enforced: {}", self.0)
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for ScopeNotEnforced {}
 
 /// A source of figures.
 #[derive(Clone)]
@@ -62,12 +62,12 @@ impl Source {
     /// Reads one consistent state, as somebody of this scope may see it.
     ///
     /// # Errors
-    /// [`Refused`] if the source does not keep to the scope; the source cannot be read.
+    /// [`ScopeNotEnforced`] if the source does not keep to the scope; the source cannot be read.
     pub async fn load(&self, scope: &Scope) -> Result<Cube> {
         match self {
             Self::Warehouse(warehouse) => warehouse.load(scope).await,
             Self::Local(local) => {
-                knows_no_regions(scope)?;
+                require_unrestricted(scope)?;
                 blocking(local, |local| local.load()).await
             }
         }
@@ -86,7 +86,7 @@ impl Source {
         match self {
             Self::Warehouse(warehouse) => warehouse.rows(scope, &query).await,
             Self::Local(local) => {
-                knows_no_regions(scope)?;
+                require_unrestricted(scope)?;
                 blocking(local, move |local| {
                     let load = Load { id: local.load_id()?, committed_at: None };
                     Ok((load, local.rows(&query)?))
@@ -97,10 +97,10 @@ impl Source {
     }
 }
 
-fn knows_no_regions(scope: &Scope) -> Result<(), Refused> {
+fn require_unrestricted(scope: &Scope) -> Result<(), ScopeNotEnforced> {
     match scope {
         Scope::Everything => Ok(()),
-        Scope::Regions(_) => Err(Refused("a staging file knows no roles".to_owned())),
+        Scope::Regions(_) => Err(ScopeNotEnforced("a staging file has no roles".to_owned())),
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Project<'a> {
 
     /// [`build`](Self::build) that shows every changed model to `inspector` before it is published.
     pub fn build_inspected(&self, options: &Options, inspector: &mut Inspector<'_>) -> Result<Report> {
-        self.staging.box_in()?;
+        self.staging.enter_sandbox()?;
         let inputs =
             Inputs { staging: &self.staging, models: &self.models, contracts: &self.contracts, run_id: &self.run_id };
         build::run(&inputs, options, inspector, self.observer)

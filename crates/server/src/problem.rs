@@ -24,8 +24,8 @@ pub enum Problem {
     TooMany(u64),
     /// The source cannot be reached.
     Unavailable(String),
-    /// The source does not keep the asker to its regions, so nothing is shown.
-    RegionsOpen,
+    /// The source does not enforce the regions of the requesting role.
+    ScopeNotEnforced,
     /// It would have taken too long.
     TooLong,
     /// It is not the asker's fault. What it is, is in the log.
@@ -49,7 +49,7 @@ impl Problem {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::WrongHost => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) | Self::RegionsOpen | Self::TooLong => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::ScopeNotEnforced | Self::TooLong => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -67,8 +67,8 @@ impl Problem {
                 .to_owned(),
             Self::TooMany(seconds) => format!("too many tries; the next one is possible in {seconds} seconds"),
             Self::Unavailable(reason) => format!("the warehouse cannot be reached: {reason}"),
-            Self::RegionsOpen => "your login sees some regions only, and they are not kept apart from the others at the moment; the \
-                                 server's log says why"
+            Self::ScopeNotEnforced => "your role is restricted to some regions, and the warehouse does not enforce that at the moment; ask your \
+                                 administrator, the server's log has the reason"
                 .to_owned(),
             Self::TooLong => "it took too long; try again".to_owned(),
             Self::Internal => "something went wrong; the server's log says what".to_owned(),
@@ -116,7 +116,7 @@ impl IntoResponse for Problem {
         match self {
             Self::Unauthorized => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::TooMany(seconds) => drop(headers.insert(header::RETRY_AFTER, seconds.into())),
-            Self::Unavailable(_) | Self::RegionsOpen | Self::TooLong => {
+            Self::Unavailable(_) | Self::ScopeNotEnforced | Self::TooLong => {
                 drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")))
             }
             _ => {}

@@ -15,7 +15,7 @@ use moka::policy::EvictionPolicy;
 use salesmart_base::settings::Settings;
 use salesmart_dashboard::page::Health;
 use salesmart_metrics::cube::{Cube, Load};
-use salesmart_metrics::source::{Quality, Refused, RowsQuery, SaleRow, Scope, Source};
+use salesmart_metrics::source::{Quality, RowsQuery, SaleRow, Scope, ScopeNotEnforced, Source};
 use tokio::sync::{Mutex, Semaphore, broadcast, watch};
 
 use self::answer::Answer;
@@ -105,11 +105,13 @@ impl App {
         }
     }
 
-    /// What is said to somebody whose rows cannot be read. Whether their regions are kept apart says nothing about others.
+    /// The answer when rows cannot be read. A scope that is not enforced concerns its own role only: the server stays healthy.
     fn no_answer(&self, error: &anyhow::Error) -> Problem {
-        if error.is::<Refused>() {
-            tracing::error!("{error:#}; salesmart serve says at its start what to do");
-            return Problem::RegionsOpen;
+        if error.is::<ScopeNotEnforced>() {
+            tracing::error!(
+                "{error:#}; restart `salesmart serve` for the statements that enable it, or see docs/serving.md"
+            );
+            return Problem::ScopeNotEnforced;
         }
         self.is_unreachable(error);
         Problem::Unavailable(in_words(error))
@@ -137,8 +139,8 @@ impl App {
             }
             let cube = match self.source.load(&scope).await {
                 Ok(cube) => Some(Arc::new(cube)),
-                // The others go on; who asks for this one is refused until it is kept apart again.
-                Err(error) if error.is::<Refused>() => {
+                // Other scopes go on; requests of this one are refused until it is enforced again.
+                Err(error) if error.is::<ScopeNotEnforced>() => {
                     tracing::error!("{error:#}");
                     None
                 }
@@ -166,7 +168,7 @@ impl App {
 
     /// Sale lines, straight from the source, and the state they are of.
     pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<(Load, Vec<SaleRow>), Problem> {
-        self.source.rows(scope, query).await.map_err(|error| match error.is::<Refused>() {
+        self.source.rows(scope, query).await.map_err(|error| match error.is::<ScopeNotEnforced>() {
             true => self.no_answer(&error),
             false => Problem::Unavailable(in_words(&error)),
         })

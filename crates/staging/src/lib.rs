@@ -73,12 +73,12 @@ create or replace macro main.surrogate_key(natural_key) as
     case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
 ";
 
-/// Settings of a DuckDB that runs the SQL of a project: it reads and writes no file but its own, attaches nothing and loads no
-/// extension. What files hold comes in through contracts.
+/// The settings of a DuckDB that runs a project's SQL: no access to files other than its own, no `attach`, no extensions. Data enters
+/// through contracts only.
 ///
 /// # Errors
-/// DuckDB does not know one of them.
-pub fn boxed_in() -> Result<duckdb::Config> {
+/// DuckDB rejects a setting.
+pub fn sandboxed() -> Result<duckdb::Config> {
     Ok(without_extensions()?.enable_external_access(false)?)
 }
 
@@ -133,7 +133,7 @@ impl Staging {
         if !path.exists() {
             fail!("{} is not there yet; run `salesmart run` (or ingest and build) first", path.display());
         }
-        let options = boxed_in()?.access_mode(duckdb::AccessMode::ReadOnly)?;
+        let options = sandboxed()?.access_mode(duckdb::AccessMode::ReadOnly)?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         let staging = Self { conn, path };
         staging.is_laid_out()?;
@@ -145,9 +145,12 @@ impl Staging {
         Ok(Self { conn: self.conn.try_clone()?, path: self.path.clone() })
     }
 
-    /// From here on DuckDB runs the SQL of a project, and so reaches no file but its own: see [`boxed_in`]. Ingest, which has
-    /// DuckDB write lists of rejects, is done by then. There is no way back.
-    pub fn box_in(&self) -> Result<()> {
+    /// Takes away DuckDB's access to other files, as in [`sandboxed`], before a project's SQL runs. DuckDB cannot be given it back, so
+    /// this comes after ingest, which has DuckDB write the `.errors.csv` files.
+    ///
+    /// # Errors
+    /// DuckDB rejects the setting.
+    pub fn enter_sandbox(&self) -> Result<()> {
         Ok(self.conn.execute_batch("set enable_external_access = false")?)
     }
 

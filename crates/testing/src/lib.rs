@@ -141,7 +141,7 @@ impl Plan {
         self.run_units(config, &mut report)?;
         if self.needs_published() {
             let project = Project::open(config, observer)?;
-            project.staging.box_in()?;
+            project.staging.enter_sandbox()?;
             let conn = project.staging.conn();
             use_utc(conn)?;
             if !self.checks.is_empty() {

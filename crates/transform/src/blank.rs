@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use duckdb::Connection;
 use salesmart_ingest::contract::Contract;
-use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, boxed_in, ident};
+use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, ident, sandboxed};
 
 /// Opens one.
 pub fn open(contracts: &BTreeMap<String, Contract>) -> Result<Connection> {
-    let conn = Connection::open_in_memory_with_flags(boxed_in()?).context("cannot start DuckDB")?;
+    let conn = Connection::open_in_memory_with_flags(sandboxed()?).context("cannot start DuckDB")?;
     conn.execute_batch(LAYOUT_SQL)?;
     conn.execute_batch(FUNCTIONS_SQL)?;
     for contract in contracts.values() {

@@ -1,5 +1,5 @@
-//! The expressions in a header (`-- by: date_id // 100 as month_id`) are put into statements, so each must be one expression and
-//! nothing else.
+//! Checks the expressions in a header (`-- by: date_id // 100 as month_id`). They become part of generated statements, so each must
+//! parse as exactly one expression; anything else could run statements of its own.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 use super::parse::syntax_tree;
 
-/// What only the rows of the input, one by one, may not answer.
+/// Syntax that needs more than the columns of one row.
 const REFUSED: [&str; 5] = ["SUBQUERY", "WINDOW", "PARAMETER", "POSITIONAL_REFERENCE", "STAR"];
 
 /// Checks every expression in the header of a file.
 ///
 /// # Errors
 /// One that is more or less than one expression over the columns of a row, with file and line.
-pub fn prove(conn: &Connection, path: &Path, sql: &str) -> Result<()> {
+pub fn check(conn: &Connection, path: &Path, sql: &str) -> Result<()> {
     for (line, expression) in header_expressions(sql) {
         if let Some(fault) = fault(conn, &expression)? {
             return Err(Failure::new(format!(
-                "{}:{line}: by: `{expression}` {fault}; write an expression over the columns of one row, such as date_id // 100",
+                "{}:{line}: by: `{expression}` {fault}; write one expression such as date_id // 100",
                 path.display()
             ))
             .into());
@@ -31,14 +31,14 @@ pub fn prove(conn: &Connection, path: &Path, sql: &str) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong with it.
+/// Describes what is wrong with an expression; `None` if it is valid.
 fn fault(conn: &Connection, expression: &str) -> Result<Option<&'static str>> {
-    // In a statement the rest of a comment would be what follows the expression.
+    // A comment would swallow the part of the generated statement that follows the expression.
     if ["--", "/*", "*/"].iter().any(|mark| expression.contains(mark)) {
-        return Ok(Some("holds a comment"));
+        return Ok(Some("contains a comment"));
     }
     let Ok(mut tree) = syntax_tree(conn, Path::new(""), &format!("select (\n{expression}\n)")) else {
-        return Ok(Some("is no expression"));
+        return Ok(Some("is not a valid expression"));
     };
     let selected = tree["select_list"].take();
     let mut nothing_else = syntax_tree(conn, Path::new(""), "select 1")?;
@@ -46,7 +46,7 @@ fn fault(conn: &Connection, expression: &str) -> Result<Option<&'static str>> {
     if tree != nothing_else || selected.as_array().map_or(0, Vec::len) != 1 {
         return Ok(Some("is more than one expression"));
     }
-    Ok(holds_refused(&selected).then_some("reads more than one row"))
+    Ok(holds_refused(&selected).then_some("needs more than the columns of one row"))
 }
 
 fn holds_refused(node: &Value) -> bool {

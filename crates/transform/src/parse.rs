@@ -43,12 +43,12 @@ pub struct Parsed {
 /// The tables that the select of a check or a query reads.
 ///
 /// # Errors
-/// A syntax error, anything but one select, or a table function that reads something else than tables, with file and line.
+/// A syntax error, anything but one select, or a table function that may read files, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
     let references = parse(conn, path, sql)?.references;
     match references.iter().find(|read| read.schema.as_deref() == Some(TABLE_FUNCTION)) {
         Some(Reference { name, line, .. }) => Err(Failure::new(format!(
-            "{}:{line}: {name} may read something outside the project; load it with a contract (data/contracts) and read raw.NAME",
+            "{}:{line}: {name} may read files; load them with a contract (data/contracts) and read raw.NAME",
             path.display()
         ))
         .into()),
@@ -71,7 +71,7 @@ pub fn models_read(conn: &Connection, check: &Check, models: &Models) -> Result<
 /// # Errors
 /// A syntax error, or anything but one select, with file and line.
 pub fn parse(conn: &Connection, path: &Path, sql: &str) -> Result<Parsed> {
-    header_expression::prove(conn, path, sql)?;
+    header_expression::check(conn, path, sql)?;
     let mut tree = serialized(conn, path, sql)?;
     let mut found = Vec::new();
     walk(&tree["statements"], &mut Vec::new(), sql, &mut found);

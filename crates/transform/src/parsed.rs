@@ -12,8 +12,8 @@ use salesmart_model::Models;
 use super::graph::Graph;
 use super::parse::{self, Parsed};
 
-/// What a text was held against when it was parsed; another one here forgets what older versions of the program let pass.
-const PROOF: &str = "header expressions";
+/// The checks that a cached parse has passed. A new value invalidates what older versions of the program stored.
+const CHECKS: &str = "header expressions";
 
 /// Parses, and remembers.
 pub struct Parser<'c> {
@@ -38,7 +38,7 @@ impl<'c> Parser<'c> {
     /// # Errors
     /// As [`parse::parse`].
     pub fn parse(&self, path: &Path, sql: &str) -> Result<Parsed> {
-        let hash = hash::of_parts([PROOF, self.engine.as_str(), sql]);
+        let hash = hash::of_parts([CHECKS, self.engine.as_str(), sql]);
         if let Some(parsed) = self.known.get(&hash).and_then(|parsed| serde_json::from_str(parsed).ok()) {
             self.asked.borrow_mut().insert(hash, None);
             return Ok(parsed);

@@ -79,7 +79,7 @@ impl Warehouse {
         let transaction = begin(&mut client, scope).await?;
         let load = head::read(&*transaction).await?;
         let mut builder = Builder::default();
-        // Of what was not sold in its regions, a restricted role learns nothing.
+        // A restricted role does not learn of products and customers without a sale in its regions.
         let sold = |key: &str| match scope {
             Scope::Everything => String::new(),
             Scope::Regions(_) => format!(" where {key} in (select {key} from mart.fact_sales)"),
@@ -144,6 +144,6 @@ impl Warehouse {
 async fn begin<'c>(client: &'c mut Object, scope: &Scope) -> Result<Transaction<'c>> {
     let transaction =
         client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    scope::hold(&transaction, scope).await?;
+    scope::apply(&transaction, scope).await?;
     Ok(transaction)
 }

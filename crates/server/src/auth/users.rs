@@ -32,7 +32,7 @@ pub(crate) struct Users {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Role {
-    /// Always there once the file is read: that nothing restricts a role has to be said, or a line that is missing would say it.
+    /// Required, but optional here for a clear error. Without a restriction it is `"all"`: a missing line must never mean that.
     regions: Option<Regions>,
 }
 
@@ -63,17 +63,17 @@ impl Role {
         }
     }
 
-    /// What is wrong with it.
+    /// Describes what is wrong with a role.
     fn fault(&self) -> Option<&'static str> {
         match &self.regions {
-            None => Some("says nothing of regions; write regions = \"all\", or a list of those that it sees"),
+            None => Some("has no regions; write regions = \"all\", or list the regions that it may see"),
             Some(Regions::Named(names)) if names.is_empty() => {
-                Some("has an empty list of regions; name those that it sees, or write regions = \"all\"")
+                Some("has an empty list of regions; list those that it may see, or write regions = \"all\"")
             }
             Some(Regions::Named(names)) if names.iter().any(|name| name.trim().is_empty()) => {
-                Some("has a region without a name; take it out of the list")
+                Some("has a region with an empty name; remove it from the list")
             }
-            // They go into one setting of PostgreSQL, kept apart by such a character.
+            // The names go into one PostgreSQL setting, separated by a control character.
             Some(Regions::Named(names)) if names.iter().any(|name| name.contains(char::is_control)) => {
                 Some("has a region with a control character in its name")
             }
@@ -126,8 +126,7 @@ impl UsersFile {
     }
 }
 
-/// What changes when a file does, also where its time of modification is put back: inode, length, and the nanoseconds of its
-/// modification and of the change of its entry.
+/// Identifies a version of the file: inode, length, and mtime and ctime in nanoseconds. A restored mtime still changes ctime.
 type FileVersion = (u64, u64, i128, i128);
 
 fn version(path: &Path) -> Option<FileVersion> {
@@ -211,7 +210,7 @@ impl Users {
     }
 
     fn viewer(&self, name: &str, role: &str) -> Viewer {
-        // A role that is not there was refused when the file was read.
+        // Reading the file refuses unknown roles.
         let scope = self.roles.get(role).map_or(Scope::Regions(Arc::default()), Role::scope);
         Viewer::new(Some(name.to_owned()), scope)
     }

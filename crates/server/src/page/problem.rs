@@ -26,7 +26,7 @@ pub(super) fn page(problem: &Problem, site: &str, page: Option<Page>) -> Respons
                     p.ways {
                         @match problem {
                             Problem::Unavailable(_)
-                            | Problem::RegionsOpen
+                            | Problem::ScopeNotEnforced
                             | Problem::TooLong
                             | Problem::Internal
                             | Problem::TooMany(_) => {
@@ -64,7 +64,7 @@ fn title(problem: &Problem) -> &'static str {
         Problem::Unauthorized => "Please log in",
         Problem::TooMany(_) => "Too many tries",
         Problem::Unavailable(_) => "No figures yet",
-        Problem::RegionsOpen => "Your figures cannot be shown",
+        Problem::ScopeNotEnforced => "Your figures cannot be shown",
         Problem::Internal => "Something went wrong",
     }
 }
@@ -75,7 +75,7 @@ fn words(problem: &Problem) -> Markup {
             Problem::Invalid(invalid) => {
                 p { "The part " code { (invalid.parameter) } " is wrong: " (invalid.reason) "." }
             },
-            Problem::MethodNotAllowed | Problem::NotAcceptable(_) | Problem::WrongHost | Problem::TooLong | Problem::RegionsOpen => {
+            Problem::MethodNotAllowed | Problem::NotAcceptable(_) | Problem::WrongHost | Problem::TooLong | Problem::ScopeNotEnforced => {
                 p { (problem.detail()) "." }
             },
             Problem::NotFound => p { "The link may be old, or a letter may be missing." },

@@ -1,12 +1,12 @@
-//! The proof that a transaction sees what its scope lets it see, and nothing more.
+//! Restricts a transaction to a scope, and verifies that PostgreSQL enforces it.
 //!
-//! It is given in each transaction: row-level security may be switched off and a role may be added at any time, and a connection
-//! pooler may hand every transaction to another session.
+//! Every transaction does both: row-level security can be disabled and a role can be added at any time, and a connection pooler may run
+//! each transaction in another session.
 
 use anyhow::Result;
 use deadpool_postgres::Transaction;
 
-use super::super::{Refused, Scope};
+use super::super::{Scope, ScopeNotEnforced};
 
 /// The tables whose rows belong to regions or sum them up.
 pub const BY_REGION: [&str; 6] =
@@ -19,7 +19,7 @@ const ROLE: &str = "set local role salesmart_reader;
     set local statement_timeout = '60s';
     set local idle_in_transaction_session_timeout = 0";
 
-/// Tables where the policies do not hold: row-level security is off or passed by, or the policy is gone.
+/// Tables whose rows are not restricted: row-level security is disabled or bypassed, or the policy is missing or ignores the setting.
 const OPEN_TABLES: &str = "select kept.name
     from unnest($1::text[]) as kept (name)
     where not row_security_active(format('mart.%I', kept.name))
@@ -32,17 +32,18 @@ const OPEN_TABLES: &str = "select kept.name
                 and permissive = 'RESTRICTIVE'
                 and cmd in ('SELECT', 'ALL')
                 and 'salesmart_reader' = any(roles)
+                and qual like '%current_setting(''salesmart.regions''%'
         )
     order by kept.name";
 
-/// Regions that can be seen and should not be.
+/// Counts visible regions outside the scope.
 const OTHER_REGIONS: &str = "select count(*) from mart.dim_region where not coalesce(region = any($1::text[]), false)";
 
-/// Makes the transaction one of `salesmart_reader` that sees the scope.
+/// Sets role and regions for this transaction, then verifies them.
 ///
 /// # Errors
-/// [`Refused`] if PostgreSQL does not keep it to the scope.
-pub(super) async fn hold(transaction: &Transaction<'_>, scope: &Scope) -> Result<()> {
+/// [`ScopeNotEnforced`] if PostgreSQL does not enforce the scope.
+pub(super) async fn apply(transaction: &Transaction<'_>, scope: &Scope) -> Result<()> {
     transaction.batch_execute(ROLE).await?;
     let names: &[String] = match scope {
         Scope::Everything => &[],
@@ -59,7 +60,7 @@ pub(super) async fn hold(transaction: &Transaction<'_>, scope: &Scope) -> Result
         .await?
         .try_get(0)?;
     if role != "salesmart_reader" {
-        return Err(Refused(format!("the transaction belongs to {role} instead of salesmart_reader")).into());
+        return Err(ScopeNotEnforced(format!("the role is {role} instead of salesmart_reader")).into());
     }
     if *scope == Scope::Everything {
         return Ok(());
@@ -67,11 +68,13 @@ pub(super) async fn hold(transaction: &Transaction<'_>, scope: &Scope) -> Result
     let open = transaction.query(OPEN_TABLES, &[&BY_REGION.as_slice()]).await?;
     let open: Vec<String> = open.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     if !open.is_empty() {
-        return Err(Refused(format!("row-level security does not hold for mart.{}", open.join(", mart."))).into());
+        return Err(
+            ScopeNotEnforced(format!("row-level security is not active for mart.{}", open.join(", mart."))).into()
+        );
     }
     let others: i64 = transaction.query_one(OTHER_REGIONS, &[&names]).await?.try_get(0)?;
     if others > 0 {
-        return Err(Refused(format!("mart.dim_region shows {others} rows of other regions")).into());
+        return Err(ScopeNotEnforced(format!("mart.dim_region shows {others} rows of other regions")).into());
     }
     Ok(())
 }
