@@ -9,8 +9,8 @@ use salesmart_base::config::Config;
 use salesmart_base::failure::Failure;
 use salesmart_base::{fail, toml_file};
 use salesmart_model::Models;
-use salesmart_staging::Staging;
 use salesmart_staging::render::Table;
+use salesmart_staging::{Staging, explain_sandbox};
 use salesmart_transform::parse;
 
 use super::Global;
@@ -58,7 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
             Some(model) => {
                 Failure::new(format!("{place}{model} is not built yet; run `salesmart build`, then look again"))
             }
-            None => Failure::new(format!("{place}{error}")),
+            None => Failure::new(format!("{place}{}", explain_sandbox(&error.to_string()))),
         }
     })?;
     table.write(args.format.into(), &mut Answer::new())

@@ -82,6 +82,17 @@ pub fn sandboxed() -> Result<duckdb::Config> {
     Ok(without_extensions()?.enable_external_access(false)?)
 }
 
+/// DuckDB's message, with the next step where the sandbox is the reason: DuckDB names a configuration that users cannot change.
+pub fn explain_sandbox(message: &str) -> String {
+    match message.contains("disabled by configuration") {
+        true => format!(
+            "{}\nSQL in a project reads and writes no files; load the file with a contract (data/contracts) and read raw.NAME",
+            message.trim_end()
+        ),
+        false => message.to_owned(),
+    }
+}
+
 fn without_extensions() -> Result<duckdb::Config> {
     Ok(duckdb::Config::default()
         .with("autoinstall_known_extensions", "false")?

@@ -9,6 +9,7 @@ use salesmart_base::failure::{Failure, is_disk_full};
 use salesmart_base::hash;
 use salesmart_base::toml_file::line_of;
 use salesmart_model::{Check, Models};
+use salesmart_staging::explain_sandbox;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -181,7 +182,7 @@ pub fn explain(path: &Path, error: &duckdb::Error) -> anyhow::Error {
         .and_then(|(_, rest)| rest.split(':').next())
         .and_then(|number| number.parse::<usize>().ok())
         .unwrap_or(1);
-    Failure::new(format!("{}:{line}: {}", path.display(), message.trim_end())).into()
+    Failure::new(format!("{}:{line}: {}", path.display(), explain_sandbox(message.trim_end()))).into()
 }
 
 #[cfg(test)]
