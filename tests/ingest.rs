@@ -388,7 +388,13 @@ fn names_that_are_no_text_and_folders_with_brackets_are_no_trouble() {
     project.ok(&["ingest"]);
     let matching = std::ffi::OsStr::from_bytes(b"data/raw/sales_\xdc.csv");
     std::fs::write(project.path("").join(matching), "x").unwrap();
-    assert!(project.fails(&["ingest"]).contains("is not UTF-8; rename the file"));
+    project.sales("sales_2.csv", &day(2));
+    let said = project.fails(&["ingest"]);
+    assert!(said.contains("data/raw/sales_\\xDC.csv") && said.contains("is not UTF-8; rename the file"), "{said}");
+    assert_eq!(
+        project.staged("select file from ingest.files order by 1"),
+        ["data/raw/sales_1.csv", "data/raw/sales_2.csv"]
+    );
     std::fs::remove_file(project.path("").join(matching)).unwrap();
 
     project
@@ -405,4 +411,54 @@ fn names_that_are_no_text_and_folders_with_brackets_are_no_trouble() {
     project.edit("inner [1]/data/contracts/sales.toml", "data/raw/sales_*.csv", "data/raw/**/sales_*.csv");
     let report = project.ok(&["ingest", "--project", "inner [1]"]).stdout;
     assert!(report.contains("1 file read"), "{report}");
+}
+
+#[test]
+fn what_is_no_file_is_named_and_the_others_are_loaded() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &day(1)).sales("sales_2.csv", &day(2));
+    project.ok(&["ingest"]);
+    std::fs::remove_file(project.path("data/raw/sales_2.csv")).unwrap();
+    std::os::unix::fs::symlink("nowhere.csv", project.path("data/raw/sales_2.csv")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(project.path("data/raw/sales_3.csv")).status();
+    assert!(pipe.unwrap().success());
+    let _socket = std::os::unix::net::UnixListener::bind(project.path("data/raw/sales_4.csv")).unwrap();
+    std::fs::create_dir(project.path("data/raw/sales_5.csv")).unwrap();
+    project.sales("sales_6.csv", &day(3));
+    for command in [["ingest"].as_slice(), &["run"]] {
+        let said = project.fails(command);
+        for (file, reason) in
+            [("2", "a symbolic link to a file that does not exist"), ("3", "a pipe"), ("4", "a socket")]
+        {
+            let line = said.lines().find(|line| line.contains(&format!("data/raw/sales_{file}.csv")));
+            assert!(line.is_some_and(|line| line.contains(reason)), "{file}: {said}");
+        }
+        assert!(!said.contains("sales_5"), "a folder is not a file of the source: {said}");
+    }
+    // What was loaded under the name of the dangling link stays: nobody withdrew it.
+    assert_eq!(
+        project.staged("select file from ingest.files order by 1"),
+        ["data/raw/sales_1.csv", "data/raw/sales_2.csv", "data/raw/sales_6.csv"]
+    );
+}
+
+#[test]
+fn a_backslash_in_a_name_stays_one() {
+    let project = Project::new();
+    project.sales("sales_\\b.csv", &day(1));
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select file from ingest.files"), ["data/raw/sales_\\b.csv"]);
+}
+
+#[test]
+fn what_a_killed_process_left_beside_the_data_is_replaced() {
+    let project = Project::new();
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"100%\"");
+    project.sales("sales_1.csv", &[sale("T1", "O1", "never", "C1", "P1", "1")]);
+    project.write("data/raw/.sales_1.csv.errors.csv.draft", "half of a li");
+    project.ok(&["ingest"]);
+    let names = std::fs::read_dir(project.path("data/raw")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["sales_1.csv", "sales_1.csv.errors.csv"]);
 }

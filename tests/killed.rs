@@ -111,3 +111,44 @@ fn the_first_ingest_of_a_project_killed_at_any_moment_can_be_run_again() {
         }
     }
 }
+
+#[test]
+fn a_process_killed_while_it_creates_the_staging_file_leaves_none() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "0.25")]);
+    for _ in 0..2 {
+        project.killed_at("staging.before_publish", &["ingest"]);
+        assert!(!project.path("data/staging.duckdb").exists(), "a file that is not whole has the name");
+    }
+    let unfinished = || {
+        let names = std::fs::read_dir(project.path("data")).unwrap().map(|entry| entry.unwrap().path());
+        names.filter(|path| path.to_string_lossy().ends_with(".new")).collect::<Vec<_>>()
+    };
+    assert_eq!(unfinished().len(), 2);
+    for path in unfinished() {
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_secs(3_600)).unwrap();
+    }
+    project.ok(&["ingest"]);
+    assert_eq!(whole_files(&project), 1);
+    assert_eq!(unfinished(), [std::path::PathBuf::new(); 0], "what killed processes left is not removed");
+}
+
+#[test]
+fn two_processes_that_create_the_staging_file_at_once_share_one() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "0.25")]);
+    for _ in 0..10 {
+        let children: Vec<_> = (0..4)
+            .map(|_| project.command(&["ingest"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
+            .collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() || said.contains("is in use by process"), "{said}");
+        }
+        project.ok(&["ingest"]);
+        assert_eq!(whole_files(&project), 1);
+        std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
+    }
+}

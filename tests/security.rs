@@ -366,3 +366,195 @@ fn g4_headers_of_models_and_checks_run_nothing() {
     }
     project.ok(&["build"]);
 }
+
+#[test]
+fn low_the_staging_file_and_its_log_are_closed_to_other_users() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = Project::new();
+    two_regions(&project);
+    project.killed_at("build.published", &["build", "--full-refresh"]);
+    for name in ["data/staging.duckdb", "data/staging.duckdb.wal"] {
+        let mode = std::fs::metadata(project.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o007, 0, "{name} has mode {mode:o}");
+    }
+}
+
+#[test]
+fn g5_contracts_tests_and_sources_reach_no_file_outside_the_project() {
+    let project = with_a_secret();
+    let outside = tempfile::tempdir().unwrap();
+    let elsewhere = |name: &str| outside.path().join(name);
+    std::fs::write(elsewhere("sales_9.csv"), "password\ntop-secret\n").unwrap();
+    std::fs::write(elsewhere("model.sql"), "top-secret selekt\n").unwrap();
+    std::fs::write(elsewhere("rows.csv"), "order_id\ntop-secret\n").unwrap();
+    let folder = outside.path().display().to_string();
+    let nothing_happened = |said: &str, attack: &str| {
+        assert!(!said.contains("top-secret"), "{attack} tells a file's content: {said}");
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 3, "{attack} wrote a file");
+    };
+
+    let contract = std::fs::read_to_string(project.path("data/contracts/sales.toml")).unwrap();
+    let up = "../".repeat(20);
+    for files in [
+        format!("{folder}/*.csv"),
+        format!("{up}{folder}/*.csv"),
+        format!("{up}{folder}/sales_9.csv"),
+        "/etc/pass*".to_owned(),
+        "data/raw/../../../*.csv".to_owned(),
+        "/not/there/*.csv".to_owned(),
+        "/**/*.csv".to_owned(),
+    ] {
+        project.write("data/contracts/sales.toml", contract.replace("data/raw/sales_*.csv", &files));
+        for command in ["compile", "ingest", "run", "ls", "lineage", "rejects export"] {
+            let said = project.fails(&command.split(' ').collect::<Vec<_>>());
+            assert!(
+                said.contains("sales.toml: files = ") && said.contains("outside the project"),
+                "{command} {files}: {said}"
+            );
+            nothing_happened(&said, &files);
+        }
+    }
+    // Behind a wildcard the folder of the pattern is inside.
+    for files in ["data/raw/link*.csv", "data/*/*/*.csv", "data/*/*.csv"] {
+        let link = project.path("data/raw/link.csv");
+        let folder_link = project.path("data/linked");
+        std::os::unix::fs::symlink(elsewhere("sales_9.csv"), &link).unwrap();
+        std::os::unix::fs::symlink(outside.path(), &folder_link).unwrap();
+        let inner = project.path("data/raw/inner");
+        std::os::unix::fs::symlink(outside.path(), &inner).unwrap();
+        project.write("data/contracts/sales.toml", contract.replace("data/raw/sales_*.csv", files));
+        let said = project.fails(&["ingest"]);
+        assert!(said.contains("outside the project"), "{files}: {said}");
+        nothing_happened(&said, files);
+        for path in [link, folder_link, inner] {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    project.write("data/contracts/sales.toml", &contract);
+
+    let test = |name: &str| {
+        format!(
+            "model = \"stg_sales\"\n[[test]]\nname = \"t\"\ngiven.\"raw.sales\" = \"{name}\"\nexpect = [ {{ order_id = \"O1\" }} ]\n"
+        )
+    };
+    for name in [elsewhere("rows.csv").display().to_string(), format!("{up}{folder}/rows.csv"), "link.csv".to_owned()] {
+        project.write("tests/attack.toml", test(&name));
+        let _ = std::fs::remove_file(project.path("tests/link.csv"));
+        std::os::unix::fs::symlink(elsewhere("rows.csv"), project.path("tests/link.csv")).unwrap();
+        let said = project.fails(&["test"]);
+        assert!(said.contains("outside the project"), "{name}: {said}");
+        nothing_happened(&said, &name);
+        std::fs::remove_file(project.path("tests/link.csv")).unwrap();
+    }
+    std::fs::remove_file(project.path("tests/attack.toml")).unwrap();
+
+    for place in [
+        "sql/marts/attack.sql",
+        "sql/checks/attack.sql",
+        "data/contracts/attack.toml",
+        "sql/marts/fact_sales.test.toml",
+    ] {
+        let _ = std::fs::remove_file(project.path(place));
+        std::os::unix::fs::symlink(elsewhere("model.sql"), project.path(place)).unwrap();
+        for command in ["compile", "build", "test"] {
+            let said = project.fails(&[command]);
+            assert!(said.contains("outside the project"), "{command} {place}: {said}");
+            nothing_happened(&said, place);
+        }
+        std::fs::remove_file(project.path(place)).unwrap();
+    }
+    // A pipe would be waited for without end.
+    let pipe = std::process::Command::new("mkfifo").arg(project.path("sql/marts/pipe.sql")).status();
+    assert!(pipe.unwrap().success());
+    assert!(project.fails(&["compile"]).contains("pipe.sql is a pipe"));
+    std::fs::remove_file(project.path("sql/marts/pipe.sql")).unwrap();
+}
+
+#[test]
+fn g5_a_folder_that_the_project_lists_is_read() {
+    let project = Project::new();
+    let outside = tempfile::tempdir().unwrap();
+    let record = sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10");
+    std::fs::write(outside.path().join("sales_1.csv"), format!("{}\n{record}\n", crate::harness::SALES_HEADER))
+        .unwrap();
+    project.edit(
+        "data/contracts/sales.toml",
+        "data/raw/sales_*.csv",
+        &format!("{}/sales_*.csv", outside.path().display()),
+    );
+    project.fails(&["ingest"]);
+    let toml = std::fs::read_to_string(project.path("salesmart.toml")).unwrap();
+    project.write("salesmart.toml", format!("{toml}\n[paths]\nallowed = [\"{}\"]\n", outside.path().display()));
+    project.ok(&["ingest"]);
+    assert_eq!(project.staged("select file from ingest.files"), ["sales_1.csv"]);
+}
+
+const FORMULAS: [&str; 7] = ["=1+1", "+1+1", "-1+1", "@SUM(1)", " =1+1", "＝1+1", "\u{feff}=1"];
+
+#[test]
+fn g10_no_list_of_rejects_holds_a_formula_and_what_was_exported_comes_back() {
+    let project = Project::with_url(None);
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"100%\"");
+    let records: Vec<String> = FORMULAS
+        .iter()
+        .enumerate()
+        .map(|(number, formula)| sale(&format!("{formula}{number}"), formula, "never", formula, "P1", "10"))
+        .collect();
+    project.sales("sales_1.csv", &records);
+    project.ok(&["ingest"]);
+    project.ok(&["rejects", "export", "--output", "fix.csv"]);
+    let shown = project.ok(&["show", "select raw, value from rejects", "--format", "csv"]).stdout;
+    let listed = project.ok(&["rejects", "--format", "csv"]).stdout;
+    let read = |name: &str| std::fs::read_to_string(project.path(name)).unwrap();
+    for (name, text) in [
+        ("show", shown),
+        ("rejects", listed),
+        ("errors.csv", read("data/raw/sales_1.csv.errors.csv")),
+        ("export", read("fix.csv")),
+    ] {
+        let mut cells = 0;
+        for record in csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes()).records()
+        {
+            for cell in record.unwrap().iter() {
+                let start = cell.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+                assert!(!start.starts_with(['=', '+', '-', '@', '＝']), "{name}: {cell}");
+                cells += usize::from(cell.starts_with('\''));
+            }
+        }
+        assert!(cells >= FORMULAS.len(), "{name}: {text}");
+    }
+    // Corrected as they are, the records have their own text in the end, and so has what is kept for the next time.
+    project.write("fix.csv", read("fix.csv").replace("never", "2024-01-01 10:00:00"));
+    project.ok(&["rejects", "replay", "fix.csv"]);
+    let mut expected: Vec<String> = FORMULAS.iter().map(|formula| formula.trim().to_owned()).collect();
+    expected.sort();
+    let json = project.ok(&["show", "select order_id from raw.sales", "--format", "json"]).stdout;
+    let mut found: Vec<String> = json
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["order_id"].as_str().unwrap().trim().to_owned()
+        })
+        .collect();
+    found.sort();
+    assert_eq!(found, expected);
+    assert!(read("data/raw/sales_1.csv.repairs.csv").contains(",'=1+1"));
+}
+
+#[test]
+fn g10_exports_of_the_dashboard_hold_no_formula() {
+    let project = Project::new();
+    let (dashboard, [_, _, all]) = kept_apart(&project);
+    let note = "%2C%3DHYPERLINK(1)%3B%3D2%22%2C%3D3";
+    for path in [
+        format!("/export/products.csv?dates=all&notes=1&search={note}"),
+        format!("/export/overview.csv?dates=all&notes=true&region={note}"),
+        format!("/export/customers.csv?dates=all&notes=on&category=North{note}"),
+    ] {
+        let (_, text) = ask(&dashboard, &all, &path);
+        for line in text.lines() {
+            for cell in line.split([',', ';', '\t', '"']) {
+                assert!(!cell.trim_start().starts_with(['=', '@']), "{path}: {line}");
+            }
+        }
+    }
+}

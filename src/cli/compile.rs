@@ -42,7 +42,7 @@ pub enum Format {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let config = global.config()?;
     let models = Models::load(&config)?;
-    let compiled = compile(&models, &contract_file::load_all(&config.root.join("data/contracts"))?)?;
+    let compiled = compile(&models, &contract_file::load_all(&config)?)?;
     let selected = args.select.resolve(&compiled.graph, &models, &config.root)?;
     let is_selected = |name: &str| selected.as_ref().is_none_or(|selected| selected.contains(name));
     // In build order; those without a place in it at the end.

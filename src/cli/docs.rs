@@ -36,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let models = Models::load(&config)?;
-    let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
+    let contracts = contract_file::load_all(&config)?;
     let compiled = compile(&models, &contracts)?;
     let lineage = Lineage::trace(&compiled, &models, &contracts)?;
     if let Some((check, _)) = compiled.check_faults.first_key_value() {

@@ -40,7 +40,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     for contract in project.contracts.values() {
         let mut chosen = Vec::new();
         for found in catalog::find(&config, contract)? {
-            let path = std::fs::canonicalize(&found.path)?;
+            let Ok(path) = std::fs::canonicalize(&found.path) else { continue };
             if let Some((_, _, is_known)) = wanted.iter_mut().find(|(_, wanted, _)| *wanted == path) {
                 *is_known = true;
                 chosen.push(found);

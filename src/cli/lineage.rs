@@ -60,7 +60,7 @@ pub enum Format {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let config = global.config()?;
     let models = Models::load(&config)?;
-    let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
+    let contracts = contract_file::load_all(&config)?;
     let lineage = Lineage::trace(&compile(&models, &contracts)?, &models, &contracts)?;
     let focus = args.what.as_deref().map(|what| lineage.focus(what)).transpose()?;
     let direction = match (args.upstream, args.downstream) {

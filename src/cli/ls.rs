@@ -34,7 +34,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<()> {
     let config = global.config()?;
     let models = Models::load(&config)?;
-    let contracts = contract_file::load_all(&config.root.join("data/contracts"))?;
+    let contracts = contract_file::load_all(&config)?;
     let sources = contracts.keys().map(String::as_str).collect();
     let parser = Connection::open_in_memory()?;
     let graph = Graph::new(&parser, &models, &sources)?;

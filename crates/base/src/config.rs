@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod database_url;
+mod project_paths;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use crate::{fail, toml_file};
 
 pub use dashboard::{Dashboard, parse_listen};
 pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
+pub use project_paths::ProjectPaths;
 
 /// The name of the project file.
 pub const FILE_NAME: &str = "salesmart.toml";
@@ -26,6 +28,8 @@ pub const FILE_NAME: &str = "salesmart.toml";
 pub struct Config {
     /// The folder that holds `salesmart.toml`; all relative paths start here.
     pub root: PathBuf,
+    /// Where the files that contracts and tests name may lie.
+    pub paths: ProjectPaths,
     /// The DuckDB staging file.
     pub staging_file: PathBuf,
     /// Memory limit handed to DuckDB, such as `4GB`.
@@ -107,6 +111,8 @@ struct File {
     #[serde(default)]
     dashboard: dashboard::Section,
     #[serde(default)]
+    paths: project_paths::Section,
+    #[serde(default)]
     profiles: BTreeMap<String, Profile>,
 }
 
@@ -185,6 +191,8 @@ impl Config {
             Some(url) => Warehouse::Url(url),
             None => Warehouse::Embedded(root.join(embedded_dir.unwrap_or_else(|| "data/postgres".into()))),
         };
+        let paths = ProjectPaths::new(&root, &file.paths);
+        paths.check_sources()?;
         let staging_file = profile.staging.file.or(file.staging.file);
         Ok(Self {
             staging_file: root.join(staging_file.unwrap_or_else(|| "data/staging.duckdb".into())),
@@ -195,6 +203,7 @@ impl Config {
             sync: SyncPolicy { max_delete_pct },
             dashboard: Dashboard::new(profile.dashboard, file.dashboard, &root, &path)?,
             root,
+            paths,
         })
     }
 

@@ -3,7 +3,7 @@
 //! Both are built in a copy of the staging file: the revision's models are published there, then the working tree's are
 //! compared with them. So only models that differ are built, and the project's own staging file is only read.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -79,6 +79,9 @@ fn check_out(config: &Config, commit: &str, revision: &str, root: &Path) -> Resu
     for entry in String::from_utf8_lossy(&listed).split('\0') {
         // `100644 blob 1f7a…<tab>sql/marts/dim_x.sql`, relative to the project.
         let Some((object, path)) = entry.split_once('\t') else { continue };
+        if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+            fail!("{revision} has a file named {path}, which is no path inside the project");
+        }
         let Some(("blob", id)) = object.split_once(' ').and_then(|(_, rest)| rest.split_once(' ')) else { continue };
         write(&root.join(path), &git(config, &["cat-file", "blob", id])?)?;
         count += 1;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use csv::{Terminator, WriterBuilder};
+use salesmart_base::formula::{neutralize, neutralize_line};
 use salesmart_dashboard::content::{Block, Said, Table, Tile, Value};
 use salesmart_metrics::filter::Invalid;
 
@@ -19,7 +20,7 @@ pub(super) fn write(report: &Report<'_>, order: &Order) -> Result<Vec<u8>, Failu
     if order.has_notes {
         let title = Said { about: "Report".to_owned(), text: report.title() };
         for said in std::iter::once(title).chain(report.facts()) {
-            let line = format!("# {}: {}", said.about, said.text).replace(|letter: char| letter.is_control(), " ");
+            let line = neutralize_line(&format!("# {}: {}", said.about, said.text));
             writeln!(bytes, "{line}\r").map_err(|error| Failure::Internal(error.into()))?;
         }
     }
@@ -55,7 +56,7 @@ fn into(bytes: &mut Vec<u8>, rows: &[Vec<String>]) -> anyhow::Result<()> {
 }
 
 fn rows(table: &Table) -> Vec<Vec<String>> {
-    let heads = table.columns.iter().map(|column| harmless(&column.title)).collect();
+    let heads = table.columns.iter().map(|column| cell(&column.title)).collect();
     let rows = table.rows.iter().map(|row| row.cells.iter().map(|cell| plain(&cell.value)).collect());
     std::iter::once(heads).chain(rows).collect()
 }
@@ -68,7 +69,7 @@ fn key_figures(tiles: &[Tile]) -> Vec<Vec<String>> {
 fn plain(value: &Value) -> String {
     match value {
         Value::None => String::new(),
-        Value::Text(text) => harmless(text),
+        Value::Text(text) => cell(text),
         Value::Money(amount) | Value::Quantity(amount) => amount.to_string(),
         Value::Count(count) => count.to_string(),
         Value::Percent(share) | Value::Change(share) => share.to_string(),
@@ -78,18 +79,15 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A text that a spreadsheet would take for a formula gets an apostrophe in front.
-fn harmless(text: &str) -> String {
-    let text = super::cell_text(text);
-    let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
-        || text.starts_with(['\t', '\r', '\n']);
-    if is_formula { format!("'{text}") } else { text }
+fn cell(text: &str) -> String {
+    neutralize(&super::cell_text(text)).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::{report, sample};
+    use salesmart_base::formula::{neutralize, neutralize_line};
     use salesmart_dashboard::content::KEY_FIGURES;
 
     fn read(bytes: &[u8]) -> Vec<Vec<String>> {
@@ -124,7 +122,8 @@ mod tests {
         for (text, written) in [
             ("=cmd()", "'=cmd()"),
             ("  @sum", "'  @sum"),
-            ("+1", "'+1"),
+            ("+1+1", "'+1+1"),
+            ("-1", "-1"),
             ("-5% off", "'-5% off"),
             ("\tx", "'\tx"),
             ("a=b", "a=b"),
@@ -133,7 +132,7 @@ mod tests {
             assert_eq!(plain(&Value::text(text)), written);
         }
         assert_eq!(plain(&Value::Money(salesmart_metrics::money::Amount(-5))), "-0.0005");
-        assert!(harmless(&"x".repeat(40_000)).len() < 32_767);
+        assert!(cell(&"x".repeat(40_000)).len() < 32_767);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod contract_file;
 pub mod dialect;
 pub mod encoding;
+pub mod pattern;
 
 use std::path::PathBuf;
 

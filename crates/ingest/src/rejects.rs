@@ -7,16 +7,20 @@ pub mod replay;
 pub mod spool;
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
+use std::ffi::OsString;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use duckdb::arrow::array::{Array, AsArray, StringArray};
 use duckdb::{Connection, params};
 use salesmart_base::count::grouped;
 use salesmart_base::failure::Failure;
+use salesmart_base::formula::neutralize;
+use salesmart_staging::Staging;
 use salesmart_staging::render::Table;
-use salesmart_staging::{Staging, literal};
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::cast::fault::{Code, Fault};
 use crate::rejects::spool::Spool;
@@ -160,32 +164,45 @@ pub fn write_errors_file(
         }
         return Ok(None);
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
     let context = || format!("cannot write {}", path.display());
-    let temporary = readable_temporary(folder).with_context(context)?;
-    // DuckDB sorts and writes without holding them all. Its own temporary file would stay behind on a full disk.
-    conn.execute_batch(&format!(
-        "copy (select line, column_name as \"column\", code, value, reason, raw from main.rejects
-               where source = {} and file = {} order by line, rowid)
-         to {} (format csv, header, use_tmp_file false)",
-        literal(source),
-        literal(name),
-        literal(&temporary.path().to_string_lossy()),
-    ))
-    .with_context(context)?;
-    temporary.persist(&path).with_context(context)?;
+    let draft = draft_beside(file, &path).with_context(context)?;
+    let mut writer = csv::Writer::from_writer(draft.as_file());
+    writer.write_record(COLUMNS).with_context(context)?;
+    // The cast makes every column text, as the file has it. DuckDB sorts, and streams the rows: millions of rejects fit no memory.
+    let mut statement = conn.prepare(
+        "select coalesce(cast(columns(*) as varchar), '') from (
+             select line, column_name, code, value, reason, raw from main.rejects
+             where source = ? and file = ? order by line, rowid)",
+    )?;
+    // The iterator panics where DuckDB cannot go on, such as on a full disk; `step` returns the error.
+    let _ = statement.stream_arrow([source, name])?;
+    while let Some(batch) = statement.step()? {
+        let columns: Vec<&StringArray> = batch.columns().iter().map(|column| column.as_string()).collect();
+        for row in 0..batch.len() {
+            let cells = columns.iter().map(|column| neutralize(column.value(row)).into_owned());
+            writer.write_record(cells).with_context(context)?;
+        }
+    }
+    writer.flush().with_context(context)?;
+    drop(writer);
+    draft.persist(&path).with_context(context)?;
     Ok(Some(path))
 }
 
-/// A temporary file as readable as any other new file; by default only its owner could read it.
-pub fn readable_temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+/// An empty file that becomes `path` when it is whole. It can be read by whoever can read the data file that it belongs to. Its name is
+/// always the same, so that what a killed process left is replaced by the next one.
+pub fn draft_beside(file: &Path, path: &Path) -> std::io::Result<NamedTempFile> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".draft");
+    let draft = path.with_file_name(name);
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    builder.prefix(".rejects").tempfile_in(folder)
+    let created = std::fs::File::options().write(true).create_new(true).open(&draft)?;
+    created.set_permissions(std::fs::metadata(file)?.permissions())?;
+    Ok(NamedTempFile::from_parts(created, TempPath::try_from_path(draft)?))
 }
 
 /// Which rejects to list.

@@ -1,6 +1,7 @@
 //! The staging file: one DuckDB database that holds what was ingested, the published models, and what
 //! the warehouse is known to hold. It is disposable: delete it, run again, and the warehouse stays as it is.
 
+mod create;
 pub mod relation;
 pub mod render;
 
@@ -119,6 +120,10 @@ impl Staging {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
+        }
+        create::keep_others_out();
+        if !path.exists() {
+            create::create(&path)?;
         }
         let mut options = without_extensions()?.with("preserve_insertion_order", "false")?;
         if let Some(threads) = config.threads {

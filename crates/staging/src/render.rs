@@ -1,5 +1,6 @@
 //! Query results as text: for the terminal, as CSV, as JSON lines, as Markdown.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use duckdb::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::arrow::util::display::{ArrayFormatter, FormatOptions};
 use duckdb::{Connection, Params};
+use salesmart_base::formula::neutralize;
 
 /// The forms of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -104,9 +106,13 @@ impl Table {
             Format::Md => writeln!(out, "{}", self.drawn(presets::ASCII_MARKDOWN))?,
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(self.columns.iter().map(|(name, _)| name))?;
+                writer.write_record(self.columns.iter().map(|(name, _)| neutralize(name).into_owned()))?;
                 for row in &self.rows {
-                    writer.write_record(row.iter().map(|value| value.as_deref().unwrap_or_default()))?;
+                    let cells = row.iter().zip(&self.columns).map(|(value, (_, is_number))| {
+                        let value = value.as_deref().unwrap_or_default();
+                        if *is_number { Cow::Borrowed(value) } else { neutralize(value) }
+                    });
+                    writer.write_record(cells.map(Cow::into_owned))?;
                 }
                 writer.flush()?;
             }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use salesmart_base::config::ProjectPaths;
 use salesmart_base::fail;
 use salesmart_base::toml_file::line_of;
 use salesmart_ingest::contract::dialect::Dialect;
@@ -130,14 +131,32 @@ fn entries<'de, V: Deserialize<'de>, A: MapAccess<'de>>(mut map: A) -> Result<Ve
     Ok(entries)
 }
 
+/// A test file.
+#[derive(Debug, Clone, Copy)]
+pub struct TestText<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// Its content.
+    pub text: &'a str,
+    /// Where the files that it names may lie.
+    pub paths: &'a ProjectPaths,
+}
+
 impl Written {
-    /// The rows themselves; they are named on this line of the test file at `path`, whose content is `text`.
+    /// The rows themselves; a test file names them on this line.
     ///
     /// # Errors
-    /// A CSV that cannot be read, and values that are no single value, with file and line.
-    pub fn read(self, path: &Path, text: &str, line: usize) -> Result<Rows> {
+    /// A CSV that cannot be read or lies outside the project, and values that are no single value, with file and line.
+    pub fn read(self, file: &TestText<'_>, line: usize) -> Result<Rows> {
+        let TestText { path, text, paths } = *file;
         let inline = match self {
-            Self::Csv(name) => return csv(&path.with_file_name(name)),
+            Self::Csv(name) => {
+                let csv_path = path.with_file_name(name);
+                if let Err(reason) = paths.check(&csv_path) {
+                    fail!("{}:{line}: {reason}", path.display());
+                }
+                return csv(&csv_path);
+            }
             Self::Inline(inline) => inline,
             Self::Nested(_) => {
                 fail!("{}:{line}: these are no rows; write [ {{ column = \"value\" }} ]", path.display())

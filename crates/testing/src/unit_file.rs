@@ -11,7 +11,7 @@ use salesmart_model::Models;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::rows::{Rows, Written};
+use super::rows::{Rows, TestText, Written};
 
 /// What a unit test beside its model is called, behind the model's name.
 const ENDING: &str = ".test.toml";
@@ -80,12 +80,12 @@ pub fn load_all(config: &Config, models: &Models) -> Result<Vec<UnitTest>> {
     for model in models.models.values() {
         let path = model.path.with_file_name(format!("{}{ENDING}", model.name));
         if path.is_file() {
-            load(&path, Some(&model.name), models, &mut tests)?;
+            load(&path, Some(&model.name), config, models, &mut tests)?;
         }
     }
     refuse_orphans(config, models)?;
     for path in files(&config.root.join("tests"), ".toml")? {
-        load(&path, None, models, &mut tests)?;
+        load(&path, None, config, models, &mut tests)?;
     }
     for (index, test) in tests.iter().enumerate() {
         if let Some(other) =
@@ -137,13 +137,14 @@ pub fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn load(path: &Path, beside: Option<&str>, models: &Models, tests: &mut Vec<UnitTest>) -> Result<()> {
+fn load(path: &Path, beside: Option<&str>, config: &Config, models: &Models, tests: &mut Vec<UnitTest>) -> Result<()> {
     let at = path.display();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => fail!("cannot read {at}: {error}"),
     };
     let file: TestFile = toml_file::parse(path, &text)?;
+    let origin = TestText { path, text: &text, paths: &config.paths };
     let model = match (beside, &file.model) {
         (Some(beside), None) => beside,
         (Some(beside), Some(named)) if named == beside => beside,
@@ -169,7 +170,7 @@ fn load(path: &Path, beside: Option<&str>, models: &Models, tests: &mut Vec<Unit
         let mut given = Vec::new();
         match entry.given {
             None => {}
-            Some(Written::Nested(entries)) => take_given(entries, "", path, &text, &mut given)?,
+            Some(Written::Nested(entries)) => take_given(entries, "", &origin, &mut given)?,
             Some(_) => fail!("{at}:{line}: say which input is given: given.stg_sales = [ … ]"),
         }
         tests.push(UnitTest {
@@ -179,7 +180,7 @@ fn load(path: &Path, beside: Option<&str>, models: &Models, tests: &mut Vec<Unit
             line,
             as_of,
             given,
-            expect: entry.expect.read(path, &text, line)?,
+            expect: entry.expect.read(&origin, line)?,
             columns: entry.columns,
             ordered: entry.ordered,
         });
@@ -190,18 +191,17 @@ fn load(path: &Path, beside: Option<&str>, models: &Models, tests: &mut Vec<Unit
 fn take_given(
     entries: Vec<(Spanned<String>, Written)>,
     schema: &str,
-    path: &Path,
-    text: &str,
+    origin: &TestText<'_>,
     given: &mut Vec<Given>,
 ) -> Result<()> {
     for (name, written) in entries {
-        let line = line_of(text, name.span().start);
+        let line = line_of(origin.text, name.span().start);
         let input = format!("{schema}{}", name.into_inner());
         match written {
             Written::Nested(inner) if schema.is_empty() => {
-                take_given(inner, &format!("{input}."), path, text, given)?;
+                take_given(inner, &format!("{input}."), origin, given)?;
             }
-            rows => given.push(Given { rows: rows.read(path, text, line)?, input, line }),
+            rows => given.push(Given { rows: rows.read(origin, line)?, input, line }),
         }
     }
     Ok(())

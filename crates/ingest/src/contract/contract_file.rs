@@ -17,7 +17,8 @@ use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd};
 use crate::cast::decimal::NumberStyle;
-use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit};
+use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit, pattern};
+use salesmart_base::config::Config;
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
 
@@ -95,13 +96,14 @@ fn reject_limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RejectLimi
     })
 }
 
-/// Reads all contracts of a folder, by name.
+/// Reads all contracts of a project, by name.
 ///
 /// # Errors
-/// A folder without contracts, and any contract that cannot be read, is an error.
-pub fn load_all(folder: &Path) -> Result<BTreeMap<String, Contract>> {
+/// There is no contract, one cannot be read, or its files lie outside the project.
+pub fn load_all(config: &Config) -> Result<BTreeMap<String, Contract>> {
     let mut contracts = BTreeMap::new();
-    let entries = match std::fs::read_dir(folder) {
+    let folder = config.root.join("data/contracts");
+    let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) => fail!("cannot list the contracts in {}: {error}", folder.display()),
     };
@@ -109,6 +111,10 @@ pub fn load_all(folder: &Path) -> Result<BTreeMap<String, Contract>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
             let contract = load(&path)?;
+            let data = config.root.join(pattern::folder(Path::new(&contract.files)));
+            if let Err(reason) = config.paths.check(&data) {
+                fail!("{}: files = \"{}\": {reason}", path.display(), contract.files);
+            }
             contracts.insert(contract.source.clone(), contract);
         }
     }

@@ -1,6 +1,8 @@
 //! Which files belong to a contract, and which of them need reading.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -10,7 +12,7 @@ use salesmart_staging::{ident, literal};
 
 use super::{expand, source_table};
 use crate::cast::decimal::Decimal;
-use crate::contract::Contract;
+use crate::contract::{Contract, pattern};
 use crate::rejects;
 use crate::rejects::repairs;
 
@@ -22,6 +24,8 @@ pub struct SourceFile {
     /// Its name in the staging file: relative to the project, so the same on every machine. The order of the
     /// names is the order of versions: of two records with one key, the one in the later name wins.
     pub name: String,
+    /// Why it cannot be loaded, where its directory entry alone says so. It is refused unread.
+    pub fault: Option<String>,
 }
 
 /// What is known of a file.
@@ -40,30 +44,65 @@ pub struct Known {
 }
 
 /// The files of a contract, by name. Lists of rejects and repairs beside the files are left out.
+///
+/// # Errors
+/// A folder cannot be listed.
 pub fn find(config: &Config, contract: &Contract) -> Result<Vec<SourceFile>> {
     let pattern = Path::new(&contract.files);
     let base = match pattern.is_absolute() {
-        true => fixed_prefix(pattern),
+        true => pattern::folder(pattern),
         false => config.root.clone(),
     };
     let mut files = Vec::new();
     for path in expand::files(&config.root, pattern)? {
-        if !rejects::is_errors_file(&path)? && !repairs::is_repairs_file(&path)? {
-            let name = path.strip_prefix(&base).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-            files.push(SourceFile { path, name });
+        let fault = fault(&path).or_else(|| config.paths.check(&path).err());
+        if fault.is_some() || !rejects::is_errors_file(&path)? && !repairs::is_repairs_file(&path)? {
+            files.push(SourceFile { name: name(path.strip_prefix(&base).unwrap_or(&path)), path, fault });
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
 }
 
-/// The folders of a pattern before its first wildcard.
-fn fixed_prefix(pattern: &Path) -> PathBuf {
-    let fixed = pattern.components().take_while(|part| !expand::is_wild(part.as_ref())).collect::<PathBuf>();
-    match fixed == pattern {
-        true => fixed.parent().map(Path::to_owned).unwrap_or_default(),
-        false => fixed,
+/// The name in the staging file: with `/` on every system, and bytes that are no text as `\xNN`.
+fn name(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut name = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        name.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| name.push_str(&format!("\\x{byte:02X}")));
     }
+    if cfg!(windows) { name.replace('\\', "/") } else { name }
+}
+
+/// What keeps a directory entry from being loaded, whatever it holds.
+fn fault(path: &Path) -> Option<String> {
+    if path.as_os_str().to_str().is_none() {
+        return Some("its name is not UTF-8; rename the file".to_owned());
+    }
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => None,
+        Ok(metadata) => Some(format!("it is {}, not a file; write the data into a file", kind(&metadata))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(
+            "it is a symbolic link to a file that does not exist; put the file there, or remove the link".to_owned(),
+        ),
+        Err(error) => Some(format!("cannot read it: {error}")),
+    }
+}
+
+#[cfg(unix)]
+fn kind(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    match metadata.file_type() {
+        kind if kind.is_fifo() => "a pipe",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_: &Metadata) -> &'static str {
+    "a device"
 }
 
 /// What is known of a file, if anything.
@@ -315,7 +354,7 @@ pub fn clear(conn: &Connection, source: &str, name: &str) -> Result<()> {
 /// Size, times and inode of a file: if none of them changed, neither did the content. `None` if the file
 /// changed so recently that another change might not show.
 #[cfg(unix)]
-pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
+pub fn stat_signature(metadata: &Metadata) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
     let changed = std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(metadata.ctime()).ok()?);
     let age = std::time::SystemTime::now().duration_since(changed).ok()?;
@@ -334,18 +373,6 @@ pub fn stat_signature(metadata: &std::fs::Metadata) -> Option<String> {
 
 /// Elsewhere the times are not fine enough to be trusted: every file is hashed.
 #[cfg(not(unix))]
-pub fn stat_signature(_: &std::fs::Metadata) -> Option<String> {
+pub fn stat_signature(_: &Metadata) -> Option<String> {
     None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fixed_part_of_a_pattern_ends_before_its_first_wildcard() {
-        assert_eq!(fixed_prefix(Path::new("/a/b/*.csv")), Path::new("/a/b"));
-        assert_eq!(fixed_prefix(Path::new("/a/*/c.csv")), Path::new("/a"));
-        assert_eq!(fixed_prefix(Path::new("/a/b/c.csv")), Path::new("/a/b"));
-    }
 }

@@ -11,6 +11,10 @@ pub fn only(files: Vec<SourceFile>, settle: Duration) -> Vec<SourceFile> {
     let mut complete = Vec::with_capacity(files.len());
     let mut ahead = Vec::new();
     for file in files {
+        if file.fault.is_some() {
+            complete.push(file);
+            continue;
+        }
         match age(&file.path) {
             Age::Of(age) if age >= settle => complete.push(file),
             Age::Of(_) | Age::Gone => {}

@@ -7,14 +7,16 @@ use anyhow::{Context, Result};
 use glob::{MatchOptions, Pattern};
 use salesmart_base::fail;
 
+use crate::contract::pattern::is_wild;
+
 const OPTIONS: MatchOptions =
     MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
-/// The files below `root` that match `pattern`, sorted. `**` stands for any depth of folders.
+/// What matches `pattern` below `root` and is not a folder, sorted. `**` stands for any depth of folders. Pipes, dangling links and names
+/// that are not UTF-8 are among them: the caller names what it cannot load.
 ///
 /// # Errors
-/// A pattern that cannot be read, a folder that cannot be listed, and a matching name that is not UTF-8: it could not
-/// be written down.
+/// A pattern that cannot be read, or a folder that cannot be listed.
 pub fn files(root: &Path, pattern: &Path) -> Result<Vec<PathBuf>> {
     let mut folders = vec![root.to_owned()];
     let parts: Vec<Component<'_>> = pattern.components().collect();
@@ -30,15 +32,10 @@ pub fn files(root: &Path, pattern: &Path) -> Result<Vec<PathBuf>> {
         };
     }
     let mut files = matching(&folders, &last.as_os_str().to_string_lossy())?;
-    files.retain(|path| path.is_file());
+    files.retain(|path| !path.is_dir());
     files.sort();
     files.dedup();
     Ok(files)
-}
-
-/// Does a part of a path hold a wildcard?
-pub fn is_wild(part: &Path) -> bool {
-    part.to_string_lossy().contains(['*', '?', '['])
 }
 
 fn matching(folders: &[PathBuf], pattern: &str) -> Result<Vec<PathBuf>> {
@@ -50,13 +47,9 @@ fn matching(folders: &[PathBuf], pattern: &str) -> Result<Vec<PathBuf>> {
     for folder in folders {
         for path in entries(folder)? {
             let name = path.file_name().unwrap_or_default();
-            if !pattern.matches_with(&name.to_string_lossy(), OPTIONS) {
-                continue;
+            if pattern.matches_with(&name.to_string_lossy(), OPTIONS) {
+                found.push(path);
             }
-            if name.to_str().is_none() {
-                fail!("the name of {} is not UTF-8; rename the file", path.display());
-            }
-            found.push(path);
         }
     }
     Ok(found)

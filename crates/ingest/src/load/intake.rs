@@ -157,6 +157,11 @@ struct Lookup {
 impl<'a> Intake<'a> {
     fn run(&self, files: &'a [SourceFile]) -> Result<Ingested> {
         let mut report = Ingested::default();
+        let (faulty, files): (Vec<&SourceFile>, Vec<&SourceFile>) = files.iter().partition(|file| file.fault.is_some());
+        for file in faulty {
+            let reason = file.fault.clone().unwrap_or_default();
+            report.refused.push(Refused { file: file.name.clone(), reason });
+        }
         let known = catalog::known_files(self.staging.conn(), &self.contract.source)?;
         let mut sizes: HashMap<u64, u32> = HashMap::new();
         let sized = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len());
@@ -165,7 +170,7 @@ impl<'a> Intake<'a> {
             *sizes.entry(size).or_default() += 1;
         }
         let names = catalog::names(self.staging.conn(), &self.contract.source)?;
-        let lookup = Lookup { sizes, names, repairs: repairs_by_content(files, &known)? };
+        let lookup = Lookup { sizes, names, repairs: repairs_by_content(&files, &known)? };
         let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
         for file in files {
             match self.plan(file, known.get(&file.name), &lookup, &mut hashes, &mut report)? {
@@ -344,7 +349,7 @@ impl<'a> Intake<'a> {
 
 /// Where the repairs of each content lie. Of several copies with repairs of their own, those of the greatest name count.
 fn repairs_by_content(
-    files: &[SourceFile],
+    files: &[&SourceFile],
     known: &HashMap<String, Known>,
 ) -> Result<HashMap<String, (PathBuf, String)>> {
     let mut by_content = HashMap::new();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use salesmart_base::failure::Failure;
+use salesmart_base::formula::{neutralize, restore};
 use salesmart_base::{fail, hash};
 
 use crate::contract::Contract;
@@ -85,7 +86,7 @@ impl Repairs {
             let Ok(number) = number.parse() else {
                 fail!("{at}: {LINE} is \"{number}\", which is no line number");
             };
-            let fields = places.iter().map(|place| row.get(*place).unwrap_or_default().to_owned()).collect();
+            let fields = places.iter().map(|place| restore(row.get(*place).unwrap_or_default()).to_owned()).collect();
             let record = row.get(record).unwrap_or_default().to_owned();
             by_line.insert(number, Repair { record, fields });
         }
@@ -128,21 +129,20 @@ impl Repairs {
             fail!("cannot write {}: a file of that name is there and holds no repairs", path.display());
         }
         let context = || format!("cannot write {}", path.display());
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let temporary = rejects::readable_temporary(folder).with_context(context)?;
-        let mut writer = csv::Writer::from_writer(temporary.as_file());
+        let draft = rejects::draft_beside(file, &path).with_context(context)?;
+        let mut writer = csv::Writer::from_writer(draft.as_file());
         let names = contract.columns.iter().map(|column| column.name.as_str());
         writer.write_record([LINE, RECORD].into_iter().chain(names))?;
         let mut lines: Vec<(&u64, &Repair)> = self.by_line.iter().collect();
         lines.sort_by_key(|(line, _)| **line);
         for (line, repair) in lines {
             let start = [line.to_string(), repair.record.clone()];
-            writer.write_record(start.iter().chain(&repair.fields))?;
+            writer.write_record(start.iter().chain(&repair.fields).map(|cell| neutralize(cell).into_owned()))?;
         }
         writer.flush().with_context(context)?;
         drop(writer);
-        temporary.as_file().sync_all().with_context(context)?;
-        temporary.persist(&path).with_context(context)?;
+        draft.as_file().sync_all().with_context(context)?;
+        draft.persist(&path).with_context(context)?;
         Ok(path)
     }
 }

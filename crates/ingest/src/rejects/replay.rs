@@ -9,6 +9,7 @@ use duckdb::params;
 use salesmart_base::config::Config;
 use salesmart_base::fail;
 use salesmart_base::failure::Failure;
+use salesmart_base::formula::{neutralize, restore};
 use salesmart_staging::Staging;
 
 use super::repairs::{Repair, Repairs, fingerprint};
@@ -70,7 +71,8 @@ pub fn export(
         }
         let (cells, surplus) = editable(contract, &rejected, repairs.get(&rejected.file));
         let before = [rejected.file, rejected.line.to_string(), fingerprint(&rejected.raw), rejected.reasons];
-        writer.write_record(before.iter().chain(&cells).chain([&surplus, &rejected.raw]))?;
+        let all = before.iter().chain(&cells).chain([&surplus, &rejected.raw]);
+        writer.write_record(all.map(|cell| neutralize(cell).into_owned()))?;
         exported.records += 1;
     }
     writer.flush().context("cannot write the export")?;
@@ -161,7 +163,7 @@ pub fn take_over(
     for row in reader.records() {
         let row = row.map_err(|error| Failure::new(format!("cannot read {at}: {error}")))?;
         let own_line = row.position().map_or(0, csv::Position::line);
-        let get = |place: usize| row.get(place).unwrap_or_default().to_owned();
+        let get = |place: usize| restore(row.get(place).unwrap_or_default()).to_owned();
         let Ok(number) = get(line).trim().parse() else {
             fail!("{at}:{own_line}: _line is \"{}\", which is no line number", get(line));
         };
@@ -246,7 +248,7 @@ impl Edited {
     ) -> Result<Says> {
         let at = format!("{at}:{}", self.own_line);
         let fields: Vec<String> =
-            columns.iter().map(|place| self.row.get(*place).unwrap_or_default().to_owned()).collect();
+            columns.iter().map(|place| restore(self.row.get(*place).unwrap_or_default()).to_owned()).collect();
         let repair = Repair { record: self.record.clone(), fields };
         let found = known.get(&(file.to_owned(), self.line));
         if found.is_none() && repairs.holds(self.line, &repair) {

@@ -1,9 +1,9 @@
 //! A table as CSV: RFC 4180, UTF-8, with a header.
 //!
-//! Nothing known is an empty field, a text without a letter is `""`. A text that a spreadsheet would take for a formula – it
-//! begins with `=`, `+`, `-`, `@`, a tab or a carriage return – gets a `'` before it, which spreadsheets do not show. Numbers
-//! are numbers and stay as they are, also those below zero. Who reads by program and needs such texts as they are takes
-//! NDJSON or Arrow.
+//! NULL is an empty field; the empty text is `""`. [`neutralize`] writes a `'` before text that a spreadsheet would evaluate. Numbers
+//! stay as they are, also those below zero. Programs that need such text unchanged ask for NDJSON or Arrow.
+
+use salesmart_base::formula::neutralize;
 
 use super::tabular::{Table, Values};
 
@@ -43,15 +43,12 @@ fn separate(csv: &mut String, place: usize) {
 }
 
 fn text(csv: &mut String, text: &str) {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if !is_formula && !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
-        csv.push_str(text);
+    let text = neutralize(text);
+    if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+        csv.push_str(&text);
         return;
     }
     csv.push('"');
-    if is_formula {
-        csv.push('\'');
-    }
     csv.push_str(&text.replace('"', "\"\""));
     csv.push('"');
 }
@@ -81,7 +78,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(write(&table)).unwrap(),
             "name,worth,none\r\nplain,1.0000,\r\n\"a,b\",,\r\n\"say \"\"hi\"\"\",2.0000,\r\n\"two\nlines\",-3.0000,\r\n\
-             \"\",4.0000,\r\n\"'=1+1\",5.0000,\r\n\"'@SUM(A1)\",,\r\n\"'-12\",-12.0000,\r\n"
+             \"\",4.0000,\r\n'=1+1,5.0000,\r\n'@SUM(A1),,\r\n-12,-12.0000,\r\n"
         );
     }
 }

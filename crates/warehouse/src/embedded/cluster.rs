@@ -87,9 +87,14 @@ pub fn cluster_folder(state: &Path, owner: Option<Owner>) -> Result<PathBuf> {
     }
 }
 
-/// Makes a folder of the server's.
+/// Makes a folder of the server's, which the server's user may enter whatever the umask: a process that has opened the staging file
+/// closes its new files to other users.
 pub fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|error| {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    let made = std::fs::create_dir_all(folder).and_then(|()| {
+        missing.iter().try_for_each(|made| std::fs::set_permissions(made, std::fs::Permissions::from_mode(0o755)))
+    });
+    made.map_err(|error| {
         Failure::new(format!("cannot make the folder {} for the embedded PostgreSQL: {error}", folder.display())).into()
     })
 }
