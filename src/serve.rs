@@ -43,7 +43,8 @@ impl From {
 /// The address is taken, or may not be used without logins; nothing was pushed yet; the file of logins is wrong.
 pub fn run(config: &Config, from: From, listen: SocketAddr, console: &Console) -> Result<()> {
     let access = match &config.dashboard.users {
-        Some(users) => Access::users(users.clone()).map_err(|error| Failure::new(format!("{error:#}")))?,
+        Some(users) => Access::users(users.clone(), config.dashboard.trusted_proxies.clone())
+            .map_err(|error| Failure::new(format!("{error:#}")))?,
         None if listen.ip().is_loopback() => Access::Open,
         None => fail!(
             "{listen} can be reached by others, and nobody would have to log in; name a file of logins with dashboard.users in \

@@ -15,6 +15,7 @@ mod dialects;
 mod diff;
 mod drift;
 mod exactly_once;
+mod flood;
 mod foreign_keys;
 mod history;
 mod incremental;

@@ -45,7 +45,7 @@ fn revenue(dashboard: &Dashboard, token: &str) -> Option<f64> {
 }
 
 /// A server whose warehouse keeps the regions apart, and the tokens of north, south and all.
-fn kept_apart(project: &Project) -> (Dashboard, [String; 3]) {
+pub fn kept_apart(project: &Project) -> (Dashboard, [String; 3]) {
     two_regions(project);
     let tokens = with_logins(project);
     row_security(project.url(), &TABLES, "enable");
@@ -557,4 +557,78 @@ fn g10_exports_of_the_dashboard_hold_no_formula() {
             }
         }
     }
+}
+
+#[test]
+fn g7_named_views_are_shown_to_the_roles_that_they_name() {
+    let project = Project::new();
+    let (dashboard, [north, south, all]) = kept_apart(&project);
+    project.write(
+        "dashboards/views.toml",
+        "[[view]]\nname = \"Key accounts of the South\"\npage = \"regions\"\nquery = \"region=South\"\nroles = [\"south\"]\n\
+         [[view]]\nname = \"Takeover plan\"\npage = \"customers\"\nquery = \"region=South\"\n\
+         [[view]]\nname = \"Everybody's\"\npage = \"overview\"\nroles = [\"north\", \"south\"]\n",
+    );
+    let views = ["Key accounts of the South", "Takeover plan", "Everybody"];
+    let seen = |token: &str| {
+        let (status, html) = ask(&dashboard, token, "/overview?dates=all");
+        assert_eq!(status, 200);
+        views.map(|name| html.contains(name))
+    };
+    assert_eq!(seen(&all), [true, true, true]);
+    assert_eq!(seen(&south), [true, false, true]);
+    assert_eq!(seen(&north), [false, false, true]);
+    // A page that is kept for one role is not the page of another.
+    let roles = std::fs::read_to_string(project.path("users.toml")).unwrap();
+    project.write(
+        "users.toml",
+        roles.replace("[roles.south]\nregions = [\"South\"]", "[roles.south]\nregions = [\"North\"]"),
+    );
+    assert_eq!(seen(&south), [true, false, true]);
+    assert_eq!(seen(&north), [false, false, true]);
+    // What is wrong with the file is told to those who see everything.
+    project.write("dashboards/views.toml", "[[view]]\nname = \"South\"\nplan_for_the_south = 1\n");
+    assert!(ask(&dashboard, &all, "/overview").1.contains("plan_for_the_south"));
+    assert!(!ask(&dashboard, &north, "/overview").1.contains("plan_for_the_south"));
+}
+
+#[test]
+fn low_a_pipe_in_place_of_a_file_does_not_hang_the_server() {
+    let project = Project::new();
+    let (dashboard, [_, _, all]) = kept_apart(&project);
+    let pipe = |name: &str| {
+        let path = project.path(name);
+        let _ = std::fs::remove_file(&path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    };
+    pipe("dashboards/views.toml");
+    let (status, html) = ask(&dashboard, &all, "/overview");
+    assert!(status == 200 && html.contains("not a file"), "{html}");
+    // Whoever could log in still can: what is no file says nothing about logins.
+    pipe("users.toml");
+    assert_eq!(ask(&dashboard, &all, "/overview").0, 200);
+    let log_in = || dashboard.post("/login", "name=all&password=password+of+all").status;
+    assert_eq!(log_in(), 303);
+    drop(dashboard);
+    let said = project.fails(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(said.contains("not a file") || said.contains("is a pipe"), "{said}");
+}
+
+#[test]
+fn low_errors_name_neither_host_nor_database_to_people_who_log_in() {
+    let project = Project::new();
+    let (dashboard, [north, _, all]) = kept_apart(&project);
+    let database = project.url().rsplit('/').next().unwrap().to_owned();
+    Cluster::get().drop_database(project.url());
+    for token in [&north, &all] {
+        for path in
+            ["/api/v1/sales?dates=all", "/api/v1/kpis?dates=all", "/quality", "/api/v1/quality/runs", "/overview"]
+        {
+            let (status, text) = ask(&dashboard, token, path);
+            assert!(!text.contains(&database) && !text.contains("127.0.0.1:"), "{path} {status}: {text}");
+        }
+    }
+    let (status, text) = ask(&dashboard, &all, "/api/v1/sales?dates=all");
+    assert!(status == 503 && text.contains("the server's log has the reason"), "{status} {text}");
 }

@@ -53,6 +53,13 @@ impl Cluster {
         self.url("salesmart", self.server.password(), &name)
     }
 
+    /// Drops the database of a URL, whoever is connected to it.
+    pub fn drop_database(&self, url: &str) {
+        let name = url.rsplit('/').next().unwrap();
+        let mut client = self.server.config_for("postgres").connect(NoTls).unwrap();
+        client.batch_execute(&format!("drop database {name} with (force)")).unwrap();
+    }
+
     /// A URL for a login and a database of this cluster.
     pub fn url(&self, user: &str, password: &str, database: &str) -> String {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.server.port())

@@ -31,7 +31,26 @@ impl Dashboard {
     /// Serves with more arguments.
     pub fn with(project: &Project, args: &[&str]) -> Self {
         let all: Vec<&str> = ["serve", "--listen", "127.0.0.1:0"].iter().chain(args).copied().collect();
-        let mut running = Running::start(&mut project.command(&all));
+        Self::start(&mut project.command(&all))
+    }
+
+    /// Serves where the system allows only this many open files.
+    pub fn with_open_files(project: &Project, files: usize) -> Self {
+        let serve = project.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = std::process::Command::new("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(serve.get_program()).args(serve.get_args());
+        command.current_dir(serve.get_current_dir().unwrap());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self::start(&mut command)
+    }
+
+    fn start(command: &mut std::process::Command) -> Self {
+        let mut running = Running::start(command);
         let said = running.until("http://127.0.0.1:");
         let address = said.split("http://").nth(1).unwrap().split_whitespace().next().unwrap();
         Self { base: format!("http://{address}"), running: Some(running) }
@@ -72,6 +91,18 @@ impl Dashboard {
             request = request.header(*name, *value);
         }
         Reply::of(request.send(form).unwrap())
+    }
+
+    /// A connection on which nothing was sent yet.
+    pub fn connect(&self) -> std::net::TcpStream {
+        std::net::TcpStream::connect(self.base.trim_start_matches("http://")).unwrap()
+    }
+
+    /// Memory of the process, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
     /// The process that serves.

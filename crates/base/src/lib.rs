@@ -8,6 +8,7 @@ pub mod count;
 pub mod event;
 pub mod failpoint;
 pub mod failure;
+pub mod file_version;
 pub mod formula;
 pub mod hash;
 pub mod notice;

@@ -1,6 +1,8 @@
 //! Who may come in: nobody is asked, or logins and tokens from a file.
 
 mod attempts;
+mod passwords;
+mod proxies;
 mod sessions;
 mod users;
 mod viewer;
@@ -10,12 +12,15 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
 use rand::TryRngCore;
 use salesmart_metrics::source::Scope;
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 use attempts::Attempts;
+use passwords::PasswordChecks;
+use proxies::Proxies;
 use sessions::Sessions;
 use users::UsersFile;
 
@@ -39,16 +44,23 @@ pub struct Known {
     pub(crate) users: UsersFile,
     pub(crate) sessions: Sessions,
     pub(crate) attempts: Attempts,
+    pub(crate) passwords: PasswordChecks,
+    pub(crate) proxies: Proxies,
 }
 
 impl Access {
-    /// Logins and tokens from this file; it is read again whenever it changes.
+    /// Logins and tokens from this file; it is read again whenever it changes. Proxies in these networks name the client's address.
     ///
     /// # Errors
     /// The file is not there or is wrong; says where.
-    pub fn users(path: PathBuf) -> Result<Self> {
-        let users = UsersFile::open(path)?;
-        Ok(Self::Users(Box::new(Known { users, sessions: Sessions::default(), attempts: Attempts::default() })))
+    pub fn users(path: PathBuf, trusted_proxies: Vec<IpNet>) -> Result<Self> {
+        Ok(Self::Users(Box::new(Known {
+            users: UsersFile::open(path)?,
+            sessions: Sessions::default(),
+            attempts: Attempts::default(),
+            passwords: PasswordChecks::default(),
+            proxies: Proxies::new(trusted_proxies),
+        })))
     }
 
     /// Is anybody kept to some of the regions?

@@ -6,6 +6,7 @@
 
 mod api;
 mod auth;
+mod connections;
 mod extract;
 mod http;
 mod page;

@@ -16,7 +16,7 @@ use salesmart_dashboard::content::{Links, Page};
 use salesmart_dashboard::page::asset::{self, Asset};
 use salesmart_dashboard::page::{self, Shelf, Shell};
 use salesmart_metrics::filter::{Field, Invalid};
-use salesmart_metrics::source::Quality;
+use salesmart_metrics::source::{Quality, Scope};
 
 use crate::extract::Seen;
 use crate::http::answer::answer;
@@ -113,12 +113,16 @@ async fn try_show(
         _ => None,
     };
     let health = seen.app.health();
-    let views = shelf.views(seen.app.settings.views.as_deref());
+    let mut views = shelf.views(seen.app.settings.views.as_deref());
+    if *seen.viewer.scope() != Scope::Everything {
+        views = Arc::new(views.of_restricted(seen.viewer.role()));
+    }
     let name = format!(
-        "page {}?{}\n{:?}\n{health:?}\n{}\n{}",
+        "page {}?{}\n{:?} {:?}\n{health:?}\n{}\n{}",
         page.name(),
         wanted.query(),
         seen.viewer.name(),
+        seen.viewer.role(),
         views.tag,
         quality.as_ref().map_or_else(String::new, runs_tag),
     );

@@ -16,6 +16,7 @@ use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::connections;
 use crate::http::{download, live, login, measure, probe};
 use crate::problem::Problem;
 use crate::state::{App, keep};
@@ -25,8 +26,10 @@ use crate::{api, page};
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// The longest body that is read, in bytes; only forms have one.
 const BODY_LIMIT: usize = 64 * 1024;
-/// Requests at work at once; more wait, event streams are not counted.
+/// Maximum number of concurrent requests; more wait. Event streams, probes and logins are not counted.
 const AT_ONCE: usize = 256;
+/// The longest a login may take, with the time until its form has arrived.
+const LOGIN_TIME_LIMIT: Duration = Duration::from_secs(15);
 /// How long open requests may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -43,19 +46,18 @@ pub async fn serve(
     let keeping = tokio::spawn(keep::keep(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let (stopped, is_stopped) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, router(app).into_make_service_with_connect_info::<std::net::SocketAddr>())
-        .with_graceful_shutdown(async move {
-            stop.await;
-            // Event streams never end by themselves.
-            stopping.close();
-            let _ = stopped.send(());
-        });
+    let serving = connections::accept(listener, router(app), async move {
+        stop.await;
+        // Event streams never end by themselves.
+        stopping.close();
+        let _ = stopped.send(());
+    });
     let too_long = async {
         let _ = is_stopped.await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = serving.into_future() => served?,
+        () = serving => {}
         () = too_long => tracing::warn!("requests that were still open after {} s are cut off", GRACE.as_secs()),
     }
     keeping.abort();
@@ -64,19 +66,20 @@ pub async fn serve(
 
 /// All addresses.
 pub fn router(app: Arc<App>) -> Router {
+    let timed = |limit: Duration| {
+        ServiceBuilder::new().layer(HandleErrorLayer::new(|_| async { Problem::TooLong })).timeout(limit)
+    };
+    // Whoever sends half a form, or asks for many pages, must not keep probes and logins waiting.
+    let probes = probe::routes().layer(timed(TIME_LIMIT));
+    let logins = login::routes().layer(timed(LOGIN_TIME_LIMIT));
     let limited = Router::new()
-        .merge(probe::routes())
-        .merge(login::routes())
         .merge(page::routes())
         .merge(download::routes())
         .merge(api::routes())
-        .layer(
-            ServiceBuilder::new()
-                .layer(HandleErrorLayer::new(|_| async { Problem::TooLong }))
-                .timeout(TIME_LIMIT)
-                .layer(GlobalConcurrencyLimitLayer::new(AT_ONCE)),
-        );
+        .layer(timed(TIME_LIMIT).layer(GlobalConcurrencyLimitLayer::new(AT_ONCE)));
     Router::new()
+        .merge(probes)
+        .merge(logins)
         .merge(limited)
         .merge(live::routes())
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

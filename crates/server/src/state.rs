@@ -91,18 +91,18 @@ impl App {
     /// # Errors
     /// [`Problem::Unavailable`] if nothing is loaded and the source cannot be reached.
     pub async fn cube(&self, scope: &Scope) -> Result<Arc<Cube>, Problem> {
+        self.read(scope).await.map_err(|error| self.no_answer(&error))
+    }
+
+    async fn read(&self, scope: &Scope) -> Result<Arc<Cube>> {
         let slot = Arc::clone(self.loads.lock().await.entry(scope.clone()).or_default());
         let mut slot = slot.lock().await;
         if let Some(cube) = &*slot {
             return Ok(Arc::clone(cube));
         }
-        match self.source.load(scope).await {
-            Ok(cube) => {
-                self.newest.send_if_modified(|newest| newest.get_or_insert_with(|| cube.load.id.clone()).is_empty());
-                Ok(Arc::clone(slot.insert(Arc::new(cube))))
-            }
-            Err(error) => Err(self.no_answer(&error)),
-        }
+        let cube = self.source.load(scope).await?;
+        self.newest.send_if_modified(|newest| newest.get_or_insert_with(|| cube.load.id.clone()).is_empty());
+        Ok(Arc::clone(slot.insert(Arc::new(cube))))
     }
 
     /// The answer when rows cannot be read. A scope that is not enforced concerns its own role only: the server stays healthy.
@@ -114,7 +114,18 @@ impl App {
             return Problem::ScopeNotEnforced;
         }
         self.is_unreachable(error);
-        Problem::Unavailable(in_words(error))
+        self.unavailable(error)
+    }
+
+    /// The reason names hosts, databases and logins of the warehouse, so where there are logins it stands in the log alone.
+    fn unavailable(&self, error: &anyhow::Error) -> Problem {
+        match self.access.is_open() {
+            true => Problem::Unavailable(in_words(error)),
+            false => {
+                tracing::warn!("an answer was not possible: {error:#}");
+                Problem::Unavailable("the server's log has the reason".to_owned())
+            }
+        }
     }
 
     /// Reads what most see, before anybody asks.
@@ -122,7 +133,7 @@ impl App {
     /// # Errors
     /// The source cannot be reached.
     pub async fn prepare(&self) -> Result<(), Problem> {
-        self.cube(&Scope::Everything).await?;
+        self.read(&Scope::Everything).await.map_err(|error| Problem::Unavailable(in_words(&error)))?;
         self.is_reachable();
         Ok(())
     }
@@ -131,7 +142,7 @@ impl App {
     pub(crate) async fn refresh(&self, id: &str) -> Result<()> {
         let slots: Vec<_> =
             self.loads.lock().await.iter().map(|(scope, slot)| (scope.clone(), Arc::clone(slot))).collect();
-        let mut is_new = false;
+        let mut newest = None;
         for (scope, slot) in slots {
             // Read without the lock: requests are answered from the old load for as long as it takes.
             if slot.lock().await.as_ref().is_none_or(|cube| cube.load.id == id) {
@@ -146,15 +157,16 @@ impl App {
                 }
                 Err(error) => return Err(error),
             };
+            // A sync may have committed since `id` was read: what is told is what was loaded.
+            newest = Some(cube.as_ref().map_or_else(|| id.to_owned(), |cube| cube.load.id.clone()));
             *slot.lock().await = cube;
-            is_new = true;
         }
-        if is_new {
+        if let Some(newest) = newest {
             self.answers.invalidate_all();
             self.quality.invalidate_all();
             self.metrics.loads.inc();
-            self.newest.send_replace(Some(id.to_owned()));
-            self.tell(Event::Loaded(id.to_owned()));
+            self.newest.send_replace(Some(newest.clone()));
+            self.tell(Event::Loaded(newest));
         }
         Ok(())
     }
@@ -163,14 +175,14 @@ impl App {
     pub async fn quality(&self, scope: &Scope) -> Result<Quality, Problem> {
         let read = async { self.source.quality().await.map(Arc::new) };
         let known = self.quality.try_get_with((), read).await;
-        known.map(|known| known.seen_by(scope)).map_err(|error| Problem::Unavailable(in_words(&error)))
+        known.map(|known| known.seen_by(scope)).map_err(|error| self.unavailable(&error))
     }
 
     /// Sale lines, straight from the source, and the state they are of.
     pub async fn rows(&self, scope: &Scope, query: RowsQuery) -> Result<(Load, Vec<SaleRow>), Problem> {
         self.source.rows(scope, query).await.map_err(|error| match error.is::<ScopeNotEnforced>() {
             true => self.no_answer(&error),
-            false => Problem::Unavailable(in_words(&error)),
+            false => self.unavailable(&error),
         })
     }
 

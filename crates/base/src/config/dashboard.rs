@@ -1,9 +1,10 @@
 //! The section `[dashboard]`: what `salesmart serve` shows, where it listens, and who may come in.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::fail;
@@ -22,6 +23,17 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().ok().or(of_name).ok_or_else(|| format!("an address and a port such as {LISTEN}, or a port alone"))
 }
 
+/// An address, or a network such as `10.0.0.0/8`.
+fn network(text: &str, path: &Path) -> Result<IpNet> {
+    let Ok(network) = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) else {
+        fail!(
+            "{}: dashboard.trusted_proxies are addresses such as \"127.0.0.1\" or networks such as \"10.0.0.0/8\", not \"{text}\"",
+            path.display()
+        );
+    };
+    Ok(network)
+}
+
 /// What is known of the dashboard.
 #[derive(Debug, Clone)]
 pub struct Dashboard {
@@ -31,6 +43,8 @@ pub struct Dashboard {
     pub listen: SocketAddr,
     /// The file of logins, if somebody has to log in.
     pub users: Option<PathBuf>,
+    /// Reverse proxies that name the client's address.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,6 +56,7 @@ pub(super) struct Section {
     listen: Option<String>,
     views: Option<PathBuf>,
     users: Option<PathBuf>,
+    trusted_proxies: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -75,6 +90,12 @@ impl Dashboard {
             currency: Currency { symbol, place },
             views: Some(root.join(profile.views.or(file.views).unwrap_or_else(|| "dashboards/views.toml".into()))),
         };
-        Ok(Self { settings, listen, users: profile.users.or(file.users).map(|users| root.join(users)) })
+        let trusted_proxies = profile.trusted_proxies.or(file.trusted_proxies).unwrap_or_default();
+        Ok(Self {
+            settings,
+            listen,
+            users: profile.users.or(file.users).map(|users| root.join(users)),
+            trusted_proxies: trusted_proxies.iter().map(|text| network(text, path)).collect::<Result<_>>()?,
+        })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
+use salesmart_base::file_version::{self, FileVersion};
 use serde::Deserialize;
 
 use crate::content::{Page, Wanted};
@@ -21,9 +21,11 @@ pub struct Views {
 }
 
 /// A named state.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct View {
     pub name: String,
+    /// The roles restricted to some regions that see it. Roles that see all regions see every view.
+    pub roles: Vec<String>,
     /// The state, or what is wrong with it.
     pub leads: Result<Wanted, String>,
 }
@@ -42,6 +44,8 @@ struct Entry {
     page: String,
     #[serde(default)]
     query: String,
+    #[serde(default)]
+    roles: Vec<String>,
 }
 
 impl Views {
@@ -65,6 +69,18 @@ impl Views {
         }
     }
 
+    /// The views that a role restricted to some regions sees: those that name it. A view's name and filter may tell of other regions, and so
+    /// may the error of a file that cannot be read.
+    pub fn of_restricted(&self, role: Option<&str>) -> Self {
+        let names_role = |view: &&View| view.roles.iter().any(|name| Some(name.as_str()) == role);
+        Self {
+            tag: self.tag.clone(),
+            views: self.views.iter().filter(names_role).cloned().collect(),
+            error: None,
+            is_kept: self.is_kept,
+        }
+    }
+
     fn broken(error: String) -> Self {
         Self { error: Some(error), is_kept: true, ..Self::default() }
     }
@@ -82,29 +98,26 @@ impl Entry {
                 Wanted::parse(page, Some(query)).map_err(|invalid| invalid.to_string())
             }
         };
-        View { name: self.name, leads }
+        View { name: self.name, roles: self.roles, leads }
     }
 }
 
-/// Which state of the file was read: when it was changed, and how long it was.
-type Version = Option<(Option<SystemTime>, u64)>;
-
 /// Keeps what was read until the file changes.
 #[derive(Debug, Default)]
-pub struct Shelf(Mutex<Option<(Version, Arc<Views>)>>);
+pub struct Shelf(Mutex<Option<(Option<FileVersion>, Arc<Views>)>>);
 
 impl Shelf {
     /// The views of this file. One that is not there holds none; one that cannot be read says why.
     pub fn views(&self, file: Option<&Path>) -> Arc<Views> {
         let Some(file) = file else { return Arc::default() };
-        let version = std::fs::metadata(file).ok().map(|about| (about.modified().ok(), about.len()));
+        let version = FileVersion::of(file);
         let Ok(mut kept) = self.0.lock() else { return Arc::default() };
         if let Some((known, views)) = &*kept
             && *known == version
         {
             return Arc::clone(views);
         }
-        let mut views = match std::fs::read_to_string(file) {
+        let mut views = match file_version::read_file(file) {
             Ok(text) => Views::parse(&text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Views { is_kept: true, ..Views::default() },
             Err(error) => Views::broken(format!("The file of views cannot be read: {error}")),

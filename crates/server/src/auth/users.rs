@@ -1,21 +1,21 @@
 //! The file of logins, tokens and roles.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail};
 use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHash, PasswordHasher, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use salesmart_base::file_version::{self, FileVersion};
 use salesmart_metrics::source::Scope;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
-use super::fingerprint;
 use super::sessions::Session;
 use super::viewer::Viewer;
+use super::{fingerprint, passwords};
 
 /// What the file says.
 #[derive(Debug, Default, Deserialize)]
@@ -104,13 +104,13 @@ pub(crate) struct UsersFile {
 
 impl UsersFile {
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let read = (version(&path), Arc::new(Users::read(&path)?));
+        let read = (FileVersion::of(&path), Arc::new(Users::read(&path)?));
         Ok(Self { path, read: Mutex::new(read) })
     }
 
     pub(crate) fn current(&self) -> Arc<Users> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = version(&self.path);
+        let now = FileVersion::of(&self.path);
         if read.0 != now {
             match Users::read(&self.path) {
                 Ok(users) => read.1 = Arc::new(users),
@@ -126,23 +126,9 @@ impl UsersFile {
     }
 }
 
-/// Identifies a version of the file: inode, length, and mtime and ctime in nanoseconds. A restored mtime still changes ctime.
-type FileVersion = (u64, u64, i128, i128);
-
-fn version(path: &Path) -> Option<FileVersion> {
-    let metadata = path.metadata().ok()?;
-    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-    Some((
-        metadata.ino(),
-        metadata.len(),
-        nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-        nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-    ))
-}
-
 impl Users {
     fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = file_version::read_file(path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text).with_context(|| path.display().to_string())
     }
 
@@ -200,11 +186,9 @@ impl Users {
     }
 
     /// What a session of this login is bound to. Takes as long for a login that is not there: nobody learns from the time which are.
-    pub(crate) fn log_in(&self, name: &str, password: &str) -> Option<Session> {
+    pub(super) fn log_in(&self, name: &str, password: &str, blocks: &mut Vec<Block>) -> Option<Session> {
         let user = self.users.get(name);
-        let hash = user.map_or(NOBODY, |user| user.password.as_str());
-        let is_right = PasswordHash::new(hash)
-            .is_ok_and(|hash| hasher().is_ok_and(|hasher| hasher.verify_password(password.as_bytes(), &hash).is_ok()));
+        let is_right = passwords::is_right(password, user.map_or(NOBODY, |user| user.password.as_str()), blocks);
         let user = user.filter(|_| is_right)?;
         Some(Session { user: name.to_owned(), password: fingerprint(&user.password) })
     }
@@ -212,7 +196,7 @@ impl Users {
     fn viewer(&self, name: &str, role: &str) -> Viewer {
         // Reading the file refuses unknown roles.
         let scope = self.roles.get(role).map_or(Scope::Regions(Arc::default()), Role::scope);
-        Viewer::new(Some(name.to_owned()), scope)
+        Viewer::of_role(name, role, scope)
     }
 }
 
@@ -255,9 +239,9 @@ mod tests {
     #[test]
     fn logins_and_tokens_have_the_scope_of_their_role() {
         let users = users();
-        assert!(users.log_in("anna", "wrong horse").is_none());
-        assert!(users.log_in("bert", "correct horse").is_none());
-        let session = users.log_in("anna", "correct horse").unwrap();
+        assert!(users.log_in("anna", "wrong horse", &mut Vec::new()).is_none());
+        assert!(users.log_in("bert", "correct horse", &mut Vec::new()).is_none());
+        let session = users.log_in("anna", "correct horse", &mut Vec::new()).unwrap();
         let anna = users.by_session(&session).unwrap();
         assert_eq!(anna.scope(), &Scope::Regions(["East".to_owned(), "North".to_owned()].into()));
         assert_eq!(users.by_token("t0ken").unwrap().scope(), &Scope::Everything);
@@ -267,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_new_password_ends_sessions() {
-        let session = users().log_in("anna", "correct horse").unwrap();
+        let session = users().log_in("anna", "correct horse", &mut Vec::new()).unwrap();
         // The same password has another salt here.
         assert!(users().by_session(&session).is_none());
     }

@@ -54,19 +54,14 @@ async fn log_in(
     if !is_own(&headers) {
         return Err(Problem::WrongHost);
     }
-    let address = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(ConnectInfo(address))| address.ip());
+    let peer = address.map_or(IpAddr::from([0, 0, 0, 0]), |Extension(ConnectInfo(address))| address.ip());
+    let address = known.proxies.client(peer, &headers);
     if login.name.len() > LONGEST || login.password.len() > LONGEST {
         return Ok(refused(&app, &login.next));
     }
     let now = Instant::now();
-    known.attempts.may_try(&login.name, address, now).map_err(Problem::TooMany)?;
-    // It counts before it is known to have failed: many at once are not more than one after the other.
-    known.attempts.failed(&login.name, address, now);
-    let (users, name, password) = (known.users.current(), login.name.clone(), login.password);
-    let permit = app.cores.acquire().await.map_err(Problem::internal)?;
-    let session =
-        tokio::task::spawn_blocking(move || users.log_in(&name, &password)).await.map_err(Problem::internal)?;
-    drop(permit);
+    known.attempts.begin(&login.name, address, now).map_err(Problem::TooMany)?;
+    let session = known.passwords.check(known.users.current(), login.name.clone(), login.password).await?;
     let Some(session) = session else {
         tracing::warn!(%address, "a login failed");
         return Ok(refused(&app, &login.next));
@@ -92,7 +87,9 @@ fn refused(app: &App, next: &str) -> Response {
 
 /// Scripts cannot read it, other sites cannot send it along with a form, and over HTTPS it goes over nothing else.
 fn with_cookie(mut response: Response, headers: &HeaderMap, secret: &str, seconds: u64) -> Result<Response, Problem> {
-    let is_https = headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https");
+    // Each proxy of a chain adds its own: the first is what the browser spoke. Who lies about it harms their own session only.
+    let proto = headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok()).unwrap_or_default();
+    let is_https = proto.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case("https"));
     let secure = if is_https { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     let cookie = HeaderValue::from_str(&cookie).map_err(Problem::internal)?;
