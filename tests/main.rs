@@ -17,6 +17,7 @@ mod drift;
 mod exactly_once;
 mod flood;
 mod foreign_keys;
+mod fuzz;
 mod history;
 mod incremental;
 mod ingest;
