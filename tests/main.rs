@@ -34,6 +34,7 @@ mod plan;
 mod reader;
 mod real_files;
 mod replay;
+mod role_sweep;
 mod roles;
 mod sample;
 mod schedule;

@@ -3,7 +3,7 @@
 use crate::harness::{Cluster, Dashboard, Pooler, Project, sale};
 use crate::serve::{until, with_logins};
 
-const TABLES: [&str; 6] =
+pub const TABLES: [&str; 6] =
     ["dim_region", "fact_sales", "agg_daily_sales", "dim_customer", "agg_monthly_product", "agg_customer_cohort"];
 
 /// Two sales in the north, one in the south, pushed.
@@ -19,7 +19,7 @@ fn two_regions(project: &Project) {
 }
 
 /// Row-level security of the tables by region: `enable` or `disable`.
-fn row_security(url: &str, tables: &[&str], what: &str) {
+pub fn row_security(url: &str, tables: &[&str], what: &str) {
     let mut owner = Cluster::connect(url);
     for table in tables {
         owner.batch_execute(&format!("alter table mart.{table} {what} row level security")).unwrap();
