@@ -126,6 +126,35 @@ fn g1_row_security_switched_off_while_serving_refuses_roles_and_nobody_else() {
 }
 
 #[test]
+fn g1_a_policy_that_names_the_setting_and_lets_everything_through_shows_nothing() {
+    let project = Project::new();
+    let (dashboard, [north, _, all]) = kept_apart(&project);
+    for (number, table) in (1..).zip(TABLES) {
+        let policy = "current_setting('salesmart.regions', true) is not null or true";
+        project
+            .warehouse()
+            .batch_execute(&format!("alter policy salesmart_regions on mart.{table} using ({policy})"))
+            .unwrap();
+        let record = sale(&format!("T-{table}"), "O9", "2024-01-09 10:00:00", "C9", "P9", "1");
+        project.sales(&format!("sales_{table}.csv"), &[record]);
+        project.ok(&["run"]);
+        let expected = 430.0 + f64::from(number);
+        until("the new load", || revenue(&dashboard, &all) == Some(expected));
+        for path in [
+            "/api/v1/sales?dates=all",
+            "/api/v1/kpis?dates=all",
+            "/api/v1/metadata",
+            "/overview?dates=all",
+            "/members/region",
+        ] {
+            let (status, text) = ask(&dashboard, &north, path);
+            assert!(!text.contains("South"), "{table} {path} {status}: {text}");
+        }
+        assert_eq!(dashboard.get("/readyz").status, 200);
+    }
+}
+
+#[test]
 fn g1_a_staging_file_shows_nothing_to_roles_that_are_added_while_serving() {
     let project = Project::new();
     two_regions(&project);

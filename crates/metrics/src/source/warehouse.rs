@@ -104,7 +104,7 @@ impl Warehouse {
             };
             builder.customer(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, scores, row.try_get(6)?);
         }
-        facts::read(&transaction, &mut builder).await?;
+        facts::read(&transaction, scope, &mut builder).await?;
         transaction.commit().await?;
         tokio::task::spawn_blocking(move || builder.finish(load)).await?
     }

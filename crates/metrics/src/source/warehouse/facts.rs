@@ -6,6 +6,7 @@ use futures_util::{TryStreamExt, pin_mut};
 use tokio_postgres::binary_copy::BinaryCopyOutStream;
 use tokio_postgres::types::Type;
 
+use super::super::{Scope, ScopeNotEnforced};
 use super::numeric::Fixed;
 use crate::calendar::from_date_id;
 use crate::cube::{Builder, Sale};
@@ -28,7 +29,10 @@ const TYPES: [Type; 9] = [
 ];
 
 /// Reads them into the builder, which has the dimensions already.
-pub(super) async fn read(transaction: &Transaction<'_>, builder: &mut Builder) -> Result<()> {
+///
+/// # Errors
+/// [`ScopeNotEnforced`] if a restricted scope sees a sale in a region that is not among its own.
+pub(super) async fn read(transaction: &Transaction<'_>, scope: &Scope, builder: &mut Builder) -> Result<()> {
     let lines = BinaryCopyOutStream::new(transaction.copy_out(COPY).await?, &TYPES);
     pin_mut!(lines);
     let mut last = (0, None);
@@ -37,7 +41,7 @@ pub(super) async fn read(transaction: &Transaction<'_>, builder: &mut Builder) -
         if last.0 != date_id {
             last = (date_id, from_date_id(date_id));
         }
-        builder.sale(&Sale {
+        let sale = Sale {
             day: last.1.ok_or_else(|| anyhow!("mart.fact_sales holds the date_id {date_id}, which is no day"))?,
             product_id: line.try_get(1)?,
             customer_id: line.try_get(2)?,
@@ -47,6 +51,10 @@ pub(super) async fn read(transaction: &Transaction<'_>, builder: &mut Builder) -
             revenue: line.try_get::<Fixed>(6)?.0,
             profit: line.try_get::<Option<Fixed>>(7)?.map(|profit| profit.0),
             is_return: line.try_get(8)?,
+        };
+        builder.sale(&sale).map_err(|error| match scope {
+            Scope::Everything => error,
+            Scope::Regions(_) => ScopeNotEnforced(format!("mart.fact_sales shows foreign rows: {error}")).into(),
         })?;
     }
     Ok(())
