@@ -5,7 +5,7 @@ use postgres::Client;
 use salesmart_base::config::Config;
 use salesmart_base::count::RowCounts;
 use salesmart_base::event::{Event, Observer, Progress};
-use salesmart_base::{fail, failpoint};
+use salesmart_base::{clock, fail, failpoint};
 use salesmart_staging::Staging;
 
 use super::apply;
@@ -85,7 +85,7 @@ pub fn push(
         }
     }
     if !changes.is_empty() {
-        let run_id = uuid::Uuid::now_v7().to_string();
+        let run_id = clock::run_id();
         ledger::begin(conn, &run_id)?;
         failpoint::hit("sync.begun");
         let progress = Progress::default();
