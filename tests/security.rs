@@ -1,6 +1,9 @@
 //! What an attack from outside or inside must not reach. Each test is named after the entry of the list of faults it shows.
 
-use crate::harness::{Cluster, Dashboard, Pooler, Project, sale};
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::{Durability, Embedded};
+
+use crate::harness::{Cluster, Dashboard, Outcome, Pooler, Project, SALES_HEADER, sale};
 use crate::serve::{until, with_logins};
 
 const TABLES: [&str; 6] =
@@ -556,5 +559,91 @@ fn g10_exports_of_the_dashboard_hold_no_formula() {
                 assert!(!cell.trim_start().starts_with(['=', '@']), "{path}: {line}");
             }
         }
+    }
+}
+
+/// Names that a shell, SQL, a format string or a file of lines takes for something else.
+const FOLDERS: [&str; 9] = [
+    "x$(touch y)z",
+    "a `touch y` \"b\" 'c'",
+    "line\nbreak\r\nand\n\n\n\n\n\n\n\n\nmany more\n",
+    "100% of %s and %d",
+    "back\\slash\\n\\",
+    "Größe 値 \u{202e}",
+    " -D spaces ",
+    "a;b&c|d>e<f*[x]{y}!~#",
+    "unquoted ' and \" and `",
+];
+
+#[test]
+fn low_a_private_server_runs_in_a_folder_of_any_name() {
+    let outside = Project::with_url(None);
+    for name in FOLDERS {
+        let folder = outside.path(name);
+        let run = |args: &[&str]| {
+            let outcome = Outcome::of(outside.command(args).current_dir(&folder));
+            assert_eq!(outcome.code, Some(0), "{name:?} {args:?}: {}{}", outcome.stdout, outcome.stderr);
+            outcome
+        };
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        outside.write(
+            &format!("{name}/data/raw/sales_1.csv"),
+            format!("{SALES_HEADER}\n{}\n", sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")),
+        );
+        run(&["run"]);
+        // The server was stopped, and starts again on what it has.
+        assert!(!folder.join("data/postgres/cluster/postmaster.pid").exists(), "{name:?}");
+        assert!(run(&["verify"]).stdout.contains("agree with what was pushed"), "{name:?}");
+        for made in [folder.join("y"), folder.join("data/y"), outside.path("y"), "/y".into()] {
+            assert!(!made.exists(), "{name:?}: {}", made.display());
+        }
+    }
+}
+
+#[test]
+fn low_a_private_server_that_is_running_is_found_in_a_folder_of_any_name() {
+    let outside = Project::with_url(None);
+    for name in FOLDERS {
+        let folder = outside.path(name);
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        std::fs::set_permissions(outside.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let start = || Embedded::start_with(&folder.join("data/postgres"), Durability::None, &Silent).unwrap();
+        let first = start();
+        let second = start();
+        assert_eq!(first.port(), second.port(), "{name:?}");
+        drop(first);
+        second.config_for("salesmart").connect(postgres::NoTls).unwrap().batch_execute("select 1").unwrap();
+    }
+}
+
+#[test]
+fn low_a_private_server_that_does_not_start_says_why() {
+    let outside = Project::with_url(None);
+    for name in ["plain", FOLDERS[0], FOLDERS[2]] {
+        let folder = outside.path(name);
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        let run = || Outcome::of(outside.command(&["migrate"]).current_dir(&folder));
+        assert_eq!(run().code, Some(0), "{name:?}");
+        let settings = folder.join("data/postgres/cluster/postgresql.conf");
+        let sound = std::fs::read_to_string(&settings).unwrap();
+        for (line, reason) in [
+            ("work_mem = 'nonsense'", "invalid value for parameter \"work_mem\""),
+            ("no_such_setting = 1", "unrecognized configuration parameter \"no_such_setting\""),
+            ("listen_addresses = '192.0.2.1'", "could not create any TCP/IP sockets"),
+        ] {
+            std::fs::write(&settings, format!("{sound}{line}\n")).unwrap();
+            let outcome = run();
+            assert_eq!(outcome.code, Some(1), "{name:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("the embedded PostgreSQL does not start"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains(reason), "{name:?} {line}: {}", outcome.stderr);
+        }
+        // The log cannot be written: then there is no end of it to show.
+        std::fs::write(&settings, &sound).unwrap();
+        let log = folder.join("data/postgres/cluster/server.log");
+        std::fs::remove_file(&log).unwrap();
+        std::fs::create_dir(&log).unwrap();
+        assert!(run().stderr.contains("server.log: Is a directory"), "{name:?}: {}", run().stderr);
+        std::fs::remove_dir(&log).unwrap();
+        assert_eq!(run().code, Some(0), "{name:?}");
     }
 }
