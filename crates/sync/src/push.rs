@@ -8,7 +8,7 @@ use salesmart_base::event::{Event, Observer, Progress};
 use salesmart_base::{clock, fail, failpoint};
 use salesmart_staging::Staging;
 
-use super::apply;
+use super::apply::{self, Deltas};
 use super::change::Change;
 use super::delta::{self, Extent};
 use super::ledger::{self, Wait};
@@ -91,7 +91,9 @@ pub fn push(
         let progress = Progress::default();
         observer.observe(&Event::SyncStarted { progress: &progress });
         let sender = Sender::new(staging, &progress, observer);
-        let applied = apply::apply(client, &sender, &changes, prepared.head.as_ref(), &run_id);
+        let tables = prepared.push_tables().collect();
+        let deltas = Deltas { tables, changes: &changes, head: prepared.head.as_ref(), run_id: &run_id };
+        let applied = apply::apply(client, &sender, &deltas);
         observer.observe(&Event::SyncEnded);
         report.run_number = Some(applied?);
         failpoint::hit("sync.before_promote");
