@@ -33,9 +33,11 @@ mod watch;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use salesmart_base::clock;
 use salesmart_base::config::{Config, Overrides, SecretUrl};
 
 use crate::console::{Console, LogFormat};
@@ -115,6 +117,7 @@ pub enum Verb {
 /// Runs a verb.
 pub fn run(args: &Args) -> Result<()> {
     log_to_stderr(args.global.log_format, args.verb.diagnostics());
+    clock::check(SystemTime::now())?;
     let console = Console::new(args.global.log_format);
     let global = &args.global;
     match &args.verb {

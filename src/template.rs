@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use include_dir::{Dir, include_dir};
 use salesmart_base::config::FILE_NAME;
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 
 static CONTRACTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/contracts");
 static SAMPLE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/data/sample");
@@ -31,16 +31,16 @@ pub fn init(folder: &Path, raw: Raw) -> Result<()> {
     if folder.join(FILE_NAME).exists() {
         fail!("{} is a salesmart project already; nothing was changed", folder.display());
     }
-    write(&folder.join(FILE_NAME), CONFIG.as_bytes())?;
     write(&folder.join(".gitignore"), GITIGNORE.as_bytes())?;
     write_all(&CONTRACTS, &folder.join("data/contracts"))?;
     write_all(&SAMPLE, &folder.join("data/sample"))?;
     write_all(&SQL, &folder.join("sql"))?;
     std::fs::create_dir_all(folder.join("data/raw"))?;
-    match raw {
-        Raw::Empty => Ok(()),
-        Raw::Sample => copy_sample(folder),
+    if raw == Raw::Sample {
+        copy_sample(folder)?;
     }
+    // Last: it makes the folder a project, which is never made a second time.
+    write(&folder.join(FILE_NAME), CONFIG.as_bytes())
 }
 
 /// Copies the sample into `data/raw`.
@@ -62,5 +62,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    whole_file::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::harness::{Outcome, Project};
+use crate::harness::{Outcome, Project, sale};
 
 /// What an ingest may hold, whatever the file is.
 const MAX_MEMORY: u64 = 700 << 20;
@@ -296,5 +296,49 @@ fn a_full_disk_under_the_lists_beside_the_files_is_said() {
     let outcome = project.run(&["rejects", "export", "--output", "/dev/full"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(outcome.stderr.starts_with("error: the disk is full"), "{}", outcome.stderr);
+    drop(disk);
+}
+
+#[test]
+fn low_what_is_written_onto_a_full_disk_stays_as_it_was() {
+    let project = Project::with_url(None);
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    project.write("sql/queries/all.sql", "select * from fact_sales");
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    let written: [(&[&str], &str); 6] = [
+        (&["test", "--update"], "tests/snapshots/all.txt"),
+        (&["test", "--junit", "tests/snapshots/junit.xml"], "tests/snapshots/junit.xml"),
+        (&["docs", "--output", "tests/snapshots/docs"], "tests/snapshots/docs/index.html"),
+        (&["lineage", "--format", "html", "--output", "tests/snapshots/lineage.html"], "tests/snapshots/lineage.html"),
+        (&["sample", "--rows", "1000", "--out", "tests/snapshots/sample"], "tests/snapshots/sample/manifest.json"),
+        (&["rejects", "export", "--output", "tests/snapshots/fix.csv"], "tests/snapshots/fix.csv"),
+    ];
+    let Some(disk) = SmallDisk::at(project.path("tests/snapshots")) else { return };
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"100%\"");
+    project.sales("sales_2.csv", &vec![sale("T2", "O2", "never", "C1", "P1", "10"); 2000]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    for (args, file) in written {
+        project.ok(args);
+        let before = std::fs::read(project.path(file)).unwrap();
+        assert!(!before.is_empty());
+        // Something else has to be written now.
+        std::fs::write(project.path("sql/queries/all.sql"), "select *, 1 as one from fact_sales").unwrap();
+        let free =
+            |what: &str| std::fs::write(project.path("tests/snapshots").join(what), vec![b'x'; 16 << 20]).is_err();
+        assert!(free("filler"), "the disk is full");
+        let outcome = project.run(args);
+        assert_eq!(outcome.code, Some(1), "{args:?}: {}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(std::fs::read(project.path(file)).unwrap(), before, "{args:?}");
+        let left: Vec<_> = std::fs::read_dir(project.path(file).parent().unwrap())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".part"))
+            .collect();
+        assert!(left.is_empty(), "{args:?}: {left:?}");
+        std::fs::remove_file(project.path("tests/snapshots/filler")).unwrap();
+        std::fs::write(project.path("sql/queries/all.sql"), "select * from fact_sales").unwrap();
+    }
     drop(disk);
 }

@@ -1,6 +1,9 @@
 //! What an attack from outside or inside must not reach. Each test is named after the entry of the list of faults it shows.
 
-use crate::harness::{Cluster, Dashboard, Pooler, Project, sale};
+use salesmart_base::event::Silent;
+use salesmart_warehouse::embedded::{Durability, Embedded};
+
+use crate::harness::{Cluster, Dashboard, Outcome, Pooler, Project, SALES_HEADER, sale};
 use crate::serve::{until, with_logins};
 
 pub const TABLES: [&str; 6] =
@@ -662,4 +665,246 @@ fn low_errors_name_neither_host_nor_database_to_people_who_log_in() {
     }
     let (status, text) = ask(&dashboard, &all, "/api/v1/sales?dates=all");
     assert!(status == 503 && text.contains("the server's log has the reason"), "{status} {text}");
+}
+
+/// Names that a shell, SQL, a format string or a file of lines takes for something else.
+const FOLDERS: [&str; 9] = [
+    "x$(touch y)z",
+    "a `touch y` \"b\" 'c'",
+    "line\nbreak\r\nand\n\n\n\n\n\n\n\n\nmany more\n",
+    "100% of %s and %d",
+    "back\\slash\\n\\",
+    "Größe 値 \u{202e}",
+    " -D spaces ",
+    "a;b&c|d>e<f*[x]{y}!~#",
+    "unquoted ' and \" and `",
+];
+
+#[test]
+fn low_a_private_server_runs_in_a_folder_of_any_name() {
+    let outside = Project::with_url(None);
+    for name in FOLDERS {
+        let folder = outside.path(name);
+        let run = |args: &[&str]| {
+            let outcome = Outcome::of(outside.command(args).current_dir(&folder));
+            assert_eq!(outcome.code, Some(0), "{name:?} {args:?}: {}{}", outcome.stdout, outcome.stderr);
+            outcome
+        };
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        outside.write(
+            &format!("{name}/data/raw/sales_1.csv"),
+            format!("{SALES_HEADER}\n{}\n", sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")),
+        );
+        run(&["run"]);
+        // The server was stopped, and starts again on what it has.
+        assert!(!folder.join("data/postgres/cluster/postmaster.pid").exists(), "{name:?}");
+        assert!(run(&["verify"]).stdout.contains("agree with what was pushed"), "{name:?}");
+        for made in [folder.join("y"), folder.join("data/y"), outside.path("y"), "/y".into()] {
+            assert!(!made.exists(), "{name:?}: {}", made.display());
+        }
+    }
+}
+
+#[test]
+fn low_a_private_server_that_is_running_is_found_in_a_folder_of_any_name() {
+    let outside = Project::with_url(None);
+    for name in FOLDERS {
+        let folder = outside.path(name);
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        std::fs::set_permissions(outside.path(name), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let start = || Embedded::start_with(&folder.join("data/postgres"), Durability::None, &Silent).unwrap();
+        let first = start();
+        let second = start();
+        assert_eq!(first.port(), second.port(), "{name:?}");
+        drop(first);
+        second.config_for("salesmart").connect(postgres::NoTls).unwrap().batch_execute("select 1").unwrap();
+    }
+}
+
+#[test]
+fn low_a_private_server_that_does_not_start_says_why() {
+    let outside = Project::with_url(None);
+    for name in ["plain", FOLDERS[0], FOLDERS[2]] {
+        let folder = outside.path(name);
+        assert_eq!(Outcome::of(&mut outside.command(&["init", folder.to_str().unwrap()])).code, Some(0), "{name:?}");
+        let run = || Outcome::of(outside.command(&["migrate"]).current_dir(&folder));
+        assert_eq!(run().code, Some(0), "{name:?}");
+        let settings = folder.join("data/postgres/cluster/postgresql.conf");
+        let sound = std::fs::read_to_string(&settings).unwrap();
+        for (line, reason) in [
+            ("work_mem = 'nonsense'", "invalid value for parameter \"work_mem\""),
+            ("no_such_setting = 1", "unrecognized configuration parameter \"no_such_setting\""),
+            ("listen_addresses = '192.0.2.1'", "could not create any TCP/IP sockets"),
+        ] {
+            std::fs::write(&settings, format!("{sound}{line}\n")).unwrap();
+            let outcome = run();
+            assert_eq!(outcome.code, Some(1), "{name:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("the embedded PostgreSQL does not start"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains(reason), "{name:?} {line}: {}", outcome.stderr);
+        }
+        // The log cannot be written: then there is no end of it to show.
+        std::fs::write(&settings, &sound).unwrap();
+        let log = folder.join("data/postgres/cluster/server.log");
+        std::fs::remove_file(&log).unwrap();
+        std::fs::create_dir(&log).unwrap();
+        assert!(run().stderr.contains("server.log: Is a directory"), "{name:?}: {}", run().stderr);
+        std::fs::remove_dir(&log).unwrap();
+        assert_eq!(run().code, Some(0), "{name:?}");
+    }
+}
+
+/// Has somebody else's function run on rows of the warehouse; `body` is plpgsql.
+fn meddle(project: &Project, on: &str, when: &str, body: &str) {
+    project
+        .warehouse()
+        .batch_execute(&format!(
+            "create function public.meddle() returns trigger language plpgsql as $$ begin {body} end $$;
+             create trigger meddler {when} on {on} for each row execute function public.meddle()"
+        ))
+        .unwrap();
+}
+
+/// A change waits to be pushed: sales of January are updated and inserted, and the one of March is deleted.
+fn pushed_and_changed() -> Project {
+    let project = Project::new();
+    let record = |number: u32, revenue: &str| {
+        let (day, customer) = (format!("2024-{number:02}-01 10:00:00"), format!("C{number}"));
+        sale(&format!("T{number}"), &format!("O{number}"), &day, &customer, &format!("P{number}"), revenue)
+    };
+    project.sales("sales_1.csv", &[record(1, "10"), record(2, "20"), record(3, "30")]);
+    project.ok(&["run"]);
+    let more = sale("T9", "O9", "2024-01-09 10:00:00", "C9", "P9", "90");
+    project.sales("sales_1.csv", &[record(1, "11"), record(2, "20"), more]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project
+}
+
+#[test]
+fn low_what_a_trigger_of_others_makes_of_pushed_rows_is_never_committed() {
+    let (written, fact, january) = ("before insert or update", "mart.fact_sales", "mart.fact_sales_p202401");
+    for (on, when, body) in [
+        // Texts, moments and numbers of rows on their way in.
+        ("mart.dim_customer", written, "new.segment := upper(new.segment); return new;"),
+        (fact, written, "new.transaction_id := new.transaction_id || ' '; return new;"),
+        (fact, written, "new.created_at := new.created_at + interval '1 microsecond'; return new;"),
+        (fact, written, "new.cost := null; return new;"),
+        (fact, written, "new.row_hash := new.row_hash # 1; return new;"),
+        // One partition only.
+        (january, written, "new.order_id := 'meddled'; return new;"),
+        (january, "before insert", "return null;"),
+        ("mart.fact_sales_p202403", "before delete", "return null;"),
+        // Rows that do not come, change or go.
+        ("mart.dim_customer", "before insert", "return null;"),
+        ("mart.dim_customer", "before update", "return null;"),
+        ("mart.dim_customer", "before delete", "return null;"),
+        // Other rows and other tables.
+        (fact, "after insert", "update mart.dim_region set city = 'meddled'; return null;"),
+        (fact, "after insert", "delete from mart.fact_sales where transaction_id = 'T2'; return null;"),
+        (
+            "mart.dim_customer",
+            "after insert or update",
+            "begin update mart.dim_date set day_name = 'x'; exception when division_by_zero then null; end; return null;",
+        ),
+    ] {
+        let project = pushed_and_changed();
+        meddle(&project, on, when, body);
+        let before = project.warehouse_content();
+        let error = project.fails(&["sync", "--allow-deletes"]);
+        assert!(error.contains("nothing was changed"), "{on} {when} {body}: {error}");
+        assert!(error.contains("the trigger meddler on mart."), "{on} {when} {body}: {error}");
+        assert_eq!(project.warehouse_content(), before, "{on} {when} {body}");
+        project.warehouse().batch_execute(&format!("alter table {on} disable trigger meddler")).unwrap();
+        project.ok(&["sync", "--allow-deletes"]);
+        project.ok(&["verify"]);
+    }
+}
+
+#[test]
+fn low_a_trigger_that_only_looks_on_and_a_rule_that_does_nothing_hold_no_sync_up() {
+    let project = pushed_and_changed();
+    project
+        .warehouse()
+        .batch_execute(
+            "create table public.log (line text);
+             create rule seen as on delete to mart.dim_product do also insert into public.log values (old.product_name)",
+        )
+        .unwrap();
+    meddle(
+        &project,
+        "mart.fact_sales",
+        "after insert or update or delete",
+        "insert into public.log values (tg_op); return null;",
+    );
+    project.ok(&["sync", "--allow-deletes"]);
+    project.ok(&["verify"]);
+    assert_ne!(project.pushed("select count(*) as n from public.log"), ["0"]);
+}
+
+#[test]
+fn low_a_rule_that_changes_pushed_rows_and_a_generated_column_are_refused() {
+    let project = pushed_and_changed();
+    project.warehouse().batch_execute("create rule kept as on delete to mart.dim_customer do instead nothing").unwrap();
+    let before = project.warehouse_content();
+    project.warehouse().batch_execute("alter table mart.dim_customer enable always rule kept").unwrap();
+    let error = project.fails(&["sync", "--allow-deletes"]);
+    assert!(error.contains("nothing was changed") && error.contains("the rule kept on mart.dim_customer"), "{error}");
+    assert_eq!(project.warehouse_content(), before);
+    project
+        .warehouse()
+        .batch_execute(
+            "drop rule kept on mart.dim_customer;
+             alter table mart.dim_customer drop column segment;
+             alter table mart.dim_customer add column segment text generated always as ('x') stored",
+        )
+        .unwrap();
+    let error = project.fails(&["sync", "--allow-deletes"]);
+    assert!(error.contains("segment") && error.contains("generated"), "{error}");
+}
+
+#[test]
+fn low_the_advice_of_verify_works() {
+    /// Fails, and then does what the error says.
+    fn follow(project: &Project) {
+        let error = project.fails(&["verify"]);
+        let advised = error.split('`').skip(1).step_by(2).filter(|text| text.starts_with("salesmart "));
+        for command in advised.collect::<Vec<_>>() {
+            let command = command.split(" without ").next().unwrap();
+            project.ok(&command.split(' ').skip(1).collect::<Vec<_>>());
+        }
+        assert!(project.ok(&["verify"]).stdout.contains("agree"), "{error}");
+    }
+    let spoil = |project: &Project| {
+        project
+            .warehouse()
+            .batch_execute("update mart.fact_sales set order_id = 'x' where transaction_id = 'T2'")
+            .unwrap();
+    };
+
+    // Nothing else to push; changes that are not pushed; and such that delete.
+    let project = pushed_and_changed();
+    project.ok(&["sync", "--allow-deletes"]);
+    spoil(&project);
+    follow(&project);
+    project.sales("sales_2.csv", &[sale("T7", "O7", "2024-02-07 10:00:00", "C7", "P7", "70")]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    spoil(&project);
+    follow(&project);
+
+    // More rows of others than the guard lets a repair delete.
+    let add = "insert into mart.fact_sales select date_id, n, product_id, customer_id, region_id, 'X' || n, order_id, quantity, unit_price, \
+               revenue, cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales, generate_series(1, 200) as n \
+               where transaction_id = 'T2'";
+    project.warehouse().batch_execute(add).unwrap();
+    assert!(project.fails(&["verify", "--repair"]).contains("--allow-deletes"));
+    follow(&project);
+    project.warehouse().batch_execute(add).unwrap();
+    follow(&project);
+
+    // A build of a part, whose checks have not run.
+    spoil(&project);
+    project.edit("sql/marts/dim_region.sql", "select", "select /* changed */");
+    project.ok(&["build", "dim_region"]);
+    follow(&project);
 }

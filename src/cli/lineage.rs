@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_catalog::docs::page;
 use salesmart_catalog::lineage::{Direction, Focus, Lineage, svg, tree};
 use salesmart_ingest::contract::contract_file;
@@ -87,7 +87,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     match &args.output {
         None => Answer::new().write_all(text.as_bytes())?,
         Some(file) => {
-            if let Err(error) = std::fs::write(file, text) {
+            if let Err(error) = whole_file::write(file, text) {
                 fail!("cannot write {}: {error}", file.display());
             }
         }

@@ -1,9 +1,7 @@
 //! `salesmart migrate`
 
-use std::io::Write;
-
 use anyhow::Result;
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_model::Models;
 use salesmart_staging::Staging;
 use salesmart_sync::drift;
@@ -89,8 +87,7 @@ fn draft(shown: &str, path: &std::path::Path, statements: &[String], print: bool
         stdout::say(text.trim_end());
         return Ok(());
     }
-    let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    if let Err(error) = written {
+    if let Err(error) = whole_file::write_new(path, &text) {
         fail!("cannot write {shown}: {error}");
     }
     console.say(&format!(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use salesmart_base::config::Config;
 use salesmart_base::count::{counted, grouped};
+use salesmart_base::whole_file::Draft;
 use salesmart_base::{fail, toml_file};
 use salesmart_ingest::contract::Contract;
 use salesmart_ingest::contract::contract_file;
@@ -164,8 +165,10 @@ fn export(
     let exported = match output {
         None => replay::export(config, &staging, chosen, &filter, &mut Answer::new())?,
         Some(path) => {
-            let mut file = std::fs::File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            let context = || format!("cannot write {}", path.display());
+            let mut file = Draft::of(path).with_context(context)?;
             let exported = replay::export(config, &staging, chosen, &filter, &mut file)?;
+            file.finish().with_context(context)?;
             console.say(&format!(
                 "{} written to {}; correct the columns, then: salesmart rejects replay {}",
                 counted(exported.records, "record"),

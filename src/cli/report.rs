@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use salesmart_base::failure::Failure;
-use salesmart_base::{fail, toml_file};
+use salesmart_base::{fail, toml_file, whole_file};
 use salesmart_dashboard::content::{Page, Wanted};
 use salesmart_export as export;
 use salesmart_export::{Format, Order};
@@ -89,20 +89,17 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
 
 /// Who reads the file meanwhile has the old one or the new one.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, bytes)?;
-        // A temporary file is its maker's alone; a report is for others.
+    let is_new = !path.exists();
+    let written = whole_file::write(path, bytes).and_then(|()| {
+        // The program keeps its files to itself; a report is for others.
         #[cfg(unix)]
-        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(path).map_err(|error| error.error)
+        if is_new {
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        }
+        Ok(())
     });
     match written {
-        Ok(_) => Ok(()),
-        // The whole error would name a temporary file.
+        Ok(()) => Ok(()),
         Err(error) => {
             fail!("cannot write {}: {}; is the folder there, and may you write to it?", path.display(), error.kind())
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use salesmart_base::count::{counted, grouped};
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_ingest::sniff;
 use salesmart_ingest::sniff::draft;
 
@@ -59,14 +59,20 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
                     fail!("{target} is there already; remove it, or choose another --name");
                 }
             }
+            let mut written = Vec::new();
             for (target, text) in targets {
                 let path = root.join(target);
                 if let Some(folder) = path.parent() {
                     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
                 }
-                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-                console.say(&format!("wrote {target}"));
+                if let Err(error) = whole_file::write_new(&path, text) {
+                    // One without the other would stand in the way of the next try.
+                    written.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                    fail!("cannot write {}: {error}", path.display());
+                }
+                written.push(path);
             }
+            targets.iter().for_each(|(target, _)| console.say(&format!("wrote {target}")));
         }
         None => {
             let mut out = Answer::new();

@@ -1,6 +1,7 @@
 //! `salesmart verify`
 
 use anyhow::Result;
+use salesmart_base::config::SyncPolicy;
 use salesmart_base::count::counted;
 use salesmart_base::fail;
 use salesmart_project::Project;
@@ -51,18 +52,52 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if differing.is_empty() || args.repair {
         return Ok(());
     }
-    let cure = match report.expected {
-        Expected::Pushed if report.differences() == 1 => "`salesmart verify --repair` puts just that right",
-        Expected::Pushed => "`salesmart verify --repair` puts just those right",
-        Expected::Marts => "`salesmart verify --repair` pushes the marts as they are now",
-    };
     fail!(
-        "{} of {} {} from {}; {cure}",
+        "{} of {} {} from {}; {}",
         counted(report.differences(), "row"),
         differing.join(", "),
         if report.differences() == 1 { "differs" } else { "differ" },
         against(&report),
+        advice(&report, config.sync),
     )
+}
+
+/// What puts the differences right, with all that it needs.
+fn advice(report: &Report, policy: SyncPolicy) -> String {
+    let mut before = Vec::new();
+    if !report.unchecked.is_empty() {
+        before.push(
+            "run `salesmart build` without a selection first, since a build that left models out skipped checks"
+                .to_owned(),
+        );
+    }
+    if !report.triggers.is_empty() {
+        before.push(format!(
+            "disable {} first if it changes rows, since rows that are not as pushed are refused",
+            report.triggers.join(", ")
+        ));
+    }
+    let has_unpushed = report.expected == Expected::Pushed && !report.unpushed.is_empty();
+    let verb = if has_unpushed { "salesmart sync --full-refresh" } else { "salesmart verify --repair" };
+    let guarded = report.guarded(policy);
+    let (option, why) = match guarded.is_empty() {
+        true => ("", String::new()),
+        false => (
+            " --allow-deletes",
+            format!(", which deletes more of {} than the guard lets pass without that option", guarded.join(", ")),
+        ),
+    };
+    let what = match report.expected {
+        Expected::Pushed if has_unpushed => format!(
+            "puts them right together with the changes of {} that are not pushed yet (a repair pushes only what differs, and is refused until those are pushed)",
+            report.unpushed.join(", ")
+        ),
+        Expected::Pushed if report.differences() == 1 => "puts just that right".to_owned(),
+        Expected::Pushed => "puts just those right".to_owned(),
+        Expected::Marts => "pushes the marts as they are now".to_owned(),
+    };
+    before.push(format!("`{verb}{option}` {what}{why}"));
+    before.join("; ")
 }
 
 fn against(report: &Report) -> &'static str {

@@ -1,8 +1,10 @@
 //! What every stage needs: configuration, failures, events, hashes.
 //!
-//! Nothing here knows a stage, DuckDB or a file format. [`event`] is how stages report, [`failure`] how they fail,
-//! [`sqlstate`] what PostgreSQL's error codes mean.
+//! Nothing here knows a stage, DuckDB or a file format. [`clock`] is the system's, [`event`] is how stages report, [`failure`] how they fail,
+//! [`sqlstate`] what PostgreSQL's error codes mean,
+//! [`whole_file`] how files are written.
 
+pub mod clock;
 pub mod config;
 pub mod count;
 pub mod event;
@@ -15,3 +17,4 @@ pub mod notice;
 pub mod settings;
 pub mod sqlstate;
 pub mod toml_file;
+pub mod whole_file;

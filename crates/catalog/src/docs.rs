@@ -16,7 +16,7 @@ use anyhow::Result;
 use maud::Markup;
 use salesmart_base::config::Config;
 use salesmart_base::count::grouped;
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_ingest::contract::Contract;
 use salesmart_model::{Check, Model, Models};
 use salesmart_transform::compile::Compiled;
@@ -79,7 +79,7 @@ pub fn write(site: &Site<'_>, folder: &Path) -> Result<usize> {
     remove_old(&models, &pages)?;
     for (name, markup) in &pages {
         let path = folder.join(name);
-        if let Err(error) = std::fs::write(&path, markup.0.as_bytes()) {
+        if let Err(error) = whole_file::write(&path, markup.0.as_bytes()) {
             fail!("cannot write {}: {error}", path.display());
         }
     }

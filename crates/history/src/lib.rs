@@ -6,12 +6,12 @@ mod recorder;
 pub mod warehouse;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use salesmart_base::count::RowCounts;
-use salesmart_base::failure;
+use salesmart_base::{clock, failure};
 use serde::{Deserialize, Serialize};
 
 pub use recorder::Recorder;
@@ -154,9 +154,9 @@ impl Run {
     /// A run that starts now.
     pub fn start(command: &str) -> Self {
         Self {
-            run_id: uuid::Uuid::now_v7().to_string(),
+            run_id: clock::run_id(),
             command: command.to_owned(),
-            started_at: Utc::now(),
+            started_at: DateTime::<Utc>::from(SystemTime::now()),
             seconds: 0.0,
             outcome: Outcome::Started,
             message: None,
@@ -168,7 +168,7 @@ impl Run {
 
     /// Notes how it ended. Of an error, what [`failure::recognise`] makes of it is kept.
     pub fn end(&mut self, result: &Result<()>) {
-        let elapsed = Utc::now().signed_duration_since(self.started_at);
+        let elapsed = DateTime::<Utc>::from(SystemTime::now()).signed_duration_since(self.started_at);
         self.seconds = elapsed.num_milliseconds().max(0) as f64 / 1000.0;
         self.message = result.as_ref().err().map(failure::in_words);
         self.outcome = match result {

@@ -6,6 +6,7 @@ pub mod files;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use salesmart_base::clock;
 use salesmart_base::config::Config;
 use salesmart_base::event::{Ingested, Observer};
 use salesmart_base::fail;
@@ -41,7 +42,7 @@ impl<'a> Project<'a> {
     /// # Errors
     /// A contract or model that cannot be read; a staging file that is in use or damaged.
     pub fn open(config: &'a Config, observer: &'a dyn Observer) -> Result<Self> {
-        Self::open_for(config, observer, uuid::Uuid::now_v7().to_string())
+        Self::open_for(config, observer, clock::run_id())
     }
 
     /// [`open`](Self::open) for a run that has an identifier already.

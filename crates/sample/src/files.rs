@@ -1,12 +1,12 @@
 //! Writes the sample: one file per month, one of corrections, and the manifest.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use salesmart_base::failure::Failure;
+use salesmart_base::whole_file::{self, Draft};
 use serde::Serialize;
 
 use super::dirt::{self, Broken, Fate, Planted};
@@ -46,7 +46,7 @@ pub fn write(size: Size, folder: &Path) -> Result<Manifest> {
     let mut lines = lines::draw(size, &world, &mut dice);
     let mut planted = Planted::default();
     let mut records = 0;
-    let mut files: BTreeMap<String, BufWriter<File>> = BTreeMap::new();
+    let mut files: BTreeMap<String, Draft> = BTreeMap::new();
     for line in &mut lines {
         let fate = dirt::fate(line, &mut dice, &mut planted);
         let name = line.sold_at.format("sales_%Y-%m.csv").to_string();
@@ -68,15 +68,16 @@ pub fn write(size: Size, folder: &Path) -> Result<Manifest> {
             writeln!(open(&mut files, folder, "sales_corrections.csv")?, "{}", record(line, false))?;
         }
     }
-    for (name, file) in &mut files {
-        file.flush().with_context(|| format!("cannot write {name}"))?;
+    let names: Vec<String> = files.keys().cloned().collect();
+    for (name, file) in files {
+        file.finish().with_context(|| format!("cannot write {name}"))?;
     }
     let revenue: i64 = lines.iter().map(Line::net_revenue).sum();
     let manifest = Manifest {
         rows: size.rows,
         days: size.days,
         seed: size.seed,
-        files: files.keys().cloned().collect(),
+        files: names,
         records,
         rejects: planted.rejects(),
         sale_lines: lines.len() as u64,
@@ -92,7 +93,7 @@ pub fn write(size: Size, folder: &Path) -> Result<Manifest> {
     };
     let path = folder.join("manifest.json");
     let text = serde_json::to_string_pretty(&manifest)?;
-    std::fs::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    whole_file::write(&path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
     Ok(manifest)
 }
 
@@ -103,15 +104,11 @@ impl Manifest {
     }
 }
 
-fn open<'f>(
-    files: &'f mut BTreeMap<String, BufWriter<File>>,
-    folder: &Path,
-    name: &str,
-) -> Result<&'f mut BufWriter<File>> {
+fn open<'f>(files: &'f mut BTreeMap<String, Draft>, folder: &Path, name: &str) -> Result<&'f mut Draft> {
     if !files.contains_key(name) {
         let path = folder.join(name);
         let context = || format!("cannot write {}", path.display());
-        let mut file = BufWriter::new(File::create(&path).with_context(context)?);
+        let mut file = Draft::of(&path).with_context(context)?;
         writeln!(file, "{HEADER}").with_context(context)?;
         files.insert(name.to_owned(), file);
     }

@@ -1,7 +1,7 @@
 //! When the next run is due.
 
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use chrono::{DateTime, Local};
@@ -61,7 +61,7 @@ impl Clock for Every {
     }
 
     fn moment(&self) -> Option<DateTime<Local>> {
-        self.left().map(|left| Local::now() + left)
+        self.left().map(|left| now() + left)
     }
 
     fn advance(&mut self) -> Result<u64> {
@@ -105,7 +105,7 @@ impl FromStr for Calendar {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron =
             parser.parse(text).map_err(|error| format!("{}; {SHAPE}", error.to_string().trim_end_matches('.')))?;
-        let now = Local::now();
+        let now = now();
         let due = cron
             .find_next_occurrence(&now, false)
             .map_err(|error| format!("it names no moment in the future, such as February 30 ({error}); {SHAPE}"))?;
@@ -121,7 +121,7 @@ impl std::fmt::Display for Calendar {
 
 impl Clock for Calendar {
     fn left(&self) -> Option<Duration> {
-        (self.due - Local::now()).to_std().ok().filter(|left| !left.is_zero())
+        (self.due - now()).to_std().ok().filter(|left| !left.is_zero())
     }
 
     fn moment(&self) -> Option<DateTime<Local>> {
@@ -129,8 +129,13 @@ impl Clock for Calendar {
     }
 
     fn advance(&mut self) -> Result<u64> {
-        self.advance_from(&Local::now())
+        self.advance_from(&now())
     }
+}
+
+/// Unlike [`Local::now`], no panic where the system's clock stands before 1970.
+fn now() -> DateTime<Local> {
+    SystemTime::now().into()
 }
 
 /// A length of time such as `15m`, at least a second, for the command line.

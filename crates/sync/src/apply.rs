@@ -14,22 +14,32 @@ use salesmart_base::failpoint;
 
 use super::change::Change;
 use super::foreign_key::{self, Checks};
+use super::foreign_trigger::ForeignTriggers;
 use super::ledger::{self, Head};
+use super::schema::PushTable;
 use super::send::{Part, Sender};
 use super::steps::{self, Step, Triggers};
 use super::totals;
 
-/// Applies all changes and writes the ledger row after `head`; returns its number.
-pub fn apply(
-    client: &mut Client,
-    sender: &Sender<'_>,
-    changes: &[Change<'_>],
-    head: Option<&Head>,
-    run_id: &str,
-) -> Result<i64> {
+/// What one transaction pushes.
+pub struct Deltas<'a> {
+    /// All pushed tables, also those that do not change.
+    pub tables: Vec<&'a PushTable>,
+    /// Those that do.
+    pub changes: &'a [Change<'a>],
+    /// The ledger row that it comes after.
+    pub head: Option<&'a Head>,
+    /// The id of its own.
+    pub run_id: &'a str,
+}
+
+/// Applies all changes and writes the ledger row; returns its number.
+pub fn apply(client: &mut Client, sender: &Sender<'_>, deltas: &Deltas<'_>) -> Result<i64> {
+    let Deltas { tables, changes, head, run_id } = deltas;
     let mut transaction = client.transaction()?;
     ledger::ensure_locked(&mut transaction)?;
     let staging = sender.staging;
+    let foreign_triggers = ForeignTriggers::find(&mut transaction, tables)?;
     let keys = foreign_key::all(&mut transaction)?;
     let triggers = match foreign_key::may_skip_triggers(&mut transaction)? {
         true => Triggers::Skipped,
@@ -44,16 +54,22 @@ pub fn apply(
         Triggers::Skipped => Checks::new(changes, &keys),
         Triggers::Kept => Checks::default(),
     };
-    send(&mut transaction, sender, &steps, &checks)?;
+    send(&mut transaction, sender, &steps, &checks).map_err(|error| match &foreign_triggers {
+        Some(triggers) => triggers.name_suspects(error),
+        None => error,
+    })?;
     tracing::debug!("all rows are there");
     if triggers == Triggers::Skipped {
         // They left with the others.
-        for change in changes {
+        for change in *changes {
             failpoint::hit(&format!("sync.before_deletes.{}", change.table.name));
             failpoint::hit(&format!("sync.after_deletes.{}", change.table.name));
         }
     }
-    totals::compare(&mut transaction, staging, changes, |transaction| {
+    if let Some(triggers) = &foreign_triggers {
+        triggers.check(&mut transaction, tables, changes)?;
+    }
+    totals::compare(&mut transaction, staging, changes, foreign_triggers.as_ref(), |transaction| {
         checks.run(transaction)?;
         tracing::debug!("the foreign keys are checked");
         Ok(())
@@ -61,7 +77,7 @@ pub fn apply(
     tracing::debug!("the totals are checked");
     let tables: BTreeMap<&str, RowCounts> =
         changes.iter().map(|change| (change.table.name.as_str(), change.counts)).collect();
-    let number = ledger::write(&mut transaction, head, run_id, &serde_json::to_value(tables)?)?;
+    let number = ledger::write(&mut transaction, *head, run_id, &serde_json::to_value(tables)?)?;
     failpoint::hit("sync.before_commit");
     transaction.commit().context("cannot commit the sync; whether it was committed shows when you run again")?;
     failpoint::hit("sync.after_commit");

@@ -50,6 +50,17 @@ pub fn objection(
     }))
 }
 
+/// Whether [`objection`] will be raised against a repair that deletes the rows which others added: of a table that holds so many rows,
+/// and by month the added rows and all that it holds.
+pub fn stops_repair(held: u64, by_month: &[(u64, u64)], has_months: bool, policy: SyncPolicy) -> bool {
+    let deleted: u64 = by_month.iter().map(|(added, _)| added).sum();
+    let is_emptied = |(added, held): &(u64, u64)| *added == *held && *held >= if has_months { HARMLESS } else { 1 };
+    let is_large = has_months || deleted >= HARMLESS;
+    deleted > 0
+        && (by_month.iter().any(is_emptied)
+            || is_large && deleted as f64 * 100.0 / held.max(1) as f64 > policy.max_delete_pct)
+}
+
 fn emptied(conn: &Connection, table: &PushTable, held: u64) -> Result<Option<String>> {
     let (mart, mirror, target) = (table.mart(), table.mirror(), table.target());
     let left: u64 = conn.query_row(&format!("select count(*) from {mart}"), [], |row| row.get(0))?;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use duckdb::Connection;
 use postgres::{Client, Transaction};
 use salesmart_base::event::{Event, Observer};
-use salesmart_base::fail;
 use salesmart_base::failure::Failure;
+use salesmart_base::{clock, fail};
 use salesmart_warehouse::connect::without_timeouts;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub const LOCK: i64 = 0x5a1e_5a47_7379_6e63;
 const CHANNEL: &str = "salesmart";
 
 /// What the session that took the lock is known by again.
-static SESSION: LazyLock<String> = LazyLock::new(|| uuid::Uuid::now_v7().to_string());
+static SESSION: LazyLock<String> = LazyLock::new(clock::run_id);
 
 /// The last committed sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +153,7 @@ pub fn write_migration(client: &mut Client) -> Result<()> {
     }
     let head = head(client)?;
     let mut transaction = client.transaction()?;
-    let run_id = format!("migration-{}", uuid::Uuid::now_v7());
+    let run_id = format!("migration-{}", clock::run_id());
     write(&mut transaction, head.as_ref(), &run_id, &serde_json::json!({}))?;
     Ok(transaction.commit()?)
 }

@@ -3,7 +3,8 @@
 //! [`schema`] says what is pushed and [`drift`] whether the warehouse can take it; [`ledger`] decides whether the mirror can be
 //! trusted, [`mirror`] is what PostgreSQL is known to hold, [`delta`] the difference, and [`prepare`] does all of that. [`plan`]
 //! shows it, [`guard`] may object, [`push`] has it applied and remembered. [`apply`] is the one transaction, with [`steps`],
-//! [`send`] and [`copy`] for the rows, [`row_hash`] and [`notes`] for those of a first sync, [`partition`] for new months, [`foreign_key`] and [`totals`] for what must hold before the commit.
+//! [`send`] and [`copy`] for the rows, [`row_hash`] and [`notes`] for those of a first sync, [`partition`] for new months, [`foreign_key`],
+//! [`foreign_trigger`] and [`totals`] for what must hold before the commit.
 //! [`verify`] looks for what others changed.
 
 pub mod apply;
@@ -12,6 +13,7 @@ pub mod copy;
 pub mod delta;
 pub mod drift;
 pub mod foreign_key;
+pub mod foreign_trigger;
 pub mod guard;
 pub mod ledger;
 pub mod mirror;

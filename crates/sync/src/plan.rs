@@ -12,7 +12,7 @@ use postgres::{Client, Transaction};
 use salesmart_base::config::SyncPolicy;
 use salesmart_base::count::RowCounts;
 use salesmart_base::event::{Progress, Silent};
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_staging::{Staging, ident, idents, literal};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -140,10 +140,7 @@ impl Plan {
     /// Saves it. The file is whole or not there.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
-        match written {
+        match whole_file::write(path, text) {
             Ok(()) => Ok(()),
             Err(error) => fail!("cannot write the plan {}: {error}", path.display()),
         }

@@ -188,10 +188,14 @@ fn settle_mirror(
     Ok(head)
 }
 
-/// After a build that left models out, some checks have not looked at the marts: then they may not agree with each other.
-fn refuse_unchecked(conn: &Connection) -> Result<()> {
+/// The checks that have not looked at the marts after a build that left models out: the marts may not agree with each other.
+pub fn unchecked(conn: &Connection) -> Result<Vec<String>> {
     let mut statement = conn.prepare("select check_name from meta.unchecked order by 1")?;
-    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+fn refuse_unchecked(conn: &Connection) -> Result<()> {
+    let names = unchecked(conn)?;
     match names.is_empty() {
         true => Ok(()),
         false => fail!(

@@ -5,10 +5,10 @@ use postgres::Client;
 use salesmart_base::config::Config;
 use salesmart_base::count::RowCounts;
 use salesmart_base::event::{Event, Observer, Progress};
-use salesmart_base::{fail, failpoint};
+use salesmart_base::{clock, fail, failpoint};
 use salesmart_staging::Staging;
 
-use super::apply;
+use super::apply::{self, Deltas};
 use super::change::Change;
 use super::delta::{self, Extent};
 use super::ledger::{self, Wait};
@@ -85,13 +85,15 @@ pub fn push(
         }
     }
     if !changes.is_empty() {
-        let run_id = uuid::Uuid::now_v7().to_string();
+        let run_id = clock::run_id();
         ledger::begin(conn, &run_id)?;
         failpoint::hit("sync.begun");
         let progress = Progress::default();
         observer.observe(&Event::SyncStarted { progress: &progress });
         let sender = Sender::new(staging, &progress, observer);
-        let applied = apply::apply(client, &sender, &changes, prepared.head.as_ref(), &run_id);
+        let tables = prepared.push_tables().collect();
+        let deltas = Deltas { tables, changes: &changes, head: prepared.head.as_ref(), run_id: &run_id };
+        let applied = apply::apply(client, &sender, &deltas);
         observer.observe(&Event::SyncEnded);
         report.run_number = Some(applied?);
         failpoint::hit("sync.before_promote");

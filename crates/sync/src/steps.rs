@@ -208,7 +208,7 @@ impl<'a> Step<'a> {
 }
 
 /// The temporary table that new and changed rows are copied into.
-fn incoming(table: &PushTable) -> String {
+pub fn incoming(table: &PushTable) -> String {
     ident(&format!("incoming_{}", table.name))
 }
 

@@ -10,6 +10,7 @@ use salesmart_staging::{Staging, ident, idents};
 
 use super::change::Change;
 use super::delta::Extent;
+use super::foreign_trigger::ForeignTriggers;
 use super::partition;
 use super::schema::ROW_HASH;
 
@@ -19,7 +20,7 @@ struct Sums {
     of_mart: String,
 }
 
-/// Compares the tables with their marts. Those are added up while PostgreSQL does `meanwhile`, and then its own share.
+/// Compares the tables with their marts, of which `triggers` may be the reason to differ. Those are added up while PostgreSQL does `meanwhile`, and then its own share.
 ///
 /// # Errors
 /// Both totals, if they differ; and those of `meanwhile`.
@@ -27,6 +28,7 @@ pub fn compare(
     transaction: &mut Transaction<'_>,
     staging: &Staging,
     changes: &[Change<'_>],
+    triggers: Option<&ForeignTriggers>,
     meanwhile: impl FnOnce(&mut Transaction<'_>) -> Result<()>,
 ) -> Result<()> {
     let sums = changes.iter().map(|change| Sums::of(staging.conn(), change)).collect::<Result<Vec<_>>>()?;
@@ -47,10 +49,15 @@ pub fn compare(
     let ours = ours.map_err(|_| anyhow!("the thread that adds up the marts panicked"))??;
     for ((change, ours), theirs) in changes.iter().zip(&ours).zip(&theirs) {
         if ours != theirs {
+            let advice = match triggers {
+                Some(triggers) => triggers.advice(&change.table.name),
+                None => "somebody else changed the table; `salesmart verify` names the rows, and `salesmart sync --full-refresh` compares \
+                         every row and puts this right"
+                    .to_owned(),
+            };
             return Err(Failure::new(format!(
                 "the control totals of {} differ before the commit, so nothing was changed:\n  mart:      {ours}\n  warehouse: {theirs}\n\
-                 somebody else changed the table; `salesmart verify` names the rows, and `salesmart sync --full-refresh` compares every \
-                 row and puts this right",
+                 {advice}",
                 change.table.target()
             ))
             .into());

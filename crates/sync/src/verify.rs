@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use duckdb::Connection;
 use postgres::Client;
+use salesmart_base::config::SyncPolicy;
 use salesmart_base::event::Observer;
 use salesmart_base::fail;
 use salesmart_model::Models;
@@ -12,9 +13,9 @@ use salesmart_staging::{Staging, ident, idents};
 use serde::Serialize;
 
 use super::ledger::{self, Wait};
-use super::mirror;
 use super::prepare;
 use super::schema::{PushTable, ROW_HASH};
+use super::{foreign_trigger, guard, mirror};
 
 /// What the warehouse is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,6 +41,10 @@ pub struct Report {
     pub tables: Vec<TableReport>,
     /// Marts that changed since they were pushed; they are held against what was pushed.
     pub unpushed: Vec<String>,
+    /// Checks that have not looked at the marts yet; before they have, nothing is pushed.
+    pub unchecked: Vec<String>,
+    /// Triggers and rules of others on the tables that differ.
+    pub triggers: Vec<String>,
 }
 
 /// One table.
@@ -49,6 +54,9 @@ pub struct TableReport {
     pub table: String,
     /// The months that differ; `null` is a table without months.
     pub months: Vec<MonthReport>,
+    /// All rows of it that PostgreSQL holds.
+    #[serde(skip)]
+    pub held: u64,
 }
 
 /// One month of a table.
@@ -64,6 +72,9 @@ pub struct MonthReport {
     pub added: u64,
     /// Some of them.
     pub rows: Vec<Row>,
+    /// Rows of the month that PostgreSQL holds.
+    #[serde(skip)]
+    pub held: u64,
 }
 
 /// A row that differs.
@@ -79,6 +90,16 @@ impl Report {
     /// The tables that differ.
     pub fn differing(&self) -> impl Iterator<Item = &TableReport> {
         self.tables.iter().filter(|table| !table.months.is_empty())
+    }
+
+    /// The tables of which a repair deletes so many rows that the guard asks for `--allow-deletes`.
+    pub fn guarded(&self, policy: SyncPolicy) -> Vec<&str> {
+        let is_guarded = |table: &&TableReport| {
+            let by_month: Vec<(u64, u64)> = table.months.iter().map(|month| (month.added, month.held)).collect();
+            let has_months = table.months.iter().any(|month| month.month.is_some());
+            guard::stops_repair(table.held, &by_month, has_months, policy)
+        };
+        self.differing().filter(is_guarded).map(|table| table.table.as_str()).collect()
     }
 
     /// Rows that differ.
@@ -110,13 +131,16 @@ pub fn run(
         rows: 0,
         tables: Vec::new(),
         unpushed: Vec::new(),
+        unchecked: prepare::unchecked(conn)?,
+        triggers: Vec::new(),
     };
     for table in &tables {
         if prepare::unpushed(conn, table)?.is_some() {
             report.unpushed.push(table.name.clone());
         }
         let theirs = mirror::warehouse_digests(client, table)?;
-        report.rows += theirs.values().map(|(count, ..)| count.unsigned_abs()).sum::<u64>();
+        let held = theirs.values().map(|(count, ..)| count.unsigned_abs()).sum::<u64>();
+        report.rows += held;
         // A mirror that was read from PostgreSQL, for a push that did not come about, says nothing of what should be there.
         let relation = match is_trusted && mirror::is_pushed(conn, table)? {
             true => table.mirror(),
@@ -134,12 +158,18 @@ pub fn run(
             .collect::<std::collections::BTreeSet<_>>()
             .into_iter()
             .collect();
-        let months = match differing.is_empty() {
+        let mut months = match differing.is_empty() {
             true => Vec::new(),
             false => compare(conn, client, table, &relation, &differing, limit)?,
         };
-        report.tables.push(TableReport { table: table.name.clone(), months });
+        for month in &mut months {
+            month.held = theirs.get(&month.month.unwrap_or_default()).map_or(0, |(count, ..)| count.unsigned_abs());
+        }
+        report.tables.push(TableReport { table: table.name.clone(), months, held });
     }
+    let differing: Vec<&PushTable> =
+        tables.iter().filter(|table| report.differing().any(|found| found.table == table.name)).collect();
+    report.triggers = foreign_trigger::names(client, &differing)?;
     if report.expected == Expected::Marts && report.rows == 0 && report.differences() > 0 {
         fail!(
             "the warehouse holds no rows at all: nothing was pushed yet, or everything is gone; `salesmart sync` fills it"
@@ -203,6 +233,7 @@ fn compare(
             deleted: 0,
             added: 0,
             rows: Vec::new(),
+            held: 0,
         });
         match what.as_str() {
             "changed" => report.changed = count,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::clock;
 use salesmart_base::count::counted;
 use salesmart_model::{Models, Severity};
 use salesmart_project::Project;
@@ -22,7 +23,7 @@ pub fn names(models: &Models) -> Vec<String> {
 /// Runs all checks; the results of those that `is_wanted` are returned. A check that cannot run stops the others.
 pub fn run(project: &Project<'_>, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Case>> {
     let conn = project.staging.conn();
-    let run_id = uuid::Uuid::now_v7().to_string();
+    let run_id = clock::run_id();
     let report = match published::check(conn, &project.models, &project.contracts, &run_id) {
         Ok(report) => report,
         Err(error) => return Ok(vec![Case::failed(Kind::Check, "all checks", &error)]),

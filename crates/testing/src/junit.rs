@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use salesmart_base::failure::Failure;
+use salesmart_base::whole_file;
 
 use super::case::{Case, Kind, Outcome};
 
@@ -16,7 +17,8 @@ pub fn write(path: &Path, cases: &[Case]) -> Result<()> {
             .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
     }
     let xml = xml(cases)?;
-    std::fs::write(path, xml).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())).into())
+    whole_file::write(path, xml)
+        .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())).into())
 }
 
 fn xml(cases: &[Case]) -> Result<String> {

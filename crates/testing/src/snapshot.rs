@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use duckdb::Connection;
 use salesmart_base::config::Config;
 use salesmart_base::count::counted;
-use salesmart_base::fail;
+use salesmart_base::{fail, whole_file};
 use salesmart_staging::render::{Table, shown};
 use salesmart_transform::parse;
 use serde_json::Value;
@@ -116,7 +116,7 @@ pub fn run(conn: &Connection, config: &Config, query: &Query, mode: Mode) -> Res
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
             }
-            std::fs::write(&path, &now).with_context(|| format!("cannot write {}", path.display()))?;
+            whole_file::write(&path, &now).with_context(|| format!("cannot write {}", path.display()))?;
             Ok(Outcome::Written(format!("{name} is written; review it as a change of the project\n{diff}")))
         }
         Mode::Compare if reviewed.is_none() => Ok(Outcome::Failed(format!(

@@ -1,22 +1,30 @@
 //! The private server's files: where they are, how they are made, and how the server on them is started.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
 use salesmart_base::failure::Failure;
 use salesmart_base::{fail, hash};
 
 use super::{Durability, NAME};
 use crate::owner::Owner;
 use crate::server_files::ServerFiles;
+
+/// A server that recovers from a crash may take minutes.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Of the log of a server that does not start. Its last line is seldom the reason.
+const SHOWN_LOG_LINES: usize = 30;
 
 /// Where things are.
 #[derive(Debug, Clone)]
@@ -46,32 +54,51 @@ impl Paths {
 
     /// The port of the server that runs on this cluster, if one does.
     pub fn running_port(&self) -> Option<u16> {
-        let text = std::fs::read_to_string(self.cluster.join("postmaster.pid")).ok()?;
-        let mut lines = text.lines();
-        let pid: i32 = lines.next()?.trim().parse().ok()?;
-        let folder = lines.next()?;
-        let port = lines.nth(1)?.trim().parse().ok()?;
-        // In a copied project the file names the server of the original.
+        let lock_file = self.lock_file()?;
+        let pid = lock_file.pid?;
         let ours = self.cluster.canonicalize().ok()?;
-        let is_ours = Path::new(folder).canonicalize().is_ok_and(|folder| folder == ours);
-        (is_ours && serves(pid, &ours)).then_some(port)
+        match std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
+            Ok(line) => port_of_server(&line, &ours).map(|port| port.or(lock_file.port))?,
+            Err(error) if cfg!(target_os = "linux") && error.kind() == ErrorKind::NotFound => None,
+            // Without /proc (macOS) the lock file's own words have to do. In a copied project they are those of the original.
+            Err(_) => {
+                let is_ours = Path::new(&lock_file.folder?).canonicalize().is_ok_and(|folder| folder == ours);
+                let is_alive = cfg!(target_os = "linux") || rustix::process::test_kill_process(pid).is_ok();
+                lock_file.port.filter(|_| is_ours && is_alive)
+            }
+        }
+    }
+
+    /// `postmaster.pid`, if it is there.
+    fn lock_file(&self) -> Option<LockFile> {
+        let bytes = std::fs::read(self.cluster.join("postmaster.pid")).ok()?;
+        let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+        let text = |index: usize| lines.get(index).and_then(|line| std::str::from_utf8(line).ok()).map(str::trim);
+        Some(LockFile {
+            pid: text(0).and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw),
+            folder: lines.get(1).map(|line| OsStr::from_bytes(line).to_owned()),
+            port: text(3).and_then(|port| port.parse().ok()),
+            is_ready: text(7) == Some("ready"),
+        })
     }
 }
 
-/// Is this process alive, and the server of this cluster? After a crash its number may belong to another program, even to
-/// another server. Its command line names its cluster, and unlike its working folder may be read by everybody.
-fn serves(pid: i32, cluster: &Path) -> bool {
-    let Some(pid) = rustix::process::Pid::from_raw(pid) else { return false };
-    match std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())) {
-        Ok(line) => {
-            let words: Vec<&OsStr> = line.split(|byte| *byte == 0).map(OsStr::from_bytes).collect();
-            let folder = words.iter().position(|word| *word == "-D").and_then(|at| words.get(at + 1));
-            folder.is_some_and(|folder| Path::new(folder).canonicalize().is_ok_and(|folder| folder == cluster))
-        }
-        // Without /proc (macOS) the lock file's own words have to do.
-        Err(_) if !cfg!(target_os = "linux") => rustix::process::test_kill_process(pid).is_ok(),
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
+/// What `postmaster.pid` says. PostgreSQL writes by line numbers and does not count the line breaks in the folder's name, so that only
+/// the first and the eighth line are there whatever the name.
+struct LockFile {
+    pid: Option<Pid>,
+    folder: Option<OsString>,
+    port: Option<u16>,
+    is_ready: bool,
+}
+
+/// Whether this command line is that of the server of the cluster, and the port in it. After a crash a process number may belong to
+/// another program, even to another server. The command line names the cluster, and unlike the working folder may be read by everybody.
+fn port_of_server(line: &[u8], cluster: &Path) -> Option<Option<u16>> {
+    let words: Vec<&OsStr> = line.split(|byte| *byte == 0).map(OsStr::from_bytes).collect();
+    let value = |option: &str| words.iter().position(|word| *word == option).and_then(|at| words.get(at + 1));
+    let is_ours = Path::new(value("-D")?).canonicalize().is_ok_and(|folder| folder == cluster);
+    is_ours.then(|| value("-p").and_then(|port| port.to_str()?.parse().ok()))
 }
 
 /// The data folder: in the project, unless the server's user cannot get in there (a project below `/root`).
@@ -101,8 +128,13 @@ pub fn make_folder(folder: &Path) -> Result<()> {
 
 /// A program of the server, run as its user, away from this process's folder and standard input.
 pub fn command(files: &ServerFiles, program: &str, owner: Option<Owner>) -> Command {
-    let mut command = Command::new(files.bin.join(program));
-    // In a group of its own: a signal to ours, such as Ctrl-C, is for us to answer, and `pg_ctl` may be what answers it.
+    command_at(&files.bin.join(program), owner)
+}
+
+fn command_at(program: &Path, owner: Option<Owner>) -> Command {
+    let mut command = Command::new(program);
+    // In a group of its own: a signal to ours, such as Ctrl-C, is for us to answer, and the server must not end by it before its
+    // users do.
     command.process_group(0);
     command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C").env_remove("PGDATA").env_remove("PGPORT");
     if let Some(owner) = owner {
@@ -149,7 +181,8 @@ pub fn initialise(paths: &Paths, files: &ServerFiles, owner: Option<Owner>, dura
     }
     let mut initdb = command(files, "initdb", owner);
     initdb.arg("-D").arg(&draft).arg(format!("--username={NAME}")).arg("--pwfile").arg(&handed);
-    initdb.args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
+    // The instructions are a shell command with the folder in it, and of a name with a line break initdb cannot make one.
+    initdb.args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]);
     if durability == Durability::None {
         initdb.arg("--no-sync");
     }
@@ -201,21 +234,88 @@ pub fn start_server(paths: &Paths, files: &ServerFiles, owner: Option<Owner>) ->
             std::fs::remove_file(entry.path()).with_context(|| format!("cannot remove {}", entry.path().display()))?;
         }
     }
-    let log = paths.cluster.join("server.log");
-    let mut start = command(files, "pg_ctl", owner);
-    start.arg("start").arg("-D").arg(&paths.cluster).arg("-l").arg(&log);
-    start.args(["-w", "-t", "120", "-s", "-o", &format!("-p {port}")]);
-    // The server inherits nothing of ours to hold open.
-    start.stdout(Stdio::null()).stderr(Stdio::null());
-    let status = start.status().context("cannot run pg_ctl")?;
-    if !status.success() {
-        let text = std::fs::read_to_string(&log).unwrap_or_default();
-        let last: Vec<&str> = text.lines().rev().take(5).collect();
-        let last: Vec<&str> = last.into_iter().rev().collect();
-        fail!("the embedded PostgreSQL does not start; the end of {}:\n{}", log.display(), last.join("\n"));
-    }
+    let mut starting = Starting::new(paths, files, owner, port)?;
+    let started = starting.wait(paths);
+    started.map_err(|reason| {
+        Failure::new(format!("the embedded PostgreSQL does not start: {reason}; its log is {}", starting.log.display()))
+    })?;
+    // A server that ends while this process goes on must not stay in the list of processes.
+    std::thread::Builder::new().name("server".to_owned()).spawn(move || starting.server.wait())?;
     std::fs::write(&port_file, format!("{port}\n")).with_context(|| format!("cannot write {}", port_file.display()))?;
     Ok(port)
+}
+
+/// A server that was started and may not answer yet.
+struct Starting {
+    server: Child,
+    log: PathBuf,
+    /// Bytes of the log that are from before.
+    old_log: u64,
+}
+
+impl Starting {
+    /// Starts `postgres` itself: `pg_ctl start` puts the names of folders into a shell command, where `$(…)` is run.
+    fn new(paths: &Paths, files: &ServerFiles, owner: Option<Owner>, port: u16) -> Result<Self> {
+        // Opened by the shell as the server's user: a link in that user's folder must not lead root elsewhere.
+        let script = r#"cd -- "$1" && umask 077 && exec "$2" -D "$1" -p "$3" >>server.log 2>&1"#;
+        let log = paths.cluster.join("server.log");
+        let old_log = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+        let mut start = command_at(Path::new("/bin/sh"), owner);
+        start.args(["-c", script, "sh"]).arg(&paths.cluster).arg(files.bin.join("postgres")).arg(port.to_string());
+        // The server inherits nothing of ours to hold open; the pipe is gone when the shell has become the server.
+        start.stdout(Stdio::null()).stderr(Stdio::piped());
+        Ok(Self { server: start.spawn().context("cannot run /bin/sh")?, log, old_log })
+    }
+
+    /// Waits until the server answers.
+    ///
+    /// # Errors
+    /// The reason why it does not.
+    fn wait(&mut self, paths: &Paths) -> Result<(), String> {
+        let started = Instant::now();
+        loop {
+            let is_ended = self.server.try_wait().map_err(|error| error.to_string())?.is_some();
+            let lock_file = paths.lock_file().filter(|file| file.pid == Some(Pid::from_child(&self.server)));
+            if !is_ended && lock_file.is_some_and(|file| file.is_ready) {
+                return Ok(());
+            }
+            if is_ended {
+                return Err(self.reason());
+            }
+            if started.elapsed() > START_PATIENCE {
+                // As `pg_ctl stop -m fast` asks. It may be recovering after a crash, and goes on with that at the next start.
+                let _ = rustix::process::kill_process(Pid::from_child(&self.server), Signal::INT);
+                return Err(format!("it did not answer within {} s\n{}", START_PATIENCE.as_secs(), self.new_log()));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Why the server ended.
+    fn reason(&mut self) -> String {
+        let mut said = Vec::new();
+        if let Some(mut stderr) = self.server.stderr.take() {
+            // A reason that cannot be read is missing, and the log follows.
+            let _ = stderr.read_to_end(&mut said);
+        }
+        let ended = self.server.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        let texts = [said, self.new_log()].map(|text| text.trim().to_owned());
+        let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        match texts.is_empty() {
+            true => format!("it ended at once without a word ({ended})"),
+            false => format!("it ended at once ({ended})\n{}\n", texts.join("\n")),
+        }
+    }
+
+    /// The end of what the server wrote into its log since it was started.
+    fn new_log(&self) -> String {
+        let bytes = std::fs::read(&self.log).unwrap_or_default();
+        let new = usize::try_from(self.old_log).ok().and_then(|old| bytes.get(old..)).unwrap_or_default();
+        let text = String::from_utf8_lossy(new);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(SHOWN_LOG_LINES)..].join("\n")
+    }
 }
 
 /// `wanted` if it is free, else any free port.
