@@ -85,7 +85,9 @@ mod tests {
             ("10.2.0.1", &["127.0.0.1"], "10.2.0.1"),
         ] {
             let mut headers = HeaderMap::new();
-            forwarded.iter().for_each(|value| drop(headers.append(FORWARDED_FOR, value.parse().unwrap())));
+            for value in forwarded {
+                headers.append(FORWARDED_FOR, value.parse().unwrap());
+            }
             assert_eq!(
                 proxies.client(peer.parse().unwrap(), &headers),
                 client.parse::<IpAddr>().unwrap(),
