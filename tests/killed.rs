@@ -131,7 +131,7 @@ fn a_process_killed_while_it_creates_the_staging_file_leaves_none() {
     }
     project.ok(&["ingest"]);
     assert_eq!(whole_files(&project), 1);
-    assert_eq!(unfinished(), [std::path::PathBuf::new(); 0], "what killed processes left is not removed");
+    assert_eq!(unfinished(), Vec::<std::path::PathBuf>::new(), "what killed processes left is not removed");
 }
 
 #[test]

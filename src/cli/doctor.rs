@@ -63,7 +63,7 @@ fn duckdb_version() -> Result<String> {
 
 fn contracts(config: &Config) -> Result<String> {
     let mut parts = Vec::new();
-    for contract in contract_file::load_all(&config)?.values() {
+    for contract in contract_file::load_all(config)?.values() {
         let files = catalog::find(config, contract)?.len();
         parts.push(format!("{} ({files} files match \"{}\")", contract.source, contract.files));
     }
@@ -72,7 +72,7 @@ fn contracts(config: &Config) -> Result<String> {
 
 fn models(config: &Config) -> Result<String> {
     let models = Models::load(config)?;
-    let contracts = contract_file::load_all(&config)?;
+    let contracts = contract_file::load_all(config)?;
     let sources = contracts.keys().map(String::as_str).collect();
     let graph = Graph::new(&duckdb::Connection::open_in_memory()?, &models, &sources)?;
     let names: Vec<&str> = graph.nodes.iter().map(|node| node.model.name.as_str()).collect();

@@ -143,7 +143,7 @@ fn export(
     console: &Console,
 ) -> Result<()> {
     let filter = which.filter(u64::MAX)?;
-    let contracts = contract_file::load_all(&config)?;
+    let contracts = contract_file::load_all(config)?;
     let staging = Staging::open_read_only(config)?;
     let with_rejects = rejects::sources(&staging, &filter)?;
     let chosen: &Contract = match (source, with_rejects.as_slice()) {

@@ -24,7 +24,7 @@ impl Arrivals {
     /// A contract that cannot be read.
     pub fn look(config: &Config, settle: Duration) -> Result<Self> {
         let mut found = BTreeMap::new();
-        for contract in contract_file::load_all(&config)?.values() {
+        for contract in contract_file::load_all(config)?.values() {
             for file in complete::only(catalog::find(config, contract)?, settle) {
                 let looks = [look_at(&file.path), look_at(&repairs::repairs_file(&file.path))];
                 found.insert((contract.source.clone(), file.name), looks);

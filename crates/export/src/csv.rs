@@ -87,7 +87,6 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::tests::{report, sample};
-    use salesmart_base::formula::{neutralize, neutralize_line};
     use salesmart_dashboard::content::KEY_FIGURES;
 
     fn read(bytes: &[u8]) -> Vec<Vec<String>> {

@@ -47,7 +47,7 @@ impl<'a> Project<'a> {
 
     /// [`open`](Self::open) for a run that has an identifier already.
     pub fn open_for(config: &'a Config, observer: &'a dyn Observer, run_id: String) -> Result<Self> {
-        let contracts = contract_file::load_all(&config)?;
+        let contracts = contract_file::load_all(config)?;
         let models = Models::load(config)?;
         let staging = Staging::open(config)?;
         Ok(Self { config, staging, contracts, models, observer, run_id })

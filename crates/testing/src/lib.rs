@@ -172,7 +172,7 @@ impl Plan {
         if self.units.is_empty() {
             return Ok(());
         }
-        let contracts = contract_file::load_all(&config)?;
+        let contracts = contract_file::load_all(config)?;
         let bench = Bench::new(&self.models, &contracts)?;
         for test in &self.units {
             let file = format!("{}:{}", test.file.display(), test.line);

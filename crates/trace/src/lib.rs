@@ -86,7 +86,7 @@ pub struct Wanted<'a> {
 /// # Errors
 /// An unknown model, key or column, and a model that is not built.
 pub fn run(config: &Config, wanted: &Wanted<'_>) -> Result<Level> {
-    let contracts = contract_file::load_all(&config)?;
+    let contracts = contract_file::load_all(config)?;
     let models = Models::load(config)?;
     let model = models.get(wanted.model)?;
     let staging = Staging::open_read_only(config)?;

@@ -66,10 +66,10 @@ impl ProjectPaths {
             let Ok(entries) = std::fs::read_dir(path) else { return Ok(()) };
             return entries.flatten().try_for_each(|entry| self.check_source(&entry.path()));
         }
-        if metadata.is_symlink() {
-            if let Err(reason) = self.check(path) {
-                fail!("{reason}");
-            }
+        if metadata.is_symlink()
+            && let Err(reason) = self.check(path)
+        {
+            fail!("{reason}");
         }
         match std::fs::metadata(path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
