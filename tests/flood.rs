@@ -118,6 +118,19 @@ fn g9_a_connection_is_closed_when_no_request_arrives() {
 }
 
 #[test]
+fn g9_pipelined_requests_that_nobody_reads_keep_nobody_waiting() {
+    let project = Project::new();
+    let (dashboard, [_, _, all]) = kept_apart(&project);
+    for path in ["/api/v1/openapi.json", "/api/v1/docs", "/login", "/overview", "/assets/site.css"] {
+        let requests = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept-encoding: gzip\r\n\r\n").repeat(50);
+        let open = half_sent(&dashboard, &requests, 400);
+        let slowest = answers(&dashboard, &all);
+        eprintln!("{path}: {slowest:?}");
+        drop(open);
+    }
+}
+
+#[test]
 fn g8_a_thousand_wrong_logins_at_once_take_little_memory_and_give_it_back() {
     let project = Project::new();
     project.edit("salesmart.toml", "[dashboard]", "[dashboard]\ntrusted_proxies = [\"127.0.0.1\"]");

@@ -1,5 +1,7 @@
 //! Files in, rows and rejects out: exactly, once, and all or nothing.
 
+use std::io::Write;
+
 use crate::harness::{Project, SALES_HEADER, sale};
 
 fn day(number: u32) -> Vec<String> {
@@ -461,4 +463,116 @@ fn what_a_killed_process_left_beside_the_data_is_replaced() {
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["sales_1.csv", "sales_1.csv.errors.csv"]);
+}
+
+/// Small files of every kind: plain, with a reject, refused, empty, with repeated keys, of one content, compressed.
+fn small_files() -> Vec<(String, Vec<u8>)> {
+    let record = |number: usize, day: &str| {
+        let order = format!("O{number}");
+        sale(&format!("T{number}"), &order, &format!("{day} 10:00:00"), &format!("C{}", number % 9), "P1", "10.25")
+    };
+    let file = |number: usize| {
+        let mut records = vec![record(number * 100, "2024-01-05")];
+        match number % 8 {
+            1 => records = vec![record(number, "never")],
+            2 => {
+                records.extend((1..40).map(|more| record(number * 100 + more, "2024-02-05")));
+                records.push(record(number, "never"));
+            }
+            3 => records = vec![record(3, "2024-03-03")],
+            4 => records.clear(),
+            5 => {
+                records.extend((1..40).map(|more| record(number * 100 + more, "2024-04-05")));
+                records.push(records[0].clone());
+            }
+            _ => {}
+        }
+        let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
+        let text = format!("{SALES_HEADER}\n{lines}");
+        match number % 8 {
+            6 => {
+                let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                gzip.write_all(text.as_bytes()).unwrap();
+                (format!("data/raw/sales_{number:03}.csv.gz"), gzip.finish().unwrap())
+            }
+            _ => (format!("data/raw/sales_{number:03}.csv"), text.into_bytes()),
+        }
+    };
+    (0..80).map(file).collect()
+}
+
+/// All that is known of the files, but the numbers of their loads.
+fn content_of_files(project: &Project) -> Vec<Vec<String>> {
+    [
+        "select * exclude (_load) from loaded.sales order by all",
+        "select * exclude (load_id, stat_signature) from ingest.files order by all",
+        "select * from ingest.control_totals order by all",
+        "select * from rejects order by all",
+        "select count(*), count(distinct load_id) from ingest.files where outcome = 'loaded'",
+        "select count(*) from loaded.sales anti join ingest.files on _load = load_id and _file = file",
+    ]
+    .map(|query| project.staged(query))
+    .to_vec()
+}
+
+fn of_small_files() -> Project {
+    let project = Project::with_url(None);
+    project.edit("data/contracts/sales.toml", "max_rejects", "unique = [\"transaction_id\"]\nmax_rejects").edit(
+        "data/contracts/sales.toml",
+        "sales_*.csv",
+        "sales_*",
+    );
+    project
+}
+
+fn write(project: &Project, files: &[(String, Vec<u8>)]) {
+    for (name, content) in files {
+        project.write(name, content);
+    }
+}
+
+/// Loads all small files at once. Some are refused.
+fn together(args: &[&str]) -> Project {
+    let project = of_small_files();
+    write(&project, &small_files());
+    project.fails(&[&["ingest"], args].concat());
+    project
+}
+
+#[test]
+fn low_small_files_are_loaded_together_as_they_would_be_alone() {
+    let apart = of_small_files();
+    // Ten are too few to be loaded together.
+    for files in small_files().chunks(10) {
+        write(&apart, files);
+        apart.fails(&["ingest"]);
+    }
+    let expected = content_of_files(&apart);
+    assert_eq!(expected.last().unwrap(), &["0"]);
+    assert_eq!(content_of_files(&together(&[])), expected);
+    assert_eq!(content_of_files(&together(&["--threads", "1"])), expected);
+}
+
+#[test]
+fn low_a_kill_among_small_files_loses_nothing() {
+    let project = of_small_files();
+    write(&project, &small_files());
+    project.killed_at("ingest.before_commit", &["ingest"]);
+    assert_eq!(project.staged("select count(*) from loaded.sales"), ["0"]);
+    project.fails(&["ingest"]);
+    assert_eq!(content_of_files(&project), content_of_files(&together(&[])));
+}
+
+#[test]
+fn low_ten_thousand_files_of_one_record_are_loaded_in_seconds() {
+    let project = Project::with_url(None);
+    for number in 0..10_000 {
+        let id = format!("T{number}");
+        project.sales(&format!("sales_{number}.csv"), &[sale(&id, &id, "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    }
+    let started = std::time::Instant::now();
+    project.ok(&["ingest"]);
+    // It takes 3 s; a transaction of its own for each file took 43.
+    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+    assert_eq!(project.staged("select count(*), count(distinct _file) from raw.sales"), ["10000,10000"]);
 }

@@ -270,6 +270,14 @@ const ATTACKS: &[&str] = &[
     "with recursive \"data/raw/secret.csv\" as (select * from \"data/raw/secret.csv\") from \"data/raw/secret.csv\"",
     "with recursive \"data/raw/secret.csv\" as (select 1 as n union select 2 from \"data/raw/secret2.csv\") from \"data/raw/secret.csv\"",
     "select getenv('HOME')",
+    "select * from (select count(*) as c from enable_profiling(format='json')) where c = 99",
+    "select * from (select count(*) as c from enable_logging(level='trace', storage='stdout')) where c = 99",
+    "select * from disable_logging()",
+    "select * from truncate_duckdb_logs()",
+    "select * from checkpoint()",
+    "select * from force_checkpoint()",
+    "select nextval('ingest.load_ids')",
+    "select write_log('x')",
     "with a as (select content from read_text('data/raw/secret.csv')) select * from a",
     "select (select content from read_text('data/raw/secret.csv'))",
     "select 1 where exists (from read_text('data/raw/secret.csv'))",
@@ -493,6 +501,31 @@ fn g5_contracts_tests_and_sources_reach_no_file_outside_the_project() {
             assert!(said.contains("outside the project"), "{command} {place}: {said}");
             nothing_happened(&said, place);
         }
+        std::fs::remove_file(project.path(place)).unwrap();
+    }
+    // What the program writes by itself does not follow links out of the project.
+    for place in ["data/docs", "data/docs/index.html", "data/staging.duckdb"] {
+        let path = project.path(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let aside = project.path("aside");
+        let was_there = path.exists();
+        if was_there {
+            std::fs::rename(&path, &aside).unwrap();
+        }
+        std::os::unix::fs::symlink(elsewhere("written"), &path).unwrap();
+        let said = project.fails(&[if place.contains("docs") { "docs" } else { "ingest" }]);
+        assert!(said.contains("outside the project"), "{place}: {said}");
+        nothing_happened(&said, place);
+        std::fs::remove_file(&path).unwrap();
+        if was_there {
+            std::fs::rename(&aside, &path).unwrap();
+        }
+    }
+    for place in ["data/contracts/rows.toml", "sql/staging/stg_rows.sql"] {
+        std::os::unix::fs::symlink(elsewhere("written"), project.path(place)).unwrap();
+        project.write("data/raw/rows.csv", "a,b\n1,2\n");
+        let said = project.fails(&["sniff", "data/raw/rows.csv", "--write"]);
+        nothing_happened(&said, place);
         std::fs::remove_file(project.path(place)).unwrap();
     }
     // A pipe would be waited for without end.

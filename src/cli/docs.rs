@@ -57,7 +57,14 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         lineage: &lineage,
         check_reads: &check_reads,
     };
-    let folder = args.output.clone().unwrap_or_else(|| config.root.join("data/docs"));
+    let folder = match &args.output {
+        Some(folder) => folder.clone(),
+        None => {
+            let folder = config.root.join("data/docs");
+            config.paths.check_folder(&folder)?;
+            folder
+        }
+    };
     let pages = docs::write(&site, &folder)?;
     let first = config.relative(&folder.join("index.html"));
     console.say(&format!("wrote {}; open {first}", counted(pages as u64, "page")));

@@ -51,7 +51,7 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
     let query = sql.trim().trim_end_matches(';');
     let limited = format!("select * from ({query}\n) as result limit {}", args.limit);
     // Several statements would all run.
-    parse::syntax_tree(staging.conn(), Path::new(place.as_deref().unwrap_or("the query")), &limited)?;
+    parse::query(staging.conn(), Path::new(place.as_deref().unwrap_or("the query")), &limited)?;
     let table = Table::query(staging.conn(), &limited).map_err(|error| {
         let place = place.map_or_else(String::new, |place| format!("{place}: "));
         match unbuilt(staging.conn(), &config, query) {

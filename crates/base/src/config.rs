@@ -193,9 +193,15 @@ impl Config {
         };
         let paths = ProjectPaths::new(&root, &file.paths);
         paths.check_sources()?;
-        let staging_file = profile.staging.file.or(file.staging.file);
+        let staging_file =
+            root.join(profile.staging.file.or(file.staging.file).unwrap_or_else(|| "data/staging.duckdb".into()));
+        if staging_file.starts_with(&root)
+            && let Err(reason) = paths.check(&staging_file)
+        {
+            fail!("{reason}");
+        }
         Ok(Self {
-            staging_file: root.join(staging_file.unwrap_or_else(|| "data/staging.duckdb".into())),
+            staging_file,
             memory_limit: profile.staging.memory_limit.or(file.staging.memory_limit),
             threads,
             warehouse,

@@ -1,7 +1,7 @@
 //! From the files of a folder to the rows of a table.
 //!
 //! [`expand`] finds files, [`complete`] knows when one is no longer being written, [`catalog`] which are loaded. [`intake`]
-//! decides which need reading and reads several at once: each [`file`] in one transaction. Its records become typed batches
+//! decides which need reading and reads several at once: each [`file`] in one transaction, small ones as a [`group`]. Its records become typed batches
 //! ([`batch`]) that DuckDB reads with all threads ([`feed`]) into a [`source_table`]; [`unique`] takes repeated keys out.
 //! [`forget`] withdraws a file.
 
@@ -12,6 +12,7 @@ pub mod expand;
 pub mod feed;
 pub mod file;
 pub mod forget;
+pub mod group;
 pub mod intake;
 pub mod source_table;
 pub mod unique;

@@ -7,6 +7,7 @@ pub mod column;
 pub mod draft;
 pub mod shape;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -22,11 +23,15 @@ use crate::contract::dialect::Format;
 use crate::load::batch::Typer;
 use crate::load::feed::Job;
 use crate::read::block::BLOCK_RECORDS;
+use crate::read::fields::{self, Span};
+use crate::read::input;
 use crate::read::opened::Opened;
 use crate::read::reader::RecordReader;
 use crate::read::split::Splitter;
-use crate::read::{fields, input};
 use crate::rejects::repairs::Repairs;
+
+/// So many values are cut from their records before the columns look at them.
+const VALUES_AT_ONCE: usize = 1 << 17;
 
 /// Of each file, records up to here are looked at.
 const MAX_RECORDS: u64 = 500_000;
@@ -79,6 +84,12 @@ pub fn sniff(paths: &[PathBuf], name: &str, glob: &str) -> Result<Sniffed> {
     Ok(sniffed)
 }
 
+/// Of how many records a column takes the values in at once. What is known of a column fills some kilobytes, so that thousands of them do
+/// not fit the processor's cache.
+fn records_at_once(columns: &[Column]) -> usize {
+    (VALUES_AT_ONCE / columns.len().max(1)).max(1)
+}
+
 /// Shows every value of a file to its column. True if the file is longer than what is looked at.
 fn look_at(path: &Path, shape: &Shape, columns: &mut [Column]) -> Result<bool> {
     let (text, _) = input::open(path, &shape.dialect.encoding, &Progress::default())?;
@@ -90,19 +101,27 @@ fn look_at(path: &Path, shape: &Shape, columns: &mut [Column]) -> Result<bool> {
         reader.header()?;
     }
     let syntax = reader.syntax();
-    let (mut spans, mut records) = (Vec::new(), 0);
+    let at_once = records_at_once(columns);
+    let mut records = 0;
     loop {
         let block = reader.block(BLOCK_RECORDS)?;
         if block.is_empty() || records > MAX_RECORDS {
             return Ok(!block.is_empty());
         }
-        for record in block.records().filter(|record| record.fault.is_none()) {
-            records += 1;
-            let text = shape.decode(record.bytes);
-            fields::cut(text.as_bytes(), syntax, &mut spans);
-            // Records of another width become rejects; they say nothing about columns.
-            if spans.len() == columns.len() {
-                columns.iter_mut().zip(&spans).for_each(|(column, span)| column.see(&span.text(&text, syntax)));
+        let mut sound = block.records().filter(|record| record.fault.is_none()).peekable();
+        while sound.peek().is_some() {
+            let mut cut: Vec<(Cow<'_, str>, Vec<Span>)> = Vec::with_capacity(at_once);
+            for record in sound.by_ref().take(at_once) {
+                records += 1;
+                let (text, mut spans) = (shape.decode(record.bytes), Vec::with_capacity(columns.len()));
+                fields::cut(text.as_bytes(), syntax, &mut spans);
+                // Records of another width become rejects; they say nothing about columns.
+                if spans.len() == columns.len() {
+                    cut.push((text, spans));
+                }
+            }
+            for (index, column) in columns.iter_mut().enumerate() {
+                cut.iter().for_each(|(text, spans)| column.see(&spans[index].text(text, syntax)));
             }
         }
     }

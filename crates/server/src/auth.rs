@@ -100,6 +100,9 @@ impl Access {
 /// A page of another site may have its name point to this machine, and so read what only this machine should: it would send
 /// its own name as the host.
 fn is_local(headers: &HeaderMap) -> bool {
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return false;
+    }
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

@@ -28,6 +28,8 @@ use tower::ServiceExt;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may leave an answer unread.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of the head of a request. Filters are part of it: the address of a page with hundreds of names takes some kilobytes.
+const MAX_HEAD: usize = 64 * 1024;
 /// Open connections; fewer where the system allows fewer files.
 const MAX_CONNECTIONS: u64 = 8_192;
 /// Files that are left for everything else: the warehouse's connections, users, views.
@@ -123,6 +125,7 @@ async fn serve_requests(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), service)
     );
     let mut is_told = false;

@@ -30,7 +30,6 @@ pub fn keep_others_out() {
 /// # Errors
 /// The folder cannot be written, or the disk is full.
 pub fn create(path: &Path) -> Result<()> {
-    remove_abandoned(path);
     let unfinished = unfinished(path);
     let result = create_at(&unfinished).and_then(|()| {
         failpoint::hit("staging.before_publish");
@@ -85,8 +84,8 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes what killed processes left. A failure costs some kilobytes of disk, so it is no reason to stop.
-fn remove_abandoned(path: &Path) {
+/// Removes what processes left that were killed during [`create`]. A failure costs some kilobytes of disk, so it is no reason to stop.
+pub fn remove_abandoned(path: &Path) {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else { return };
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {

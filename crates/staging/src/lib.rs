@@ -122,6 +122,7 @@ impl Staging {
                 .map_err(|error| Failure::new(format!("cannot make the folder {}: {error}", folder.display())))?;
         }
         create::keep_others_out();
+        create::remove_abandoned(&path);
         if !path.exists() {
             create::create(&path)?;
         }

@@ -175,6 +175,7 @@ impl State {
     /// `None` if the check reads a model that was left out of this build: one that is not built, or older than what it reads.
     fn of(context: &Context<'_>, check: &Check, models: &Models) -> Result<Option<Self>> {
         let parsed = context.parser.parse(&check.path, &check.sql)?;
+        parse::refuse_functions(&check.path, &parsed, |_| false)?;
         let mut by: Vec<String> = check.by.iter().map(|column| format!("{column:?}")).collect();
         by.extend(check.lookups.iter().cloned());
         by.push(check.severity.name().to_owned());

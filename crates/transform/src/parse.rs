@@ -32,6 +32,13 @@ pub const TABLE_FUNCTION: &str = "table function";
 /// Table functions whose result depends on their arguments only.
 const PURE_TABLE_FUNCTIONS: [&str; 5] = ["range", "generate_series", "unnest", "repeat", "repeat_row"];
 
+/// Functions that change something or write to a log.
+const IMPURE_FUNCTIONS: [&str; 2] = ["nextval", "write_log"];
+
+/// Table functions beside `duckdb_*` that describe the database and change nothing.
+const DESCRIPTIONS: [&str; 5] =
+    ["pragma_table_info", "pragma_storage_info", "pragma_database_size", "pragma_version", "pragma_show"];
+
 /// What DuckDB's parser says about a select.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parsed {
@@ -46,14 +53,34 @@ pub struct Parsed {
 /// # Errors
 /// A syntax error, anything but one select, or a table function that may read files, with file and line.
 pub fn references(conn: &Connection, path: &Path, sql: &str) -> Result<Vec<Reference>> {
-    let references = parse(conn, path, sql)?.references;
-    match references.iter().find(|read| read.schema.as_deref() == Some(TABLE_FUNCTION)) {
+    let parsed = parse(conn, path, sql)?;
+    refuse_functions(path, &parsed, |_| false)?;
+    Ok(parsed.references)
+}
+
+/// Checks a query that somebody types: it may also ask the database about itself.
+///
+/// # Errors
+/// A syntax error, anything but one select, or a function that may read files or change something, with file and line.
+pub fn query(conn: &Connection, path: &Path, sql: &str) -> Result<()> {
+    let describes = |name: &str| name.starts_with("duckdb_") || DESCRIPTIONS.contains(&name);
+    refuse_functions(path, &parse(conn, path, sql)?, describes)
+}
+
+/// Refuses functions that may read files or change something, but for those that `is_allowed` names.
+///
+/// # Errors
+/// The first such function, with file and line.
+pub fn refuse_functions(path: &Path, parsed: &Parsed, is_allowed: impl Fn(&str) -> bool) -> Result<()> {
+    let functions = parsed.references.iter().filter(|read| read.schema.as_deref() == Some(TABLE_FUNCTION));
+    match functions.into_iter().find(|read| !is_allowed(read.name.trim_end_matches("()"))) {
         Some(Reference { name, line, .. }) => Err(Failure::new(format!(
-            "{}:{line}: {name} may read files; load them with a contract (data/contracts) and read raw.NAME",
+            "{}:{line}: {name} is refused, because it may read files or change something; load files with a contract (data/contracts) and \
+             read raw.NAME",
             path.display()
         ))
         .into()),
-        None => Ok(references),
+        None => Ok(()),
     }
 }
 
@@ -145,6 +172,12 @@ fn walk(node: &Value, scope: &mut Vec<String>, sql: &str, found: &mut Vec<Refere
                     let name = format!("{function}()");
                     found.push(Reference { schema: Some(TABLE_FUNCTION.to_owned()), name, line });
                 }
+            }
+            let function = fields.get("function_name").and_then(Value::as_str).unwrap_or_default();
+            if IMPURE_FUNCTIONS.iter().any(|impure| impure.eq_ignore_ascii_case(function)) {
+                let offset = fields.get("query_location").and_then(Value::as_u64).unwrap_or(0);
+                let line = line_of(sql, usize::try_from(offset).unwrap_or(0));
+                found.push(Reference { schema: Some(TABLE_FUNCTION.to_owned()), name: format!("{function}()"), line });
             }
             let depth = scope.len();
             // Each expression sees the ones before it; the query itself sees all. A recursive one sees itself.

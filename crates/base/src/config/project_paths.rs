@@ -59,6 +59,14 @@ impl ProjectPaths {
         SOURCES.iter().try_for_each(|folder| self.check_source(&self.root.join(folder)))
     }
 
+    /// Checks a folder with all that is in it, before the program writes there: files that lead elsewhere would be overwritten.
+    ///
+    /// # Errors
+    /// The first path that leaves the project, or is a pipe, a socket or a device.
+    pub fn check_folder(&self, folder: &Path) -> Result<()> {
+        self.check_source(folder)
+    }
+
     fn check_source(&self, path: &Path) -> Result<()> {
         // A file that vanishes in the meantime, or cannot be read, is an error of whoever reads it.
         let Ok(metadata) = std::fs::symlink_metadata(path) else { return Ok(()) };

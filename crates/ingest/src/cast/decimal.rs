@@ -252,6 +252,16 @@ impl Decimal {
         }
     }
 
+    /// Characters of the number as it is written, its sign and point included.
+    pub fn length(self) -> usize {
+        let digits = self.mantissa.unsigned_abs().checked_ilog10().map_or(1, |power| power as usize + 1);
+        let sign = usize::from(self.mantissa < 0);
+        match self.scale as usize {
+            0 => digits + sign,
+            scale => digits.max(scale + 1) + 1 + sign,
+        }
+    }
+
     /// Digits behind the point, without trailing zeros.
     pub fn scale(self) -> u32 {
         self.scale
@@ -313,6 +323,27 @@ const TEN_TO_38: i128 = 10_i128.pow(38);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_length_is_that_of_the_written_number() {
+        for text in [
+            "0",
+            "7",
+            "-7",
+            "10",
+            "99",
+            "100",
+            "0.5",
+            "-0.005",
+            "12.34",
+            "-1000000.000001",
+            "0.10",
+            "9".repeat(38).as_str(),
+        ] {
+            let decimal = Decimal::parse(text.as_bytes(), b'.').unwrap();
+            assert_eq!(decimal.length(), decimal.to_string().len(), "{text}");
+        }
+    }
 
     fn parsed(style: &NumberStyle, text: &str) -> String {
         match style.parse(text) {

@@ -4,7 +4,7 @@ mod column_keys;
 mod dialect_keys;
 mod number_keys;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::Result;
@@ -168,16 +168,16 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         format: file.format,
     };
     let mut columns: Vec<Column> = Vec::with_capacity(file.columns.len());
+    // The column that each header belongs to.
+    let mut by_header: HashMap<String, usize> = HashMap::new();
     for (name, value) in file.columns {
         let column = column(path, text, &name, value, &defaults)?;
-        for other in &columns {
-            let names = |column: &Column| -> Vec<String> {
-                std::iter::once(&column.header).chain(&column.aliases).cloned().collect()
-            };
-            if let Some(same) = names(&column).iter().find(|header| names(other).contains(header)) {
-                fail!("{at}: columns `{}` and `{name}` have the same header \"{same}\"", other.name);
-            }
+        let headers = || std::iter::once(&column.header).chain(&column.aliases);
+        let taken = headers().filter_map(|header| Some((*by_header.get(header)?, header)));
+        if let Some((other, same)) = taken.min_by_key(|(other, _)| *other) {
+            fail!("{at}: columns `{}` and `{name}` have the same header \"{same}\"", columns[other].name);
         }
+        by_header.extend(headers().map(|header| (header.clone(), columns.len())));
         columns.push(column);
     }
     for name in &file.unique {

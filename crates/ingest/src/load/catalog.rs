@@ -162,6 +162,13 @@ pub fn twin(conn: &Connection, source: &str, name: &str, content_hash: &str) -> 
     Ok(found.optional()?)
 }
 
+/// The contents of which a file is loaded, by their hashes.
+pub fn loaded_contents(conn: &Connection, source: &str) -> Result<HashSet<String>> {
+    let mut statement =
+        conn.prepare("select distinct content_hash from ingest.files where source = ? and outcome = 'loaded'")?;
+    Ok(statement.query_map([source], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Records a file whose content is loaded under another name. The greatest name carries the rows: the latest version
 /// wins, as if both were loaded, and the order in which the two were met makes no difference.
 pub fn record_twin(
@@ -230,20 +237,24 @@ fn load_of(conn: &Connection, source: &str, name: &str) -> Result<Option<i64>> {
     Ok(conn.query_row(sql, [source, name], |row| row.get(0)).optional()?.flatten())
 }
 
-/// Keeps the control totals of a file: per column of numbers, the sum of what was accepted. A sum beyond 38 digits has
-/// none.
-pub fn store_totals(conn: &Connection, contract: &Contract, name: &str, totals: &[Option<i128>]) -> Result<()> {
-    let rows: Vec<String> = contract
-        .columns
-        .iter()
-        .zip(totals)
-        .filter(|(column, _)| column.kind.is_number())
-        .filter_map(|(column, total)| {
-            let total = Decimal::with_scale((*total)?, column.kind.scale()).padded(column.kind.scale());
-            let (source, name) = (literal(&contract.source), literal(name));
-            Some(format!("({source}, {name}, {}, '{total}')", literal(&column.name)))
-        })
-        .collect();
+/// Keeps the control totals of files, each with its name: per column of numbers, the sum of what was accepted. A sum beyond 38 digits
+/// has none.
+pub fn store_totals<'t>(
+    conn: &Connection,
+    contract: &Contract,
+    totals: impl Iterator<Item = (&'t str, &'t [Option<i128>])>,
+) -> Result<()> {
+    let mut rows: Vec<String> = Vec::new();
+    for (name, totals) in totals {
+        let of_file = contract.columns.iter().zip(totals).filter(|(column, _)| column.kind.is_number()).filter_map(
+            |(column, total)| {
+                let total = Decimal::with_scale((*total)?, column.kind.scale()).padded(column.kind.scale());
+                let (source, name) = (literal(&contract.source), literal(name));
+                Some(format!("({source}, {name}, {}, '{total}')", literal(&column.name)))
+            },
+        );
+        rows.extend(of_file);
+    }
     if !rows.is_empty() {
         conn.execute_batch(&format!("insert into ingest.control_totals values {}", rows.join(", ")))?;
     }

@@ -215,7 +215,7 @@ fn reject_duplicates(
     Ok(())
 }
 
-fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
+pub(super) fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
     if outcome.records == 0 && !contract.allow_empty {
         return Some("the file has no records; if that is right, set allow_empty = true in the contract".to_owned());
     }
@@ -230,7 +230,7 @@ fn refusal(contract: &Contract, outcome: &Outcome) -> Option<String> {
 }
 
 /// A file that is still being written must not be loaded half.
-fn check_unchanged(path: &Path, facts: &Facts<'_>) -> Result<()> {
+pub(super) fn check_unchanged(path: &Path, facts: &Facts<'_>) -> Result<()> {
     let now = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
     match now.len() == facts.bytes && now.modified().ok() == facts.modified {
         true => Ok(()),
@@ -257,7 +257,7 @@ fn account(
     if outcome.inserted != accepted {
         anyhow::bail!("{}: {accepted} records were accepted but {} rows arrived", file.name, outcome.inserted);
     }
-    catalog::store_totals(conn, contract, &file.name, &outcome.totals)?;
+    catalog::store_totals(conn, contract, std::iter::once((file.name.as_str(), outcome.totals.as_slice())))?;
     conn.execute(
         "insert into ingest.files values (?, ?, ?, ?, null, 'loaded', null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         params![

@@ -1,7 +1,7 @@
 //! Loads what is new or changed of all sources: decides which files need reading, and reads several at once.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use salesmart_staging::Staging;
 
 use super::catalog::{self, Known, SourceFile};
 use super::file::{self, Earlier, Facts, Loaded};
-use super::{complete, feed, source_table};
+use super::{complete, feed, group, source_table};
 use crate::contract::Contract;
 use crate::rejects;
 use crate::rejects::repairs;
@@ -150,6 +150,8 @@ struct Lookup {
     sizes: HashMap<u64, u32>,
     /// Names of which the staging file has anything.
     names: HashSet<String>,
+    /// Hashes of the contents that are loaded; `None` once more have been loaded.
+    contents: Option<HashSet<String>>,
     /// Per content, the file beside which its repairs lie, and their hash. They count for every copy of the content.
     repairs: HashMap<String, (PathBuf, String)>,
 }
@@ -170,7 +172,8 @@ impl<'a> Intake<'a> {
             *sizes.entry(size).or_default() += 1;
         }
         let names = catalog::names(self.staging.conn(), &self.contract.source)?;
-        let lookup = Lookup { sizes, names, repairs: repairs_by_content(&files, &known)? };
+        let contents = Some(catalog::loaded_contents(self.staging.conn(), &self.contract.source)?);
+        let mut lookup = Lookup { sizes, names, contents, repairs: repairs_by_content(&files, &known)? };
         let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
         for file in files {
             match self.plan(file, known.get(&file.name), &lookup, &mut hashes, &mut report)? {
@@ -180,6 +183,7 @@ impl<'a> Intake<'a> {
             }
         }
         self.settle(self.load_all(&loads)?, &mut report)?;
+        lookup.contents = None;
         // Now their twins are loaded, or refused.
         for file in twins {
             if let Plan::Load(facts) = self.plan(file, None, &lookup, &mut HashSet::new(), &mut report)? {
@@ -259,7 +263,10 @@ impl<'a> Intake<'a> {
         if hashes.contains(&content_hash) {
             return Ok(Plan::Twin);
         }
-        if let Some(twin) = catalog::twin(conn, source, &file.name, &content_hash)? {
+        // A file of the same content may be loaded only if the content is; most are not, and each question takes a millisecond.
+        let is_new = lookup.contents.as_ref().is_some_and(|contents| !contents.contains(&content_hash));
+        let twin = if is_new { None } else { catalog::twin(conn, source, &file.name, &content_hash)? };
+        if let Some(twin) = twin {
             self.progress.add_bytes(size);
             self.staging.transaction(|conn| {
                 let signature = facts.signature.as_deref();
@@ -277,26 +284,30 @@ impl<'a> Intake<'a> {
     /// Loads files, several at once. DuckDB's threads share the work of one large file; of small ones, whole files run
     /// side by side.
     fn load_all(&self, loads: &[Facts<'a>]) -> Result<Vec<Loaded>> {
-        let workers = threads(self.config).min(loads.len());
         let mut loaded: Vec<Loaded> = Vec::with_capacity(loads.len());
+        let (groups, others) = group::part(loads);
+        let units: Vec<Vec<&Facts<'_>>> =
+            groups.into_iter().chain(others.into_iter().map(|facts| vec![facts])).collect();
+        let workers = threads(self.config).min(units.len());
         if workers < 2 {
-            for facts in loads {
-                loaded.push(self.load(self.staging, facts)?);
+            for unit in &units {
+                loaded.extend(load_unit(self.staging, self.contract, unit, self.progress)?);
             }
+            loaded.sort_by(|a, b| a.name.cmp(&b.name));
             return Ok(loaded);
         }
         let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let done: Mutex<Vec<Result<Loaded>>> = Mutex::default();
+        let done: Mutex<Vec<Result<Vec<Loaded>>>> = Mutex::default();
         let connections = (0..workers).map(|_| self.staging.another()).collect::<Result<Vec<_>>>()?;
         let (contract, progress) = (self.contract, self.progress);
         std::thread::scope(|scope| {
             for staging in connections {
-                let (next, is_over, done) = (&next, &is_over, &done);
+                let (next, is_over, done, units) = (&next, &is_over, &done, &units);
                 scope.spawn(move || {
                     while !is_over.load(Ordering::Relaxed)
-                        && let Some(facts) = loads.get(next.fetch_add(1, Ordering::Relaxed))
+                        && let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed))
                     {
-                        let result = load_and_list(&staging, contract, facts, progress);
+                        let result = load_unit(&staging, contract, unit, progress);
                         if result.is_err() {
                             is_over.store(true, Ordering::Relaxed);
                         }
@@ -307,7 +318,7 @@ impl<'a> Intake<'a> {
         });
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         for result in done {
-            loaded.push(result?);
+            loaded.extend(result?);
         }
         // They end in any order.
         loaded.sort_by(|a, b| a.name.cmp(&b.name));
@@ -367,6 +378,27 @@ fn repairs_by_content(
         by_content.insert(content, (file.path.clone(), hash::of_file(&path)?));
     }
     Ok(by_content)
+}
+
+/// Loads one file, or a group of small ones.
+fn load_unit(staging: &Staging, contract: &Contract, unit: &[&Facts<'_>], progress: &Progress) -> Result<Vec<Loaded>> {
+    if let [facts] = unit {
+        return Ok(vec![load_and_list(staging, contract, facts, progress)?]);
+    }
+    let (mut loaded, others) = group::load(staging, contract, unit, progress)?;
+    let paths: HashMap<&str, &Path> =
+        unit.iter().map(|facts| (facts.file.name.as_str(), facts.file.path.as_path())).collect();
+    for loaded in &mut loaded {
+        if let Some(path) = paths.get(loaded.name.as_str()) {
+            // One of an earlier time may lie there.
+            let listed = rejects::write_errors_file(staging.conn(), &contract.source, &loaded.name, path, false);
+            loaded.listed = listed.map(|path| path.is_some());
+        }
+    }
+    for facts in others {
+        loaded.push(load_and_list(staging, contract, facts, progress)?);
+    }
+    Ok(loaded)
 }
 
 /// Loads a file and writes the list of its rejects beside it.

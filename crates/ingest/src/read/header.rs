@@ -1,12 +1,13 @@
 //! Finds a contract's columns in a file's header. A header that drifted is an error or an explicit policy, never a
 //! shift of values.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::fields;
 use crate::contract::dialect::Syntax;
 use crate::contract::encoding::Encoding;
-use crate::contract::{Column, ColumnOrder, Contract, Drift};
+use crate::contract::{ColumnOrder, Contract, Drift};
 
 /// Where the contract's columns are in a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,13 +73,20 @@ struct Difference {
 /// # Errors
 /// How the header differs from the contract, a line per column, each with what to do about it.
 pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places, String> {
-    let is_named =
-        |column: &Column, name: &str| column.header == name || column.aliases.iter().any(|alias| alias == name);
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (place, name) in found.iter().enumerate() {
+        by_name.entry(name).or_default().push(place);
+    }
+    let mut is_taken = vec![false; found.len()];
     let mut differences = Vec::new();
     let mut notes = Vec::new();
     let mut places: Vec<Option<usize>> = Vec::with_capacity(contract.columns.len());
     for column in &contract.columns {
-        let fitting: Vec<usize> = (0..found.len()).filter(|place| is_named(column, &found[*place])).collect();
+        let names = std::iter::once(&column.header).chain(&column.aliases);
+        let mut fitting: Vec<usize> = names.filter_map(|name| by_name.get(name.as_str())).flatten().copied().collect();
+        fitting.sort_unstable();
+        fitting.dedup();
+        fitting.iter().for_each(|place| is_taken[*place] = true);
         if let [first, second, ..] = fitting.as_slice() {
             differences.push(Difference {
                 kind: "twice",
@@ -91,8 +99,7 @@ pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places
             notes.push(format!("\"{alias}\" is taken for {}", column.name));
         }
     }
-    let is_taken = |place: usize| contract.columns.iter().any(|column| is_named(column, &found[place]));
-    let mut extra: Vec<usize> = (0..found.len()).filter(|place| !is_taken(*place)).collect();
+    let mut extra: Vec<usize> = (0..found.len()).filter(|place| !is_taken[*place]).collect();
     for (index, column) in contract.columns.iter().enumerate().filter(|(index, _)| places[*index].is_none()) {
         // A name like it, or as many columns as before and another name in its place.
         let in_place = |place: usize| found.len() == contract.columns.len() && place == index;

@@ -9,7 +9,14 @@ use super::split::Cell;
 use crate::cast::fault::{Code, Fault};
 
 /// The members of one object, in its order; values are not read yet, so that no digit is lost.
-pub struct Object<'r>(Vec<(Cow<'r, str>, &'r RawValue)>);
+pub struct Object<'r> {
+    members: Vec<(Cow<'r, str>, &'r RawValue)>,
+    /// Numbers of the members by name, where there are so many that searching all of them takes longer.
+    sorted: Vec<usize>,
+}
+
+/// Objects with more members are searched by name.
+const SEARCHED_IN_ORDER: usize = 32;
 
 impl<'r> Object<'r> {
     /// Reads one line.
@@ -17,26 +24,41 @@ impl<'r> Object<'r> {
     /// # Errors
     /// A fault: not an object, or a name that occurs twice.
     pub fn parse(line: &'r str) -> Result<Self, Fault> {
-        let object: Self = serde_json::from_str(line)
+        let mut object: Self = serde_json::from_str(line)
             .map_err(|error| Fault::new(Code::BadJson, format!("this is no JSON object: {}", in_words(&error))))?;
-        for (index, (name, _)) in object.0.iter().enumerate() {
-            if object.0[..index].iter().any(|(other, _)| other == name) {
-                return Err(Fault::new(Code::BadJson, format!("the name \"{name}\" occurs twice")));
-            }
+        let members = &object.members;
+        let name = |number: usize| members[number].0.as_ref();
+        let twice = if members.len() > SEARCHED_IN_ORDER {
+            object.sorted = (0..members.len()).collect();
+            object.sorted.sort_by_key(|number| name(*number));
+            let pairs = object.sorted.windows(2).filter(|pair| name(pair[0]) == name(pair[1]));
+            pairs.map(|pair| pair[1]).min()
+        } else {
+            (0..members.len()).find(|number| (0..*number).any(|other| name(other) == name(*number)))
+        };
+        match twice {
+            Some(number) => Err(Fault::new(Code::BadJson, format!("the name \"{}\" occurs twice", name(number)))),
+            None => Ok(object),
         }
-        Ok(object)
     }
 
     /// The names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_ref())
+        self.members.iter().map(|(name, _)| name.as_ref())
     }
 
     /// The cell of the first of these names that is there; `null` is absent.
     pub fn cell(&self, names: &[String]) -> Cell<'r> {
-        let Some((_, value)) = self.0.iter().find(|(name, _)| names.iter().any(|known| known == name)) else {
-            return Cell::Absent;
+        let number = if self.sorted.is_empty() {
+            self.members.iter().position(|(name, _)| names.iter().any(|known| known == name))
+        } else {
+            let search = |name: &String| {
+                let found = self.sorted.binary_search_by_key(&name.as_str(), |number| self.members[*number].0.as_ref());
+                found.ok().map(|place| self.sorted[place])
+            };
+            names.iter().filter_map(search).min()
         };
+        let Some(value) = number.map(|number| self.members[number].1) else { return Cell::Absent };
         match value.get() {
             "null" => Cell::Absent,
             text if text.starts_with('"') => match serde_json::from_str::<String>(text) {
@@ -76,7 +98,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     members.push((Cow::Owned(name), value));
                 }
-                Ok(Object(members))
+                Ok(Object { members, sorted: Vec::new() })
             }
         }
         deserializer.deserialize_map(Members)
@@ -99,5 +121,21 @@ mod tests {
         for line in ["[1]", "{\"a\":1", "{\"a\":1,\"a\":2}", "x", "{} {}"] {
             assert!(Object::parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn objects_with_many_members_are_read_alike() {
+        let members: Vec<String> = (0..200).map(|number| format!("\"n{}\":{number}", number * 7 % 200)).collect();
+        let line = format!("{{{}}}", members.join(","));
+        let object = Object::parse(&line).unwrap();
+        for number in 0..200 {
+            let names = [format!("n{}", number * 7 % 200), "absent".to_owned()];
+            assert_eq!(format!("{:?}", object.cell(&names)), format!("Typed(\"{number}\")"));
+        }
+        // The first in the object's order, whatever the order of the names.
+        let both = |one: &str, other: &str| format!("{:?}", object.cell(&[one.to_owned(), other.to_owned()]));
+        assert_eq!(both("n7", "n14"), both("n14", "n7"));
+        let twice = Object::parse(&line.replace("\"n21\"", "\"n7\"")).err().unwrap();
+        assert!(twice.reason.contains("\"n7\" occurs twice"), "{}", twice.reason);
     }
 }

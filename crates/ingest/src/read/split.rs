@@ -1,6 +1,7 @@
 //! One record into the cells of the contract's columns, whatever the format.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use salesmart_base::count::counted;
 
@@ -11,7 +12,7 @@ use super::ndjson;
 use crate::cast::fault::{Code, Fault};
 use crate::contract::dialect::{Format, Syntax};
 use crate::contract::encoding::Encoding;
-use crate::contract::{Contract, Drift};
+use crate::contract::{Column, Contract, Drift};
 
 /// One value before it is cast.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Splitter {
     fixed: Vec<(usize, usize)>,
     /// Per contract column, its names in a record that names its columns.
     names: Vec<Vec<String>>,
+    /// All of them.
+    known: HashSet<String>,
 }
 
 /// Why a record has no cells.
@@ -58,6 +61,8 @@ impl Unsplit {
 impl Splitter {
     /// A splitter for a file with this syntax, whose columns are at these places.
     pub fn new(contract: &Contract, syntax: Syntax, places: Places) -> Self {
+        let names = |column: &Column| std::iter::once(&column.header).chain(&column.aliases).cloned().collect();
+        let names: Vec<Vec<String>> = contract.columns.iter().map(names).collect();
         Self {
             syntax,
             encoding: contract.dialect.encoding.clone(),
@@ -65,11 +70,8 @@ impl Splitter {
             drift: contract.drift,
             places,
             fixed: contract.columns.iter().filter_map(|column| column.place).collect(),
-            names: contract
-                .columns
-                .iter()
-                .map(|column| std::iter::once(&column.header).chain(&column.aliases).cloned().collect())
-                .collect(),
+            known: names.iter().flatten().cloned().collect(),
+            names,
         }
     }
 
@@ -112,8 +114,7 @@ impl Splitter {
             Format::Ndjson | Format::Parquet => {
                 let object = ndjson::Object::parse(&text).map_err(|fault| Unsplit { fault, column: None })?;
                 if self.drift == Drift::Error
-                    && let Some(unknown) =
-                        object.names().find(|name| !self.names.iter().flatten().any(|known| known == name))
+                    && let Some(unknown) = object.names().find(|name| !self.known.contains(*name))
                 {
                     let reason = format!(
                         "the contract has no column for \"{unknown}\"; declare it, or set drift = \"ignore_extra\""

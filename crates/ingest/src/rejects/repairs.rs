@@ -63,6 +63,9 @@ impl Repairs {
             return Ok(Self::default());
         }
         let at = path.display();
+        if path.is_symlink() {
+            fail!("{at} is a symbolic link; put the repairs themselves there");
+        }
         let mut reader = csv::Reader::from_path(&path).with_context(|| format!("cannot read {at}"))?;
         let headers = reader.headers().with_context(|| format!("cannot read {at}"))?.clone();
         let place = |name: &str| headers.iter().position(|header| header == name);

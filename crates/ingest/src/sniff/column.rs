@@ -1,6 +1,7 @@
 //! What a column holds: types are tried on every value until only those are left that all values have.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::super::contract::{AmbiguousDates, ColumnType};
 use super::draft::snake_case;
@@ -62,7 +63,8 @@ pub struct Column {
     /// Integers with `.0` behind them.
     pub point_zero: Option<String>,
     numbers: Vec<Numbers>,
-    dates: Vec<(String, Moments, u64, bool)>,
+    /// How many values fit each of [`FORMATS`].
+    dates: Vec<u64>,
     is_boolean: bool,
     distinct: Option<HashMap<String, u32>>,
     example: Option<String>,
@@ -104,11 +106,59 @@ pub fn looks_like_value(field: &str) -> bool {
     let field = field.trim();
     !field.is_empty()
         && (NumberStyle::default().parse(field).is_ok()
-            || day_formats().iter().any(|format| reads(format).read(field).is_ok()))
+            || FORMATS.candidates(field).any(|(number, moments)| number < DAYS.len() && moments.read(field).is_ok()))
 }
 
-fn day_formats() -> Vec<String> {
-    DAYS.iter().map(|day| (*day).to_owned()).collect()
+/// The formats of days and moments that are tried, the same for all columns.
+static FORMATS: LazyLock<Formats> = LazyLock::new(Formats::new);
+
+struct Formats {
+    all: Vec<(String, Moments)>,
+    /// Numbers of the formats that values with these marks may fit, in order.
+    by_marks: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Formats {
+    fn new() -> Self {
+        let with_time = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
+        let days = DAYS.iter().map(|day| (*day).to_owned());
+        let formats = days.chain(with_time).filter(|format| !format.ends_with('Z'));
+        let all: Vec<(String, Moments)> = formats.map(|format| (format.clone(), reads(&format))).collect();
+        let mut by_marks: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+        for (number, (format, _)) in all.iter().enumerate() {
+            // Codes stand for digits and letters.
+            let with_fraction =
+                |fraction| marks(&format.replace("%.f", fraction)).filter(|mark| *mark != b'%').collect();
+            let (without, with): (Vec<u8>, Vec<u8>) = (with_fraction(""), with_fraction("."));
+            if with != without {
+                by_marks.entry(with).or_default().push(number);
+            }
+            by_marks.entry(without).or_default().push(number);
+        }
+        Self { all, by_marks }
+    }
+
+    /// The formats that a value may fit, each with its number. A format fits only what has its marks: most values are no date, and
+    /// to try all formats on each takes most of the time.
+    fn candidates(&self, value: &str) -> impl Iterator<Item = (usize, &Moments)> {
+        // Longer than those of any format.
+        let mut found = [0; 12];
+        let mut length = 0;
+        for mark in marks(value).take(found.len()) {
+            found[length] = mark;
+            length += 1;
+        }
+        self.by_marks.get(&found[..length]).into_iter().flatten().map(|number| (*number, &self.all[*number].1))
+    }
+
+    /// The number of a format among all.
+    fn number(&self, format: &str) -> Option<usize> {
+        self.all.iter().position(|(known, _)| known == format)
+    }
+}
+/// What is neither a digit nor a letter of ASCII.
+fn marks(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(|byte| !byte.is_ascii_alphanumeric())
 }
 
 fn reads(format: &str) -> Moments {
@@ -141,8 +191,6 @@ impl Column {
             has_group: false,
             has_fraction: false,
         });
-        let with_time = DAYS.iter().flat_map(|day| TIMES.iter().map(move |time| format!("{day}{time}")));
-        let dates = day_formats().into_iter().chain(with_time).filter(|format| !format.ends_with('Z'));
         Self {
             header: header.to_owned(),
             count: 0,
@@ -154,7 +202,7 @@ impl Column {
             exponent: None,
             point_zero: None,
             numbers: numbers.collect(),
-            dates: dates.map(|format| (format.clone(), reads(&format), 0, true)).collect(),
+            dates: vec![0; FORMATS.all.len()],
             is_boolean: true,
             distinct: Some(HashMap::new()),
             example: None,
@@ -171,7 +219,10 @@ impl Column {
             return;
         }
         if let Some(distinct) = &mut self.distinct {
-            *distinct.entry(value.to_owned()).or_default() += 1;
+            match distinct.get_mut(value) {
+                Some(count) => *count += 1,
+                None => drop(distinct.insert(value.to_owned(), 1)),
+            }
             if distinct.len() > REMEMBERED {
                 self.distinct = None;
             }
@@ -192,8 +243,8 @@ impl Column {
         if value.strip_suffix(".0").is_some_and(|whole| whole.bytes().all(|byte| byte.is_ascii_digit())) {
             self.point_zero.get_or_insert_with(|| value.to_owned());
         }
-        self.is_boolean &=
-            ["true", "false", "yes", "no", "y", "n", "t", "f"].contains(&value.to_ascii_lowercase().as_str());
+        self.is_boolean = self.is_boolean
+            && ["true", "false", "yes", "no", "y", "n", "t", "f"].iter().any(|word| value.eq_ignore_ascii_case(word));
         let number = value.strip_suffix('%').map_or(value, str::trim_end);
         for numbers in self.numbers.iter_mut().filter(|numbers| numbers.fits) {
             match numbers.style.parse(number) {
@@ -202,7 +253,7 @@ impl Column {
                     numbers.style.percent |= number.len() != value.len();
                     numbers.fits = numbers.style.percent == (number.len() != value.len());
                     numbers.scale = numbers.scale.max(decimal.scale());
-                    numbers.digits = numbers.digits.max(decimal.to_string().len());
+                    numbers.digits = numbers.digits.max(decimal.length());
                     numbers.has_group |= numbers.style.thousands.is_some_and(|thousands| value.contains(thousands));
                     numbers.has_fraction |= value.contains(mark);
                     numbers.style.percent = false;
@@ -213,14 +264,12 @@ impl Column {
                 Err(_) => numbers.fits = false,
             }
         }
-        for (_, moments, fitting, fits_all) in &mut self.dates {
+        let before = self.values() - 1;
+        for (number, moments) in FORMATS.candidates(value) {
+            let fitting = &mut self.dates[number];
             // A format that has missed often is not tried any more; one that missed once may be one of several.
-            if *fits_all || *fitting > 0 || self.count < 300 {
-                match moments.read(value) {
-                    Ok(_) => *fitting += 1,
-                    Err(_) => *fits_all = false,
-                }
-            }
+            let is_tried = *fitting == before || *fitting > 0 || self.count < 300;
+            *fitting += u64::from(is_tried && moments.read(value).is_ok());
         }
     }
 
@@ -278,7 +327,8 @@ impl Column {
         let fitting: Vec<&Numbers> = self.numbers.iter().filter(|numbers| numbers.fits).collect();
         let Some(first) = fitting.first() else { return false };
         // Eight digits may be a day.
-        if self.dates.iter().any(|(format, _, _, fits_all)| *fits_all && format == "%Y%m%d") && self.max_length == 8 {
+        let is_eight_digits = FORMATS.number("%Y%m%d").is_some_and(|number| self.dates[number] == self.values());
+        if is_eight_digits && self.max_length == 8 {
             guess
                 .doubts
                 .push("eight digits that are all days: a number, or a date with formats = [\"%Y%m%d\"]?".to_owned());
@@ -337,12 +387,8 @@ impl Column {
 
     fn guess_date(&self, guess: &mut Guess) {
         let values = self.values();
-        let all: Vec<&str> = self
-            .dates
-            .iter()
-            .filter(|(_, _, fitting, _)| *fitting == values)
-            .map(|(format, ..)| format.as_str())
-            .collect();
+        let all: Vec<&str> =
+            self.fitting().filter(|(_, fitting)| *fitting == values).map(|(format, _)| format).collect();
         let chosen: Vec<&str> = match all.as_slice() {
             [] => self.several_formats(values, guess),
             [only] => vec![only],
@@ -364,14 +410,14 @@ impl Column {
         guess.formats = chosen.into_iter().map(str::to_owned).collect();
     }
 
+    /// Each format, with the number of values that fit it.
+    fn fitting(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        FORMATS.all.iter().zip(&self.dates).map(|((format, _), fitting)| (format.as_str(), *fitting))
+    }
+
     /// A few formats that together fit all values; empty if there are none.
     fn several_formats(&self, values: u64, guess: &mut Guess) -> Vec<&str> {
-        let mut counted: Vec<(&str, u64)> = self
-            .dates
-            .iter()
-            .filter(|(_, _, fitting, _)| *fitting > 0)
-            .map(|(format, _, fitting, _)| (format.as_str(), *fitting))
-            .collect();
+        let mut counted: Vec<(&str, u64)> = self.fitting().filter(|(_, fitting)| *fitting > 0).collect();
         counted.sort_by_key(|(_, fitting)| std::cmp::Reverse(*fitting));
         let Some((first, most)) = counted.first().copied() else { return Vec::new() };
         if most * 2 < values {

@@ -1,5 +1,6 @@
 //! Writes a draft down: a contract and a staging model, with a comment for every doubt.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use salesmart_staging::is_plain_name;
@@ -32,6 +33,7 @@ impl Draft<'_> {
     /// Names of the columns, fit for SQL and all different.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
+        let mut taken: HashSet<String> = HashSet::new();
         for column in self.columns {
             let mut name = snake_case(&column.header);
             if RESERVED.contains(&name.as_str()) {
@@ -39,7 +41,7 @@ impl Draft<'_> {
             }
             let plain = name.clone();
             let mut number = 2;
-            while names.contains(&name) {
+            while !taken.insert(name.clone()) {
                 name = format!("{plain}_{number}");
                 number += 1;
             }

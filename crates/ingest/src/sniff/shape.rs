@@ -1,6 +1,7 @@
 //! How a file is written: encoding, delimiter, header.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use salesmart_base::event::Progress;
 use salesmart_base::fail;
 
 use super::column::{self, Column};
+use super::records_at_once;
 use crate::contract::dialect::{Dialect, Format, LineEnd};
 use crate::contract::encoding::{ByteOrder, Encoding};
 use crate::read::fields;
@@ -260,9 +262,11 @@ fn odd_words(text: &str) -> Vec<&str> {
 /// The names in the first objects, in the order in which they are met.
 fn names_of_objects(text: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     for object in text.lines().take(SAMPLE_RECORDS).filter_map(|line| Object::parse(line).ok()) {
         for name in object.names() {
-            if !names.iter().any(|known| known == name) {
+            if !known.contains(name) {
+                known.insert(name.to_owned());
                 names.push(name.to_owned());
             }
         }
@@ -280,14 +284,19 @@ pub fn look_at_objects(mut text: Text, columns: &mut [Column], limit: u64) -> Re
         if block.is_empty() || seen > limit {
             return Ok(!block.is_empty());
         }
-        for record in block.records() {
-            seen += 1;
-            let line = String::from_utf8_lossy(record.bytes);
-            let Ok(object) = Object::parse(&line) else { continue };
+        let mut records = block.records().peekable();
+        while records.peek().is_some() {
+            let at_once = records_at_once(columns);
+            let lines: Vec<Cow<'_, str>> =
+                records.by_ref().take(at_once).map(|record| String::from_utf8_lossy(record.bytes)).collect();
+            seen += lines.len() as u64;
+            let objects: Vec<Object<'_>> = lines.iter().filter_map(|line| Object::parse(line).ok()).collect();
             for column in columns.iter_mut() {
-                match object.cell(std::slice::from_ref(&column.header)) {
-                    Cell::Text(text) | Cell::Typed(text) => column.see(&text),
-                    Cell::Absent | Cell::Bad(..) => column.see(""),
+                for object in &objects {
+                    match object.cell(std::slice::from_ref(&column.header)) {
+                        Cell::Text(text) | Cell::Typed(text) => column.see(&text),
+                        Cell::Absent | Cell::Bad(..) => column.see(""),
+                    }
                 }
             }
         }

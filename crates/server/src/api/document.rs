@@ -1,6 +1,6 @@
 //! The OpenAPI document, made of the addresses themselves.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -53,10 +53,15 @@ const PROBLEMS: [(&str, &str, &str); 5] = [
 /// The document; it is the same until the program is another one.
 pub(super) static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(build);
 
-/// As a file.
+/// As a file. It is made once: anybody may ask for it, as often as they like.
 pub(super) async fn document(headers: HeaderMap) -> Result<Response, Problem> {
+    static ANSWER: OnceLock<Answer> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(answer.response(&headers));
+    }
     let body = DOCUMENT.to_json().map_err(Problem::internal)?.into_bytes();
-    Ok(Answer::fixed(Made { content_type: "application/json", body }, "api openapi.json")?.response(&headers))
+    let answer = Answer::fixed(Made { content_type: "application/json", body }, "api openapi.json")?;
+    Ok(ANSWER.get_or_init(|| answer).response(&headers))
 }
 
 fn build() -> OpenApi {

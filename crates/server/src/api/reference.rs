@@ -1,5 +1,7 @@
 //! The page that describes the API, made of its document.
 
+use std::sync::OnceLock;
+
 use axum::http::HeaderMap;
 use axum::response::Response;
 use maud::{DOCTYPE, Markup, html};
@@ -13,8 +15,13 @@ use crate::state::answer::Made;
 
 /// As a page.
 pub(super) async fn reference(headers: HeaderMap) -> Result<Response, Problem> {
+    static ANSWER: OnceLock<Answer> = OnceLock::new();
+    if let Some(answer) = ANSWER.get() {
+        return Ok(answer.response(&headers));
+    }
     let document = serde_json::to_value(&*DOCUMENT).map_err(Problem::internal)?;
-    Ok(Answer::fixed(Made::html(page(&document)), "api docs")?.response(&headers))
+    let answer = Answer::fixed(Made::html(page(&document)), "api docs")?;
+    Ok(ANSWER.get_or_init(|| answer).response(&headers))
 }
 
 fn page(document: &Value) -> Markup {

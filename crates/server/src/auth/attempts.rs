@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// Failed attempts at one login from one network in [`WINDOW`].
 const PER_LOGIN_AND_NETWORK: usize = 5;
-/// Failed attempts at one login from all networks. It slows guessing from many machines, and is high enough that one network cannot
-/// lock the owner of a login out.
+/// Failed attempts at one login from all networks where it has not logged in yet. It slows guessing from many machines. The owner of the
+/// login is not locked out where they have logged in since the server started.
 const PER_LOGIN: usize = 100;
 /// Failed attempts from one network: many people may share it.
 const PER_NETWORK: usize = 50;
@@ -28,6 +28,8 @@ struct Tables {
     pairs: Table<(LoginHash, Network)>,
     logins: Table<LoginHash>,
     networks: Table<Network>,
+    /// Where a login has succeeded.
+    known: Table<(LoginHash, Network)>,
 }
 
 /// Names come from anybody and may be long.
@@ -58,7 +60,10 @@ impl Attempts {
         let (login, network) = (hash(login), Network::from(address));
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tables.pairs.wait(&(login, network), PER_LOGIN_AND_NETWORK, now)?;
-        tables.logins.wait(&login, PER_LOGIN, now)?;
+        let is_known = tables.known.0.contains_key(&(login, network));
+        if !is_known {
+            tables.logins.wait(&login, PER_LOGIN, now)?;
+        }
         tables.networks.wait(&network, PER_NETWORK, now)?;
         tables.pairs.add((login, network), now);
         tables.logins.add(login, now);
@@ -71,6 +76,7 @@ impl Attempts {
         let (login, network) = (hash(login), Network::from(address));
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tables.pairs.0.remove(&(login, network));
+        tables.known.add((login, network), began);
         tables.logins.remove(&login, began);
         tables.networks.remove(&network, began);
     }
@@ -185,6 +191,14 @@ mod tests {
             let _ = attempts.begin("anna", IpAddr::from(Ipv4Addr::from(network << 8)), now);
         }
         assert!(attempts.begin("anna", address("10.0.0.2"), now).is_err(), "guessing from many networks is not slowed");
+        // Where she has logged in before, she still can.
+        let (attempts, home) = (Attempts::default(), address("203.0.113.1"));
+        assert_eq!(attempts.begin("anna", home, now), Ok(()));
+        attempts.succeeded("anna", home, now);
+        for network in 1..PER_LOGIN as u32 * 2 {
+            let _ = attempts.begin("anna", IpAddr::from(Ipv4Addr::from(network << 8)), now);
+        }
+        assert_eq!(attempts.begin("anna", home, now), Ok(()));
     }
 
     #[test]

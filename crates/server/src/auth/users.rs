@@ -160,6 +160,18 @@ impl Users {
                 bail!("tokens.{name}.sha256 is not what `salesmart serve --new-token` wrote");
             }
         }
+        let names = users.roles.keys().chain(users.users.keys()).chain(users.tokens.keys());
+        if names.into_iter().any(|name| name.trim().is_empty()) {
+            bail!("a role, a login or a token has an empty name");
+        }
+        let mut owners = BTreeMap::new();
+        for (name, token) in &users.tokens {
+            if let Some(other) = owners.insert(&token.sha256, name) {
+                bail!(
+                    "tokens.{other} and tokens.{name} are the same token; make one for each with `salesmart serve --new-token`"
+                );
+            }
+        }
         if users.users.is_empty() && users.tokens.is_empty() {
             bail!("there is neither a login nor a token in it");
         }
