@@ -90,19 +90,27 @@ impl ProjectPaths {
 
 /// The path without symbolic links; of what does not exist, without `.` and `..`.
 fn resolve(path: &Path) -> PathBuf {
-    let path = normalize_prefix(path);
+    resolve_links(path, 0)
+}
+
+fn resolve_links(path: &Path, depth: usize) -> PathBuf {
+    // As Linux: a longer chain is a circle.
+    const MAX_DEPTH: usize = 40;
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for ancestor in path.ancestors() {
+        let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
         if let Ok(existing) = std::fs::canonicalize(ancestor) {
-            let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
             return normalize(&existing.join(rest));
+        }
+        // A link to what does not exist yet: whoever writes there makes it.
+        if let Ok(target) = std::fs::read_link(ancestor)
+            && depth < MAX_DEPTH
+        {
+            let target = ancestor.parent().unwrap_or(ancestor).join(target).join(rest);
+            return resolve_links(&target, depth + 1);
         }
     }
     normalize(&path)
-}
-
-/// An absolute path.
-fn normalize_prefix(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The path without `.` and `..`, by its text alone.
@@ -133,15 +141,26 @@ mod tests {
         }
         std::os::unix::fs::symlink(folder.path().join("other"), root.join("data/out")).unwrap();
         std::os::unix::fs::symlink("nowhere", root.join("data/dangling")).unwrap();
+        std::os::unix::fs::symlink("../../other/not-yet", root.join("data/dangling-out")).unwrap();
+        std::os::unix::fs::symlink("circle", root.join("data/circle")).unwrap();
         let paths = ProjectPaths::new(&root, &Section { allowed: vec!["../listed".into()] });
         for inside in
             ["data/a.csv", "data/../b", "not/there/yet", "data/dangling", "../listed/inner/x", "../project/data", "."]
         {
             assert_eq!(paths.check(&root.join(inside)), Ok(()), "{inside}");
         }
-        for outside in
-            ["..", "../other/x", "../project-2/x", "data/out/x", "data/../../other", "/etc/passwd", "not/../../x", "/"]
-        {
+        for outside in [
+            "..",
+            "../other/x",
+            "../project-2/x",
+            "data/out/x",
+            "data/../../other",
+            "data/dangling-out",
+            "data/dangling-out/x",
+            "/etc/passwd",
+            "not/../../x",
+            "/",
+        ] {
             let reason = paths.check(&root.join(outside)).unwrap_err();
             assert!(
                 reason.contains("outside the project") && reason.contains("[paths] allowed"),
