@@ -40,7 +40,7 @@ export SALESMART_AXE := $(CACHE)/tools/axe.min.js
 
 INSTA := PATH="$(CACHE)/tools/bin:$$PATH" $(CARGO) insta test --release --workspace --test-runner cargo-test --no-quiet
 # Such as TEST_ARGS="sync::" for the tests of one module.
-TEST_ARGS ?= --test-threads=2
+TEST_ARGS ?= --test-threads=3
 # Such as BENCH_ARGS="--rounds 9".
 BENCH_ARGS ?=
 SALESMART := $(CARGO_TARGET_DIR)/release/salesmart

@@ -5,6 +5,7 @@
 
 mod harness;
 
+mod acceptance;
 mod architecture;
 
 mod cli;
@@ -27,7 +28,6 @@ mod limits;
 mod lineage;
 mod marts;
 mod migrate;
-mod online_retail;
 mod outage;
 mod parquet;
 mod plan;

@@ -151,7 +151,7 @@ impl Project {
     /// Rows of a query on the staging file, as lines of CSV without header.
     pub fn staged(&self, query: &str) -> Vec<String> {
         let outcome = self.ok(&["show", query, "--format", "csv", "--limit", "1000000"]);
-        outcome.stdout.lines().skip(1).map(str::to_owned).collect()
+        restored(&outcome.stdout).lines().skip(1).map(str::to_owned).collect()
     }
 
     /// The database's URL.
@@ -211,4 +211,13 @@ impl Outcome {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// CSV without the apostrophes against formulas.
+fn restored(text: &str) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes()).records() {
+        writer.write_record(record.unwrap().iter().map(salesmart_base::formula::restore)).unwrap();
+    }
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
 }

@@ -284,6 +284,12 @@ mod tests {
                 "[roles.x]\nregions = \"all\"\n[users.a]\npassword = \"secret\"\nrole = \"x\"\n",
                 "users.a.password is not a hash",
             ),
+            ("[roles.\"\"]\nregions = \"all\"\n", "has an empty name"),
+            (
+                "[roles.x]\nregions = \"all\"\n[tokens.a]\nrole = \"x\"\nsha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n\
+                 [tokens.b]\nrole = \"x\"\nsha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"\n",
+                "are the same token",
+            ),
             ("[roles.x]\n[users.a]\npassword = secret\n", "line 3"),
             ("[roles.x]\nregions = \"all\"\n[tokens.a]\nsha256 = \"12\"\nrole = \"x\"", "tokens.a.sha256"),
             ("[roles.x]\nregions = \"all\"\n", "neither a login nor a token"),
