@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::harness::{Dashboard, Project};
+use crate::harness::{Dashboard, Pooler, Project};
 use crate::security::{TABLES, row_security};
 use crate::serve::with_logins;
 
@@ -146,7 +146,7 @@ fn difference(one: &str, two: &str) -> String {
 
 #[test]
 fn a_role_sees_what_it_would_see_if_other_regions_were_not_there() {
-    let (project, whole, [north, south, west]) = server(&["North", "South"]);
+    let (mut project, whole, [north, south, west]) = server(&["North", "South"]);
     let (_north_project, north_only, [north_alone, _, west_alone]) = server(&["North"]);
     let (_south_project, south_only, [_, south_alone, _]) = server(&["South"]);
     let paths = addresses(&whole, &north);
@@ -181,6 +181,21 @@ fn a_role_sees_what_it_would_see_if_other_regions_were_not_there() {
     }
     assert!(differences.is_empty(), "{} of {} differ:\n{}", differences.len(), 3 * paths.len(), differences.join("\n"));
     assert!(is_answered > 300, "only {is_answered} were answered: the sweep tries nothing");
+
+    // Through a pooler, each answer is the same again.
+    let direct = project.url().to_owned();
+    for mode in ["session", "transaction"] {
+        let Some(pooler) = Pooler::before(&direct, mode) else { continue };
+        project.set_url(pooler.url());
+        let pooled = Dashboard::of(&project);
+        for path in &paths {
+            for token in [&north, &south, &west] {
+                assert_eq!(answer(&pooled, token, path), answer(&whole, token, path), "{mode} {path}");
+            }
+        }
+        drop(pooled);
+        project.set_url(direct.clone());
+    }
 
     // Event streams tell that there is news, and nothing of it.
     let mut events = whole.connect();
