@@ -1,5 +1,6 @@
 //! The program as a process, and the time and memory of one.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -29,6 +30,19 @@ pub fn salesmart() -> Command {
     }
     command.env_remove("RUST_LOG");
     command
+}
+
+/// Makes a project that may read files outside itself, of which all lie in this folder.
+///
+/// # Errors
+/// The project cannot be made.
+pub fn init(project: &Path, data: &Path) -> Result<()> {
+    run(salesmart().arg("init").arg(project))?;
+    let path = project.join("salesmart.toml");
+    let data = toml::Value::String(std::path::absolute(data)?.to_string_lossy().into_owned());
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    std::fs::write(&path, format!("{text}\n[paths]\nallowed = [{data}]\n"))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Runs a command to its end; returns what it wrote to standard output, too.

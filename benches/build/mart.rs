@@ -52,7 +52,7 @@ impl Mart {
                 if folder.exists() {
                     std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
                 }
-                tool.init(&project)?;
+                tool.init(&project, day.parent().unwrap_or(dir))?;
                 let (load, _) = measure::run(&mut tool.load(&project, &files)?)?;
                 let (build, _) = measure::run(&mut tool.build(&project))?;
                 let prepared = Step { load, build };

@@ -55,12 +55,10 @@ impl Tool {
         }
     }
 
-    /// Makes a project.
-    pub fn init(&self, project: &Path) -> Result<()> {
+    /// Makes a project for files in the folder `data`.
+    pub fn init(&self, project: &Path, data: &Path) -> Result<()> {
         match self {
-            Self::Salesmart => {
-                measure::run(salesmart().arg("init").arg(project))?;
-            }
+            Self::Salesmart => measure::init(project, data)?,
             Self::Dbt(_) => {
                 for (name, text) in DBT_PROJECT {
                     write(&project.join(name), text)?;

@@ -47,7 +47,7 @@ impl Sides {
         if project.exists() {
             std::fs::remove_dir_all(&project).with_context(|| format!("cannot remove {}", project.display()))?;
         }
-        measure::run(salesmart().arg("init").arg(&project))?;
+        measure::init(&project, csv.parent().unwrap_or(Path::new(".")))?;
         let contract = project.join("data/contracts/sales.toml");
         std::fs::write(&contract, contract_text(&csv)?)
             .with_context(|| format!("cannot write {}", contract.display()))?;

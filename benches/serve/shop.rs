@@ -10,7 +10,7 @@ use postgres::{Client, NoTls};
 use salesmart_base::event::Silent;
 use salesmart_warehouse::embedded::Embedded;
 
-use super::measure::{run, salesmart};
+use super::measure::{self, run, salesmart};
 
 /// A project whose sales are in its own PostgreSQL.
 pub struct Shop {
@@ -34,7 +34,7 @@ impl Shop {
         let done = project.join("pushed");
         if !done.exists() {
             eprintln!("generating and loading {sales} sales (once for this folder)");
-            run(salesmart().arg("init").arg(&project))?;
+            measure::init(&project, &project)?;
             let raw = project.join("data/raw");
             run(salesmart().args(["sample", "--rows", &sales.to_string(), "--days", "1095", "--out"]).arg(&raw))?;
             run(salesmart().arg("run").current_dir(&project).env_remove("DATABASE_URL"))?;

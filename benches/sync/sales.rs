@@ -23,7 +23,7 @@ impl Sales {
             std::fs::remove_dir_all(project).with_context(|| format!("cannot remove {}", project.display()))?;
         }
         let sales = Self { project: project.to_owned(), base: project.join("base.duckdb"), history: inputs.history() };
-        measure::run(salesmart().arg("init").arg(project))?;
+        measure::init(project, sales.history.parent().unwrap_or(Path::new(".")))?;
         link(&sales.history, &sales.raw())?;
         println!("loading and building the history");
         for verb in ["ingest", "build"] {
