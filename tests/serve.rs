@@ -212,12 +212,6 @@ fn metrics_count_requests() {
     assert!(text.trim_end().ends_with("# EOF"));
 }
 
-fn memory_of(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 #[test]
 fn a_thousand_syncs_and_two_hundred_streams_leave_nothing_behind() {
     let project = Project::new();
@@ -240,14 +234,14 @@ fn a_thousand_syncs_and_two_hundred_streams_leave_nothing_behind() {
     // What is made once is there.
     (100..150).for_each(&mut sync);
     until("the last sync is seen", || load_of(&dashboard) == "sync-149");
-    let before = memory_of(dashboard.process());
+    let before = dashboard.memory();
     (150..1_150).for_each(&mut sync);
     until("the last sync is seen", || load_of(&dashboard) == "sync-1149");
     for stream in &mut streams {
         while stream.next("load") != "sync-1149" {}
     }
-    let after = memory_of(dashboard.process());
-    assert!(after < before + 30_000, "{before} kB before, {after} kB after");
+    let after = dashboard.memory();
+    assert!(after < before + 30_000 * 1024, "{before} bytes before, {after} bytes after");
     assert!(dashboard.get("/metrics").text().contains("salesmart_event_streams 200"));
     drop(streams);
     until("the streams are gone", || {

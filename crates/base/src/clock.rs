@@ -10,7 +10,7 @@ use crate::fail;
 /// Refuses a clock that stands before 1970: runs are numbered and dated by it, and libraries that this program uses panic.
 ///
 /// # Errors
-/// It does.
+/// The clock stands before 1970.
 pub fn check(now: SystemTime) -> Result<()> {
     let Err(error) = now.duration_since(SystemTime::UNIX_EPOCH) else { return Ok(()) };
     let before = Duration::from_secs(error.duration().as_secs().max(1));

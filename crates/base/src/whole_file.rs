@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-/// Writes a file, in the place of one that may be there.
+/// Writes a file, replacing an existing one.
 ///
 /// # Errors
 /// The content cannot be written; then the file is as it was.
@@ -22,7 +22,7 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
 /// Writes a file that must not be there yet.
 ///
 /// # Errors
-/// There is one ([`ErrorKind::AlreadyExists`]), or the content cannot be written; then there is none.
+/// The file exists ([`ErrorKind::AlreadyExists`]), or the content cannot be written; then no file is created.
 pub fn write_new(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(ErrorKind::AlreadyExists.into());

@@ -146,7 +146,6 @@ async fn serve_requests(
     }
 }
 
-/// The open connections.
 #[derive(Default)]
 struct Registry {
     limit: u64,

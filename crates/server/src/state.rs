@@ -157,7 +157,7 @@ impl App {
                 }
                 Err(error) => return Err(error),
             };
-            // A sync may have committed since `id` was read: what is told is what was loaded.
+            // A sync may have committed since `id` was read, so pages are told the id that was loaded.
             newest = Some(cube.as_ref().map_or_else(|| id.to_owned(), |cube| cube.load.id.clone()));
             *slot.lock().await = cube;
         }

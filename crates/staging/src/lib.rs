@@ -163,7 +163,7 @@ impl Staging {
     }
 
     /// Takes away DuckDB's access to other files, as in [`sandboxed`], before a project's SQL runs. DuckDB cannot be given it back, so
-    /// this comes after ingest, which has DuckDB write the `.errors.csv` files.
+    /// this comes after ingest, where DuckDB reads the Parquet files.
     ///
     /// # Errors
     /// DuckDB rejects the setting.

@@ -1,5 +1,5 @@
-//! Triggers and rules of others on the pushed tables. Before the commit, the rows that they may have touched are compared with what
-//! was pushed, column by column; where there are none, nothing is compared and nothing is lost of the speed.
+//! Foreign triggers and rules: those on the pushed tables that salesmart did not create. They may change rows while a sync writes them, so the
+//! sync compares the written rows with the pushed ones before the commit. Without such triggers it costs one catalog query.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use super::change::Change;
 use super::schema::PushTable;
 use super::steps;
 
-/// Of the triggers, so many are named in an error.
+/// Maximum number of triggers that an error names.
 const NAMED: usize = 5;
 
-/// The triggers and rules that may change what is pushed, and how many rows each table has before they do.
+/// The foreign triggers and rules, and the row count of each table before the sync writes.
 #[derive(Debug)]
 pub struct ForeignTriggers {
     found: Vec<Found>,
@@ -32,7 +32,7 @@ struct Found {
 }
 
 impl ForeignTriggers {
-    /// Looks for triggers and rules on the tables and their partitions, and for event triggers: a sync makes tables. `None` if there are
+    /// Finds triggers and rules on the tables and their partitions, and event triggers, because a sync creates tables. `None` if there are
     /// none.
     pub fn find(transaction: &mut Transaction<'_>, tables: &[&PushTable]) -> Result<Option<Self>> {
         let found = find(transaction, tables)?;
@@ -116,7 +116,7 @@ impl ForeignTriggers {
         if is_suspect { error.context(self.advice("")) } else { error }
     }
 
-    /// Who may be at fault that a table is not as pushed, and what to do.
+    /// The triggers that may have changed a table, and the next step.
     pub fn advice(&self, table: &str) -> String {
         let of_table = |found: &&Found| found.table.as_deref() == Some(table);
         let mut names: Vec<&str> = self.found.iter().filter(of_table).map(|found| found.name.as_str()).collect();
@@ -134,8 +134,8 @@ impl ForeignTriggers {
     }
 }
 
-/// How many of the rows that were to replace others have not done so, and the key of one. A trigger on the insert may have made one equal
-/// to the row that it should have replaced, which is then left alone.
+/// Number of replacement rows that did not replace their target, and the key of one. An insert trigger may have made a replacement equal to
+/// the old row, which the update then leaves alone.
 fn not_replaced(transaction: &mut Transaction<'_>, table: &PushTable, key: &str) -> Result<(i64, Option<String>)> {
     let incoming = steps::incoming(table);
     // Where triggers may be skipped, a changed row is deleted and inserted.

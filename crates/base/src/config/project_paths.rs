@@ -45,9 +45,11 @@ impl ProjectPaths {
         }
         let is_link = resolved != normalize(path);
         let leads = if is_link { format!("leads to {}, which is", resolved.display()) } else { "is".to_owned() };
+        let folder = if resolved.is_dir() { &resolved } else { resolved.parent().unwrap_or(&resolved) };
         Err(format!(
-            "{} {leads} outside the project; move it into the project, or list its folder in {FILE_NAME}: [paths] allowed = [\"FOLDER\"]",
-            path.display()
+            "{} {leads} outside the project; move it into the project, or allow its folder in {FILE_NAME}: [paths] allowed = [\"{}\"]",
+            path.display(),
+            folder.display()
         ))
     }
 

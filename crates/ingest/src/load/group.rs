@@ -1,8 +1,8 @@
 //! Loads many small files in one transaction. A transaction of its own takes some milliseconds per file, its records microseconds: ten
 //! thousand files of one record took most of a minute.
 //!
-//! Only files of which all is plain are loaded so: new ones, read whole, without rejects. Every other one is left to [`file`], which
-//! alone decides what is refused and why. A group is loaded whole or not at all, and so is each of its files.
+//! A group holds simple files only: new, without rejects or repairs. [`file`] loads all others, and alone decides which file is refused
+//! and why. A group is loaded whole or not at all, and so is each of its files.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,18 +26,18 @@ use crate::read::opened::Opened;
 use crate::read::split::Splitter;
 use crate::rejects::repairs::Repairs;
 
-/// Larger files are worth a transaction of their own.
+/// Maximum size of a file in a group, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
-/// Bytes of the files of a group together.
+/// Maximum size of all files of a group together, in bytes.
 const MAX_BYTES: u64 = 4 << 20;
-/// Files of a group.
+/// Maximum number of files in a group.
 const MAX_FILES: usize = 256;
-/// With fewer small files, nothing is won.
+/// Minimum number of small files; fewer gain nothing.
 const MIN_FILES: usize = 16;
-/// Bytes of the rows of one file in memory: a compressed file may hold a thousand times its size.
+/// Maximum size of one file's rows in memory, in bytes: a compressed file may hold a thousand times its size.
 const MAX_ROWS_BYTES: usize = 1 << 20;
 
-/// Parts files into groups of small ones, and those that are loaded one by one.
+/// Splits files into groups of small ones and those that are loaded one by one.
 pub fn part<'f, 'a>(files: &'f [Facts<'a>]) -> (Vec<Vec<&'f Facts<'a>>>, Vec<&'f Facts<'a>>) {
     let is_small = |facts: &&Facts<'_>| {
         facts.earlier == Earlier::Nothing && facts.repairs.is_none() && facts.bytes <= MAX_FILE_BYTES
@@ -70,7 +70,7 @@ struct Ready<'f, 'a> {
     content_hash: String,
 }
 
-/// Loads the files of a group that are plain, and returns the others.
+/// Loads the simple files of a group, and returns the others.
 ///
 /// # Errors
 /// Anything that is not a file's fault; then nothing of the group is loaded.
@@ -118,7 +118,7 @@ pub fn load<'f, 'a>(
     Ok((loaded.collect(), others))
 }
 
-/// Reads a file; `None` if it is not plain.
+/// Reads a file; `None` if it is not simple.
 fn read<'f, 'a>(facts: &'f Facts<'a>) -> Result<Option<Ready<'f, 'a>>> {
     let (contract, path) = (facts.contract, &facts.file.path);
     // Counted once the file is loaded: one that is not is read again.
