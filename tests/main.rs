@@ -16,6 +16,7 @@ mod dialects;
 mod diff;
 mod drift;
 mod exactly_once;
+mod field;
 mod flood;
 mod foreign_keys;
 mod fuzz;

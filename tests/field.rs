@@ -1,0 +1,7 @@
+//! Faults that users and files in the field found, one test for each, named after its entry: `field_a1_…`.
+
+mod dialects;
+mod files;
+mod marts;
+mod order;
+mod values;

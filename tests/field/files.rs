@@ -1,0 +1,1 @@
+//! Files by other programs: Parquet, NDJSON and fixed places.

@@ -1,0 +1,1 @@
+//! Values: time zones, fractions of a second, exponents, grouping and currency signs.
