@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use salesmart_base::config::{Config, Overrides};
+use salesmart_base::config::{Config, MoneyScale, Overrides};
 use salesmart_dashboard::page::Shelf;
 use salesmart_ingest::contract::contract_file;
 use salesmart_model::Models;
@@ -138,10 +138,10 @@ fn no_file_of_a_project_makes_the_program_panic() {
     project.write("alone/sql/marts/fuzz.sql", "").write("alone/sql/checks/fuzz.sql", "");
     let contracts = sources(&project, "data/contracts", ".toml");
     let parsed = contracts.iter().map(|(path, text)| {
-        let contract = contract_file::parse(path, text).unwrap();
+        let contract = contract_file::parse(path, text, MoneyScale::default()).unwrap();
         (contract.source.clone(), contract)
     });
-    let conn = blank::open(&parsed.collect()).unwrap();
+    let conn = blank::open(&parsed.collect(), MoneyScale::default()).unwrap();
     let relations = || -> String {
         let sql = "select string_agg(name, ' ' order by name) from (
                        select schema_name || '.' || table_name as name from duckdb_tables()
@@ -172,7 +172,7 @@ fn no_file_of_a_project_makes_the_program_panic() {
         }
         let (path, text) = &contracts[mutator.below(contracts.len())];
         if let Ok(text) = String::from_utf8(mutator.mutate(text)) {
-            let _ = contract_file::parse(path, &text);
+            let _ = contract_file::parse(path, &text, MoneyScale::default());
         }
         if round % 4 == 0 {
             std::fs::write(project.path("users.toml"), mutator.mutate(users)).unwrap();

@@ -1,6 +1,7 @@
 //! Properties of reading: whatever is written in a dialect is read back exactly, a fault is reported where it is, and
 //! no bytes whatever make a record disappear.
 
+use salesmart_base::config::MoneyScale;
 use salesmart_base::event::Progress;
 use std::collections::HashMap;
 use std::path::Path;
@@ -184,7 +185,8 @@ fn field() -> impl Strategy<Value = String> {
 }
 
 fn contract(keys: &str, columns: &str) -> Contract {
-    contract_file::parse(Path::new("source.toml"), &format!("{keys}[columns]\n{columns}")).unwrap()
+    contract_file::parse(Path::new("source.toml"), &format!("{keys}[columns]\n{columns}"), MoneyScale::default())
+        .unwrap()
 }
 
 /// Everything that becomes of a file: accepted rows as (line, values), rejects, counts.

@@ -7,6 +7,7 @@ facts as (
     select
         date_id,
         count(*) as sale_lines,
+        sum(discount_amount) as discount_amount,
         sum(revenue) as revenue,
         sum(profit) as profit
     from fact_sales
@@ -19,6 +20,7 @@ aggregated as (
     select
         date_id,
         sum(sale_lines) as sale_lines,
+        sum(discount_amount) as discount_amount,
         sum(revenue) as revenue,
         sum(profit) as profit
     from agg_daily_sales
@@ -30,12 +32,17 @@ select
     date_id,
     aggregated.sale_lines,
     facts.sale_lines as fact_lines,
+    aggregated.discount_amount,
+    facts.discount_amount as fact_discount_amount,
     aggregated.revenue,
-    facts.revenue as fact_revenue
+    facts.revenue as fact_revenue,
+    aggregated.profit,
+    facts.profit as fact_profit
 from facts
 full join aggregated using (date_id)
 where (
     aggregated.sale_lines = facts.sale_lines
+    and aggregated.discount_amount = facts.discount_amount
     and aggregated.revenue = facts.revenue
     and aggregated.profit is not distinct from facts.profit
 ) is not true

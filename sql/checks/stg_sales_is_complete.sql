@@ -1,10 +1,11 @@
--- What every source must deliver for a line: its key, its order, its moment, and its amounts.
+-- What every source must deliver for a line: its key, its order, its moment, and its revenue (or quantity and unit price to derive it
+-- from).
 -- by: transaction_id
 select
     transaction_id,
     order_id,
     sold_at,
-    quantity,
+    discount_amount,
     revenue
 from stg_sales
 where (
@@ -12,8 +13,8 @@ where (
     and order_id is not null
     and sold_at is not null
     and date_id is not null
-    and quantity is not null
-    and unit_price is not null
+    and order_key is not null
+    and discount_amount is not null
     and revenue is not null
     and is_return is not null
 ) is not true

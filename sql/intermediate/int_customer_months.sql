@@ -19,7 +19,7 @@ moments as (
         cast(date_id // 100 as integer) as month_id,
         customer_name,
         cast(sold_at as date) as sold_on,
-        order_id,
+        order_key,
         revenue,
         is_return,
         {'sold_at': sold_at, 'transaction_id': transaction_id} as sale
@@ -37,9 +37,9 @@ final as (
         max(sale) filter (where customer_name is not null) as named_by,
         min(sold_on) filter (where not is_return) as first_order_date,
         max(sold_on) filter (where not is_return) as last_order_date,
-        count(distinct order_id) filter (where not is_return) as orders,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
-        cast(coalesce(sum(revenue) filter (where not is_return), 0) as decimal(18, 4)) as order_revenue
+        count(distinct order_key) filter (where not is_return) as orders,
+        money(sum(revenue)) as revenue,
+        money(coalesce(sum(revenue) filter (where not is_return), 0)) as order_revenue
     from moments
     group by customer_code, month_id
 

@@ -1,7 +1,7 @@
 -- One row per customer and order whose lines lie in more than one month: how many of the monthly counts are too many.
 -- materialized: incremental
--- key: customer_code, order_id
--- by: order_id
+-- key: customer_code, order_key
+-- by: order_key
 with
 
 sales as (
@@ -14,11 +14,11 @@ final as (
 
     select
         customer_code,
-        order_id,
+        order_key,
         count(distinct date_id // 100) - 1 as counted_too_often
     from sales
     where customer_code is not null and not is_return
-    group by customer_code, order_id
+    group by customer_code, order_key
     having min(date_id // 100) < max(date_id // 100)
 
 )

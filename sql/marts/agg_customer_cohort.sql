@@ -60,7 +60,7 @@ final as (
         retained.customers,
         sizes.cohort_size,
         cast(cast(retained.customers as double) / cast(sizes.cohort_size as double) as decimal(9, 6)) as retention,
-        cast(retained.revenue as decimal(18, 4)) as revenue
+        money(retained.revenue) as revenue
     from retained
     inner join sizes using (cohort)
 

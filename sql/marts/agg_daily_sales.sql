@@ -25,11 +25,12 @@ final as (
         sales.region_id,
         products.category,
         count(*) as sale_lines,
-        count(distinct sales.order_id) filter (where not sales.is_return) as orders,
+        count(distinct sales.order_key) filter (where not sales.is_return) as orders,
         cast(sum(sales.quantity) as decimal(18, 4)) as quantity,
-        cast(sum(sales.revenue) as decimal(18, 4)) as revenue,
-        cast(sum(sales.profit) as decimal(18, 4)) as profit,
-        cast(coalesce(sum(sales.revenue) filter (where sales.cost is not null), 0) as decimal(18, 4)) as revenue_with_cost
+        money(sum(sales.discount_amount)) as discount_amount,
+        money(sum(sales.revenue)) as revenue,
+        money(sum(sales.profit)) as profit,
+        money(coalesce(sum(sales.revenue) filter (where sales.cost is not null), 0)) as revenue_with_cost
     from sales
     inner join products using (product_id)
     group by sales.date_id, sales.region_id, products.category

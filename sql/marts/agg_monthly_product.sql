@@ -16,11 +16,12 @@ final as (
         cast(date_id // 100 as integer) as month_id,
         product_id,
         count(*) as sale_lines,
-        count(distinct order_id) filter (where not is_return) as orders,
+        count(distinct order_key) filter (where not is_return) as orders,
         cast(sum(quantity) as decimal(18, 4)) as quantity,
-        cast(sum(revenue) as decimal(18, 4)) as revenue,
-        cast(sum(profit) as decimal(18, 4)) as profit,
-        cast(coalesce(sum(revenue) filter (where cost is not null), 0) as decimal(18, 4)) as revenue_with_cost
+        money(sum(discount_amount)) as discount_amount,
+        money(sum(revenue)) as revenue,
+        money(sum(profit)) as profit,
+        money(coalesce(sum(revenue) filter (where cost is not null), 0)) as revenue_with_cost
     from sales
     group by date_id // 100, product_id
 

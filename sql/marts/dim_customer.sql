@@ -2,8 +2,10 @@
 --
 -- Recency is the days from the last order to the as-of day (the day after the last sale of all, or --as-of);
 -- frequency is the number of distinct orders; lifetime value is net revenue, and is also the monetary measure.
--- Scores are percent-rank quintiles in integers, so that equal customers get equal scores. A customer who only
--- ever returned things has no order to score: NULL scores, segment 'No Purchase'.
+-- Scores are percent-rank quintiles in integers, so that equal customers get equal scores. A tie takes the rank that means what
+-- people read into the score: the best one in recency (nobody is more recent than the buyers of the last day: they have 5), the
+-- lowest one in frequency and lifetime value (who ordered once has 1). A customer who only ever returned things has no order to
+-- score: NULL scores, segment 'No Purchase'.
 -- key: customer_id
 with
 
@@ -64,7 +66,7 @@ totals as (
         min(first_order_date) as first_order_date,
         max(last_order_date) as last_order_date,
         sum(orders) as orders,
-        cast(sum(revenue) as decimal(18, 4)) as lifetime_value
+        money(sum(revenue)) as lifetime_value
     from months
     group by customer_code
 
@@ -103,9 +105,9 @@ ranked as (
         customer_code,
         recency_days,
         count(*) over () - 1 as others,
-        rank() over (order by recency_days desc nulls last) - 1 as recency_rank,
-        rank() over (order by frequency asc nulls last) - 1 as frequency_rank,
-        rank() over (order by lifetime_value asc nulls last) - 1 as monetary_rank
+        rank() over (order by recency_days asc nulls last) - 1 as more_recent,
+        rank() over (order by frequency asc nulls last) - 1 as less_frequent,
+        rank() over (order by lifetime_value asc nulls last) - 1 as less_valuable
     from buyers
 
 ),
@@ -115,9 +117,9 @@ scored as (
     select
         customer_code,
         recency_days,
-        case when others = 0 then 1 else least(5, 1 + 5 * recency_rank // others) end as recency_score,
-        case when others = 0 then 1 else least(5, 1 + 5 * frequency_rank // others) end as frequency_score,
-        case when others = 0 then 1 else least(5, 1 + 5 * monetary_rank // others) end as monetary_score
+        case when others = 0 then 5 else 5 - least(4, 5 * more_recent // others) end as recency_score,
+        case when others = 0 then 1 else 1 + least(4, 5 * less_frequent // others) end as frequency_score,
+        case when others = 0 then 1 else 1 + least(4, 5 * less_valuable // others) end as monetary_score
     from ranked
 
 ),
@@ -175,7 +177,7 @@ final as (
         cast(null as date) as last_order_date,
         cast(null as integer) as recency_days,
         cast(0 as bigint) as frequency,
-        cast(0 as decimal(18, 4)) as lifetime_value,
+        money(0) as lifetime_value,
         cast(null as integer) as recency_score,
         cast(null as integer) as frequency_score,
         cast(null as integer) as monetary_score,

@@ -1,4 +1,5 @@
--- One row per day of every year in which something was sold.
+-- One row per day of every year in which something was sold, and of up to two years without sales in between, since some tools
+-- want days without a gap. One sale dated a thousand years ahead does not fill the calendar with all the years until then.
 -- key: date_id
 with
 
@@ -8,19 +9,35 @@ places as (
 
 ),
 
-span as (
+years as (
+
+    select distinct cast(date_id // 10000 as bigint) as year
+    from places
+
+),
+
+gaps as (
 
     select
-        make_date(cast(min(date_id) // 10000 as bigint), 1, 1) as first_day,
-        make_date(cast(max(date_id) // 10000 as bigint), 12, 31) as last_day
-    from places
+        year,
+        lead(year) over (order by year nulls last) as next_year
+    from years
+
+),
+
+spans as (
+
+    select
+        make_date(year, 1, 1) as first_day,
+        make_date(case when next_year - year <= 3 then next_year - 1 else year end, 12, 31) as last_day
+    from gaps
 
 ),
 
 days as (
 
     select cast(unnest(generate_series(first_day, last_day, interval 1 day)) as date) as full_date
-    from span
+    from spans
 
 ),
 

@@ -1,4 +1,5 @@
--- One row per product; its name and category are those of its latest sale that states them.
+-- One row per product; its name and category are those of its latest sale that states them. Lines without a product code that state
+-- a category or a name have a product of these, whose code begins with '(no code)'.
 -- Row 0 is the unknown product.
 -- key: product_id
 with

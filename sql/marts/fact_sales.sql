@@ -1,4 +1,4 @@
--- One row per sale line.
+-- One row per sale line. A line without a product code has a product of its category and name, so that neither is lost.
 -- materialized: incremental
 -- key: sale_id
 -- by: transaction_id
@@ -16,7 +16,13 @@ final as (
     select
         date_id,
         surrogate_key(transaction_id) as sale_id,
-        surrogate_key(product_code) as product_id,
+        surrogate_key(coalesce(
+            product_code,
+            '(no code) ' || case
+                when coalesce(category, product_name) is not null
+                    then coalesce(replace(category, '/', '//'), '') || coalesce(' / ' || product_name, '')
+            end
+        )) as product_id,
         surrogate_key(customer_code) as customer_id,
         case
             when coalesce(region, city, store) is null then 0
@@ -24,11 +30,13 @@ final as (
         end as region_id,
         transaction_id,
         order_id,
+        order_key,
         cast(quantity as decimal(18, 4)) as quantity,
-        cast(unit_price as decimal(18, 4)) as unit_price,
-        cast(revenue as decimal(18, 4)) as revenue,
-        cast(cost as decimal(18, 4)) as cost,
-        cast(profit as decimal(18, 4)) as profit,
+        money(unit_price) as unit_price,
+        money(discount_amount) as discount_amount,
+        money(revenue) as revenue,
+        money(cost) as cost,
+        money(profit) as profit,
         cast(margin as decimal(18, 6)) as margin,
         is_return,
         cast(sold_at as timestamp) as created_at

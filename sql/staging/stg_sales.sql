@@ -1,10 +1,14 @@
 -- One row per sale line (transaction), latest version wins: the line in the later file, then further down in it.
 -- Everything downstream reads this shape and nothing else; another source needs its own contract and this file.
 --
--- Revenue that the file leaves out is quantity times unit price, rounded to four places.
--- Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
--- Returns stay in: a line with negative quantity or negative revenue is a return (is_return), and its quantity,
--- revenue, cost and profit count negatively, so that sums are net. A return never counts as an order.
+-- All that is derived from a record is derived here:
+-- * Revenue is what was charged. Where the file leaves it out, it is quantity times unit price less the discount, rounded to
+--   the places of money. Quantity and unit price may be unknown (NULL) where the file states the revenue.
+-- * discount_amount was taken off the line's price and is out of revenue already; 0 where the file says nothing.
+-- * Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
+-- * A line with negative quantity or negative revenue is a return (is_return): its quantity, revenue, discount, cost and profit
+--   count negatively, so that sums are net. A return never counts as an order.
+-- * An order is an order number at one place (order_key): two stores may both number from 1.
 -- materialized: incremental
 -- key: transaction_id
 -- cluster: date_id
@@ -41,25 +45,39 @@ latest as (
         store,
         quantity,
         unit_price,
-        coalesce(
-            revenue,
-            cast(cast(quantity as decimal(28, 4)) * unit_price as decimal(18, 4))
-        ) as revenue,
+        coalesce(discount_amount, 0) as discount_amount,
+        revenue,
         cost
     from versions
     where version_rank = 1
 
 ),
 
+priced as (
+
+    select
+        * exclude (revenue),
+        coalesce(
+            revenue,
+            money(
+                cast(quantity as decimal(28, 4)) * unit_price
+                - case when quantity < 0 then -abs(discount_amount) else discount_amount end
+            )
+        ) as revenue
+    from latest
+
+),
+
 signed as (
 
     select
-        * exclude (quantity, revenue, cost),
-        quantity < 0 or revenue < 0 as is_return,
+        * exclude (quantity, discount_amount, revenue, cost),
+        coalesce(quantity < 0, false) or coalesce(revenue < 0, false) as is_return,
         case when revenue < 0 then -abs(quantity) else quantity end as quantity,
+        case when quantity < 0 or revenue < 0 then -abs(discount_amount) else discount_amount end as discount_amount,
         case when quantity < 0 then -abs(revenue) else revenue end as revenue,
         case when quantity < 0 or revenue < 0 then -abs(cost) else cost end as cost
-    from latest
+    from priced
 
 ),
 
@@ -68,6 +86,9 @@ final as (
     select
         transaction_id,
         order_id,
+        surrogate_key(
+            order_id || chr(31) || coalesce(region, '') || chr(31) || coalesce(city, '') || chr(31) || coalesce(store, '')
+        ) as order_key,
         sold_at,
         cast(year(sold_at) * 10000 + month(sold_at) * 100 + day(sold_at) as integer) as date_id,
         product_code,
@@ -80,9 +101,10 @@ final as (
         store,
         quantity,
         unit_price,
+        discount_amount,
         revenue,
         cost,
-        cast(revenue - cost as decimal(18, 4)) as profit,
+        revenue - cost as profit,
         case
             when revenue <> 0 then cast(cast(revenue - cost as double) / cast(revenue as double) as decimal(18, 6))
         end as margin,

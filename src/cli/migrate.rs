@@ -40,7 +40,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
-    let folder = config.root.join("sql/postgres/migrations");
+    let folder = config.root.join(push::MIGRATIONS);
     if let Some(name) = &args.draft {
         let path = migrate::next_file(&folder, name)?;
         let models = Models::load(&config)?;
@@ -73,7 +73,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         return Ok(());
     }
     let wait = if args.no_wait { Wait::Never } else { Wait::ForHolder };
-    push::migrate(&mut client, &folder, wait, console)?;
+    push::migrate(&mut client, &config, wait, console)?;
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! From the marts to the warehouse: sync, plan, verify, migrate.
 
-use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
+use salesmart_base::config::Config;
 use salesmart_base::count::counted;
 use salesmart_base::event::{Event, Observer, Synced};
 use salesmart_base::fail;
@@ -14,6 +14,9 @@ use salesmart_sync::prepare::{Compare, Prepared};
 use salesmart_sync::push::{self, Deletes};
 use salesmart_sync::verify::{self, Expected};
 use salesmart_warehouse::{Warehouse, holders, migrate};
+
+/// Where a project keeps its migrations.
+pub const MIGRATIONS: &str = "sql/postgres/migrations";
 
 /// What to do with migrations that are not applied yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,7 +140,7 @@ impl Push<'_> {
     /// Connects to a warehouse whose schema is up to date. The private one is the project's own, and is migrated as needed.
     fn connect(&self) -> Result<postgres::Client> {
         let mut client = self.warehouse.connect()?;
-        let folder = self.project.config.root.join("sql/postgres/migrations");
+        let folder = self.project.config.root.join(MIGRATIONS);
         let pending = migrate::pending(&mut client, &folder)?;
         if pending.is_empty() {
             return Ok(client);
@@ -150,7 +153,7 @@ impl Push<'_> {
                 pending.join(", ")
             );
         }
-        migrate(&mut client, &folder, self.options.push.wait, self.project.observer)?;
+        migrate(&mut client, self.project.config, self.options.push.wait, self.project.observer)?;
         Ok(client)
     }
 }
@@ -158,14 +161,17 @@ impl Push<'_> {
 /// Applies the pending migrations, one migrating process and no sync at a time; returns their names.
 pub fn migrate(
     client: &mut postgres::Client,
-    folder: &Path,
+    config: &Config,
     wait: Wait,
     observer: &dyn Observer,
 ) -> Result<Vec<String>> {
     ledger::lock(client, wait, observer)?;
+    // Migrations that make columns of money read it.
+    let places = config.money.places().to_string();
+    client.execute("select set_config('salesmart.money_scale', $1, false)", &[&places])?;
     // A migration may empty or change a table. Noted before it runs, so that no crash can hide it.
     ledger::write_migration(client)?;
-    let applied = migrate::run(client, folder)?;
+    let applied = migrate::run(client, &config.root.join(MIGRATIONS))?;
     for name in &applied {
         observer.observe(&Event::Migrated { name });
     }

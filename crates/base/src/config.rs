@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod database_url;
+mod money;
 mod project_paths;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::{fail, toml_file};
 
 pub use dashboard::{Dashboard, parse_listen};
 pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
+pub use money::MoneyScale;
 pub use project_paths::ProjectPaths;
 
 /// The name of the project file.
@@ -40,6 +42,8 @@ pub struct Config {
     pub warehouse: Warehouse,
     /// How long to wait for it.
     pub patience: Patience,
+    /// Decimal places of money.
+    pub money: MoneyScale,
     /// What a sync may do.
     pub sync: SyncPolicy,
     /// What `salesmart serve` shows, and to whom.
@@ -110,6 +114,8 @@ struct File {
     sync: SyncSection,
     #[serde(default)]
     dashboard: dashboard::Section,
+    #[serde(default)]
+    money: money::Section,
     #[serde(default)]
     paths: project_paths::Section,
     #[serde(default)]
@@ -206,6 +212,7 @@ impl Config {
             threads,
             warehouse,
             patience,
+            money: MoneyScale::new(&file.money, &path)?,
             sync: SyncPolicy { max_delete_pct },
             dashboard: Dashboard::new(profile.dashboard, file.dashboard, &root, &path)?,
             root,

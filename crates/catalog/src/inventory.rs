@@ -116,7 +116,7 @@ impl Inventory {
 /// The models that are what their files say, built from what their inputs hold now.
 fn current(conn: &Connection, graph: &Graph<'_>, contracts: &BTreeMap<String, Contract>) -> Result<BTreeSet<String>> {
     let published = content::published(conn)?;
-    let engine = conn.version()?;
+    let engine = salesmart_staging::engine(conn)?;
     let mut current = BTreeSet::new();
     for node in &graph.nodes {
         let Some(built) = published.get(&node.model.name) else { continue };

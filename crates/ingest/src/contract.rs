@@ -9,6 +9,7 @@ pub mod pattern;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use salesmart_base::config::MoneyScale;
 use salesmart_base::hash;
 use salesmart_staging::ident;
 use serde::{Deserialize, Serialize};
@@ -191,11 +192,12 @@ impl ColumnType {
         }
     }
 
-    /// The type of this name.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// The type of this name; `money` is a decimal with the project's places.
+    pub fn parse(text: &str, money: MoneyScale) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         Some(match text.as_str() {
             "varchar" => Self::Varchar,
+            "money" => Self::Decimal(MoneyScale::PRECISION, money.places()),
             "integer" => Self::Integer,
             "bigint" => Self::Bigint,
             "date" => Self::Date,

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use salesmart_base::config::MoneyScale;
 use salesmart_base::event::Progress;
 use salesmart_base::fail;
 
@@ -75,7 +76,7 @@ pub fn sniff(paths: &[PathBuf], name: &str, glob: &str) -> Result<Sniffed> {
     }
     let draft = Draft { name, glob, shape: &shape, columns: &columns, is_cut };
     let contract_text = draft.contract();
-    let contract = contract_file::parse(Path::new(&format!("{name}.toml")), &contract_text)?;
+    let contract = contract_file::parse(Path::new(&format!("{name}.toml")), &contract_text, MoneyScale::default())?;
     let mut sniffed =
         Sniffed { model: draft.model(), contract: contract_text, accepted: 0, rejected: 0, examples: Vec::new() };
     for path in paths {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use salesmart_base::config::Config;
+use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::{fail, toml_file};
 
 use self::file::{by_columns, check, model, sql_files};
@@ -188,6 +188,8 @@ pub struct Models {
     pub models: BTreeMap<String, Model>,
     /// By name.
     pub checks: Vec<Check>,
+    /// What their `money(…)` gives.
+    pub money: MoneyScale,
 }
 
 /// Where the models of each layer stand.
@@ -231,7 +233,7 @@ impl Models {
         }
         let checks =
             sql_files(&config.root.join("sql/checks"))?.iter().map(|path| check(path)).collect::<Result<_>>()?;
-        Ok(Self { models, checks })
+        Ok(Self { models, checks, money: config.money })
     }
 
     /// The model of this name; the error names the nearest one.

@@ -79,7 +79,7 @@ pub fn fate(line: &mut Line, dice: &mut Dice, planted: &mut Planted) -> Fate {
         }
         8..10 if line.quantity > 0 => {
             planted.negative_revenue += 1;
-            line.revenue = Some(-(line.quantity * line.unit_price));
+            line.revenue = Some(-line.charged());
             Fate::Clean
         }
         10..12 => {
@@ -114,7 +114,7 @@ pub fn correct(line: &mut Line, dice: &mut Dice, planted: &mut Planted) -> bool 
     }
     planted.corrections += 1;
     line.quantity += 1;
-    line.revenue = Some(line.quantity * line.unit_price);
+    line.revenue = Some(line.charged());
     line.cost = None;
     if dice.chance(250) {
         planted.moved_to_another_month += 1;

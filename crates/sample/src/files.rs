@@ -14,7 +14,7 @@ use super::lines::{self, Line};
 use super::world::World;
 use super::{Dice, Size};
 
-const HEADER: &str = "Transaction ID,Order ID,Sold At,Customer ID,Customer Name,Product ID,Product,Category,Region,City,Store,Quantity,Unit Price,Revenue,Cost";
+const HEADER: &str = "Transaction ID,Order ID,Sold At,Customer ID,Customer Name,Product ID,Product,Category,Region,City,Store,Quantity,Unit Price,Revenue,Cost,Discount Amount";
 
 /// What the sample holds, and what a correct run has to arrive at.
 #[derive(Debug, Serialize)]
@@ -31,8 +31,10 @@ pub struct Manifest {
     sale_lines: u64,
     /// Net revenue after cleaning, exactly.
     revenue: String,
+    /// Discounts, net of those on returned goods, exactly.
+    discount_amount: String,
     planted_dirt: Planted,
-    planted_findings: [&'static str; 5],
+    planted_findings: [&'static str; 6],
 }
 
 /// Generates the sample into a folder.
@@ -82,6 +84,7 @@ pub fn write(size: Size, folder: &Path) -> Result<Manifest> {
         rejects: planted.rejects(),
         sale_lines: lines.len() as u64,
         revenue: amount(revenue),
+        discount_amount: amount(lines.iter().map(Line::net_discount).sum()),
         planted_dirt: planted,
         planted_findings: [
             "about 20 % of the products make 80 % of the revenue",
@@ -89,6 +92,7 @@ pub fn write(size: Size, folder: &Path) -> Result<Manifest> {
             "region North has the most revenue and loses the most customers",
             "customers buy less in the third month after their first order",
             "Electronics has the highest margin and the lowest volume",
+            "Clothing gives the deepest discounts, and nobody buys more for them",
         ],
     };
     let path = folder.join("manifest.json");
@@ -139,6 +143,7 @@ fn fields(line: &Line, other_date: bool) -> Vec<String> {
         amount(line.unit_price),
         line.revenue.map(amount).unwrap_or_default(),
         line.cost.map(amount).unwrap_or_default(),
+        if line.discount_each == 0 { String::new() } else { amount(line.discount()) },
     ]
 }
 

@@ -20,14 +20,18 @@ pub struct Line {
     pub product: String,
     /// Product name.
     pub product_name: String,
+    /// The category that the product belongs to, whether or not the line says so.
+    pub product_category: &'static str,
     /// Category, unless missing.
     pub category: Option<&'static str>,
     /// Region, city and store, unless missing.
     pub place: Option<(&'static str, &'static str, String)>,
     /// Units; negative for a return.
     pub quantity: i64,
-    /// Price of one.
+    /// Price of one, before the discount.
     pub unit_price: i64,
+    /// What is taken off the price of one.
+    pub discount_each: i64,
     /// Revenue, unless left out.
     pub revenue: Option<i64>,
     /// Cost, unless unknown.
@@ -35,9 +39,27 @@ pub struct Line {
 }
 
 impl Line {
+    /// The discount; negative for a return.
+    pub fn discount(&self) -> i64 {
+        self.quantity * self.discount_each
+    }
+
+    /// What is charged for the quantity.
+    pub fn charged(&self) -> i64 {
+        self.quantity * self.unit_price - self.discount()
+    }
+
+    /// The discount that cleaning arrives at.
+    pub fn net_discount(&self) -> i64 {
+        match self.net_revenue() < 0 {
+            true => -self.discount().abs(),
+            false => self.discount(),
+        }
+    }
+
     /// The revenue that cleaning arrives at.
     pub fn net_revenue(&self) -> i64 {
-        let stated = self.revenue.unwrap_or(self.quantity * self.unit_price);
+        let stated = self.revenue.unwrap_or(self.charged());
         match self.quantity < 0 {
             true => -stated.abs(),
             false => stated,
@@ -62,7 +84,24 @@ pub fn draw(size: Size, world: &World, dice: &mut Dice) -> Vec<Line> {
         order(number + 1, day, count, world, dice, &mut lines);
     }
     lines.sort_by(|a, b| (a.sold_at, &a.transaction).cmp(&(b.sold_at, &b.transaction)));
+    give_discounts(size, &mut lines);
     lines
+}
+
+/// Clothing is often and deeply discounted, everything else now and then a little; nobody buys more for it. Dice of their own, so that
+/// a sample has the same sales with other discounts.
+fn give_discounts(size: Size, lines: &mut [Line]) {
+    let mut dice = Dice::new(size.seed ^ u64::from_be_bytes(*b"discount"));
+    for line in lines {
+        let is_clothing = line.product_category == "Clothing";
+        let (per_thousand, percents) = if is_clothing { (350, [20, 25, 30, 40]) } else { (60, [5, 5, 8, 10]) };
+        let is_discounted = dice.chance(per_thousand);
+        let percent = percents[dice.below(4) as usize];
+        if is_discounted {
+            line.discount_each = line.unit_price * percent / 100;
+            line.revenue = line.revenue.map(|_| line.charged());
+        }
+    }
 }
 
 fn order(number: usize, day: u32, count: u64, world: &World, dice: &mut Dice, lines: &mut Vec<Line>) {
@@ -83,10 +122,12 @@ fn order(number: usize, day: u32, count: u64, world: &World, dice: &mut Dice, li
             customer: is_known.then(|| (customer.code.clone(), customer.name.clone())),
             product: product.code.clone(),
             product_name: product.name.clone(),
+            product_category: product.category,
             category: (!dice.chance(10)).then_some(product.category),
             place: has_place.then(|| (customer.region, customer.city, customer.store.clone())),
             quantity,
             unit_price: product.price,
+            discount_each: 0,
             revenue: (!dice.chance(5)).then_some(quantity * product.price),
             cost: (!dice.chance(20)).then_some(quantity * product.cost),
         });

@@ -2,7 +2,8 @@
 //!
 //! Findings planted here: a fifth of the products makes about four fifths of the revenue; electronics have the
 //! highest margin and the lowest volume; the North sells most and loses most customers; customers buy less in the
-//! third month after their first order; the last quarter is the strongest.
+//! third month after their first order; the last quarter is the strongest; clothing gives the deepest discounts, and nobody buys more
+//! for them.
 
 use chrono::{Datelike, Days, NaiveDate};
 

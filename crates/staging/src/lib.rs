@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use duckdb::Connection;
-use salesmart_base::config::Config;
+use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::fail;
 use salesmart_base::failure::Failure;
 
@@ -65,14 +65,48 @@ create table if not exists sync.observed (table_name varchar primary key);
 create table if not exists sync.unpushed (table_name varchar primary key, since varchar not null);
 ";
 
-/// The functions that models may use, beside DuckDB's own.
+/// Statements that make the functions that models may use, beside DuckDB's own.
 ///
 /// `surrogate_key` is the first 63 bits of the md5 of the natural key: stable across versions, machines and
 /// databases, unlike `hash()` and `md5_number()`, whose order of bytes is DuckDB's own. NULL is the unknown member, 0.
-pub const FUNCTIONS_SQL: &str = "
+///
+/// `money` casts to the project's type of money. It rounds half away from zero, as DuckDB's cast does.
+pub fn functions_sql(money: MoneyScale) -> String {
+    format!(
+        "
 create or replace macro main.surrogate_key(natural_key) as
     case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
-";
+create or replace macro main.money(amount) as cast(amount as {});
+",
+        money.sql()
+    )
+}
+
+/// What the results of models depend on beside their files and inputs: DuckDB's version, and the type of money if it is not the default.
+pub fn engine(conn: &Connection) -> Result<String> {
+    let version = conn.version()?;
+    Ok(match money_type(conn)? {
+        Some(kind) if kind != type_name(MoneyScale::default()) => format!("{version} with money as {kind}"),
+        _ => version,
+    })
+}
+
+/// DuckDB's name of the type that `money` gives; `None` if there is no such function.
+fn money_type(conn: &Connection) -> Result<Option<String>> {
+    let is_made: bool = conn.query_row(
+        "select count(*) > 0 from duckdb_functions() where schema_name = 'main' and function_name = 'money'",
+        [],
+        |row| row.get(0),
+    )?;
+    match is_made {
+        true => Ok(Some(conn.query_row("select typeof(main.money(0))", [], |row| row.get(0))?)),
+        false => Ok(None),
+    }
+}
+
+fn type_name(money: MoneyScale) -> String {
+    money.sql().to_uppercase()
+}
 
 /// The settings of a DuckDB that runs a project's SQL: no access to files other than its own, no `attach`, no extensions. Data enters
 /// through contracts only.
@@ -137,7 +171,7 @@ impl Staging {
         }
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         let staging = Self { conn, path };
-        staging.lay_out()?;
+        staging.lay_out(config.money)?;
         Ok(staging)
     }
 
@@ -229,13 +263,17 @@ impl Staging {
         Ok(has_layout)
     }
 
-    fn lay_out(&self) -> Result<()> {
+    fn lay_out(&self, money: MoneyScale) -> Result<()> {
         if self.is_laid_out()? {
+            // The setting may have changed since.
+            if money_type(&self.conn)?.is_none_or(|kind| kind != type_name(money)) {
+                self.conn.execute_batch(&functions_sql(money))?;
+            }
             return Ok(());
         }
         self.transaction(|conn| {
             conn.execute_batch(LAYOUT_SQL)?;
-            conn.execute_batch(FUNCTIONS_SQL)?;
+            conn.execute_batch(&functions_sql(money))?;
             conn.execute("insert into meta.layout values (?)", [LAYOUT])?;
             Ok(())
         })

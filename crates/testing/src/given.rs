@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::config::MoneyScale;
 use salesmart_base::toml_file;
 use salesmart_ingest::cast::exact::{Caster, Value};
 use salesmart_ingest::contract;
@@ -76,7 +77,7 @@ fn value(conn: &Connection, cell: &Cell, kind: &str) -> Result<Result<String, St
         "TINYINT" | "SMALLINT" | "HUGEINT" | "UTINYINT" | "USMALLINT" | "UINTEGER" | "UBIGINT" | "UHUGEINT" => {
             Some(ColumnType::Decimal(38, 0))
         }
-        kind => ColumnType::parse(kind),
+        kind => ColumnType::parse(kind, MoneyScale::default()),
     };
     if declared == Some(ColumnType::Varchar) {
         return Ok(Ok(cast()));

@@ -37,7 +37,7 @@ impl<'m> Bench<'m> {
     /// # Errors
     /// Syntax errors, unknown names and cycles in any model.
     pub fn new(models: &'m Models, contracts: &BTreeMap<String, Contract>) -> Result<Self> {
-        let conn = blank::open(contracts)?;
+        let conn = blank::open(contracts, models.money)?;
         let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
         let graph = Graph::new(&conn, models, &sources)?;
         let mut broken: BTreeMap<&str, String> = BTreeMap::new();

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use duckdb::Connection;
+use salesmart_base::config::MoneyScale;
 use salesmart_ingest::contract::Contract;
-use salesmart_staging::{FUNCTIONS_SQL, LAYOUT_SQL, ident, sandboxed};
+use salesmart_staging::{LAYOUT_SQL, functions_sql, ident, sandboxed};
 
 /// Opens one.
-pub fn open(contracts: &BTreeMap<String, Contract>) -> Result<Connection> {
+pub fn open(contracts: &BTreeMap<String, Contract>, money: MoneyScale) -> Result<Connection> {
     let conn = Connection::open_in_memory_with_flags(sandboxed()?).context("cannot start DuckDB")?;
     conn.execute_batch(LAYOUT_SQL)?;
-    conn.execute_batch(FUNCTIONS_SQL)?;
+    conn.execute_batch(&functions_sql(money))?;
     for contract in contracts.values() {
         conn.execute_batch(&format!(
             "create table raw.{} (_file varchar not null, _line bigint not null{})",

@@ -105,7 +105,7 @@ pub fn run(
         published: BTreeMap::new(),
         known: Known::new(),
         models,
-        engine: conn.version()?,
+        engine: salesmart_staging::engine(conn)?,
         report: Report::default(),
     };
     let mut work = |conn: &Connection| -> Result<Option<anyhow::Error>> {

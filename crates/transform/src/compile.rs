@@ -42,7 +42,7 @@ impl Compiled<'_> {
 /// # Errors
 /// Only what has nothing to do with the models; their faults are part of the result.
 pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -> Result<Compiled<'m>> {
-    let conn = blank::open(contracts)?;
+    let conn = blank::open(contracts, models.money)?;
     let mut columns = BTreeMap::new();
     for source in contracts.keys() {
         columns.insert(format!("raw.{source}"), relation::columns(&conn, &format!("raw.{}", ident(source)))?);

@@ -37,7 +37,7 @@ pub fn check(
         known.insert(name, Current { is_redefined: true, built: Some(model), ..current });
     }
     let parser = Parser::new(conn)?;
-    let engine = conn.version()?;
+    let engine = salesmart_staging::engine(conn)?;
     let context =
         check::Context { conn, parser: &parser, space: &space, known: &known, engine: &engine, is_full: true };
     check::run(&context, models, run_id)

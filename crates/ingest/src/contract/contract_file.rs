@@ -18,7 +18,7 @@ use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd};
 use crate::cast::decimal::NumberStyle;
 use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit, pattern};
-use salesmart_base::config::Config;
+use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
 
@@ -110,7 +110,7 @@ pub fn load_all(config: &Config) -> Result<BTreeMap<String, Contract>> {
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let contract = load(&path)?;
+            let contract = load(&path, config.money)?;
             let data = config.root.join(pattern::folder(Path::new(&contract.files)));
             if let Err(reason) = config.paths.check(&data) {
                 fail!("{}: files = \"{}\": {reason}", path.display(), contract.files);
@@ -127,17 +127,17 @@ pub fn load_all(config: &Config) -> Result<BTreeMap<String, Contract>> {
     }
 }
 
-/// Reads one contract.
-pub fn load(path: &Path) -> Result<Contract> {
+/// Reads one contract; `money` is what the type of this name means in the project.
+pub fn load(path: &Path, money: MoneyScale) -> Result<Contract> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => fail!("cannot read the contract {}: {error}", path.display()),
     };
-    parse(path, &text)
+    parse(path, &text, money)
 }
 
 /// Reads a contract from its text; `path` gives the source's name.
-pub fn parse(path: &Path, text: &str) -> Result<Contract> {
+pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
     let file: ContractFile = toml_file::parse(path, text)?;
     let at = path.display();
     let source = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -166,6 +166,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         trim: file.trim,
         ambiguous_dates: file.ambiguous_dates,
         format: file.format,
+        money,
     };
     let mut columns: Vec<Column> = Vec::with_capacity(file.columns.len());
     // The column that each header belongs to.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use salesmart_base::config::MoneyScale;
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
 use serde::Deserialize;
@@ -54,6 +55,7 @@ pub struct Defaults {
     pub trim: bool,
     pub ambiguous_dates: AmbiguousDates,
     pub format: Format,
+    pub money: MoneyScale,
 }
 
 /// The column that its table declares. `text` is the contract's, for the line.
@@ -77,9 +79,9 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
             fail!("{at}: {message}{advice}")
         }
     };
-    let Some(kind) = ColumnType::parse(&written.kind) else {
+    let Some(kind) = ColumnType::parse(&written.kind, defaults.money) else {
         fail!(
-            "{at}: type \"{}\" is not known; known: varchar, integer, bigint, decimal(p,s) with p up to 38, date, timestamp, boolean{}",
+            "{at}: type \"{}\" is not known; known: varchar, integer, bigint, decimal(p,s) with p up to 38, money, date, timestamp, boolean{}",
             written.kind,
             match written.kind.to_ascii_lowercase().as_str() {
                 "double" | "float" | "real" => " (a float would not be exact: use decimal)",
