@@ -233,7 +233,7 @@ fn the_warehouse_holds_what_the_marts_hold() {
 }
 
 #[test]
-fn one_customer_alone_scores_one() {
+fn one_customer_alone_is_the_most_recent_and_no_more() {
     let project = Project::new();
     project.write("data/raw/sales_1.csv", format!("{SALES_HEADER}\n{}", JANUARY.lines().next().unwrap()));
     project.ok(&["run"]);
@@ -241,6 +241,6 @@ fn one_customer_alone_scores_one() {
         project.staged(
             "select recency_score, frequency_score, monetary_score, segment from dim_customer where customer_id <> 0"
         ),
-        ["1,1,1,Lost"]
+        ["5,1,1,New"]
     );
 }

@@ -55,6 +55,9 @@ fn a_run_arrives_at_what_the_manifest_says_and_finds_what_was_planted() {
     let revenue = project.pushed("select count(*) as n, trim_scale(sum(revenue)) as r from mart.fact_sales");
     assert_eq!(revenue, [format!("{},{}", number("/sale_lines"), manifest["revenue"].as_str().unwrap())]);
 
+    let discounts = project.pushed("select trim_scale(sum(discount_amount)) as d from mart.fact_sales");
+    assert_eq!(discounts, [manifest["discount_amount"].as_str().unwrap()]);
+
     let share = project.pushed(
         "select round(100 * sum(revenue) filter (where place <= 0.2) / sum(revenue)) as share
          from (select revenue, percent_rank() over (order by revenue desc) as place from (select sum(revenue) as revenue from mart.fact_sales group by product_id) as p) as q",
@@ -92,6 +95,21 @@ fn a_run_arrives_at_what_the_manifest_says_and_finds_what_was_planted() {
         ),
         "Electronics"
     );
+    // Percent of the price before the discount, and hundredths of a unit per line sold.
+    let clothing = |condition: &str| -> Vec<i64> {
+        let figures = project.pushed(&format!(
+            "select round(100 * sum(discount_amount) / sum(discount_amount + revenue)) as depth, round(100 * avg(quantity)) as units
+             from mart.fact_sales join mart.dim_product using (product_id) where not is_return and {condition}"
+        ));
+        figures[0].split(',').map(|figure| figure.parse().unwrap()).collect()
+    };
+    let (deep, little) = (clothing("category = 'Clothing'"), clothing("category not in ('Clothing', 'Unknown')"));
+    assert!(deep[0] >= 7 && little[0] <= 1, "{deep:?} {little:?}");
+    let (reduced, regular) = (
+        clothing("category = 'Clothing' and discount_amount > 0"),
+        clothing("category = 'Clothing' and discount_amount = 0"),
+    );
+    assert!((reduced[1] - regular[1]).abs() <= 10, "nobody buys more: {reduced:?} {regular:?}");
     let retention = project.pushed(
         "select months_since, round(100.0 * sum(customers) / sum(cohort_size)) as percent from mart.agg_customer_cohort
          where months_since between 2 and 4 group by 1 order by 1",

@@ -1,6 +1,5 @@
 -- One row per day and product: name and category as the day's last sale that states them has them, and which sale that was.
 -- The products themselves are made of this, so that a day costs no look at the whole history.
--- A line without a product code has one made of its category and name; fact_sales makes the same one.
 -- materialized: incremental
 -- key: date_id, product_code
 -- cluster: date_id
@@ -16,18 +15,12 @@ moments as (
 
     select
         date_id,
-        coalesce(
-            product_code,
-            '(no code) ' || case
-                when coalesce(category, product_name) is not null
-                    then coalesce(replace(category, '/', '//'), '') || coalesce(' / ' || product_name, '')
-            end
-        ) as product_code,
+        product_code,
         product_name,
         category,
         {'sold_at': sold_at, 'transaction_id': transaction_id} as sale
     from sales
-    where coalesce(product_code, category, product_name) is not null
+    where product_code is not null
 
 ),
 

@@ -1,4 +1,4 @@
--- One row per sale line. A line without a product code has a product of its category and name, so that neither is lost.
+-- One row per sale line.
 -- materialized: incremental
 -- key: sale_id
 -- by: transaction_id
@@ -16,13 +16,7 @@ final as (
     select
         date_id,
         surrogate_key(transaction_id) as sale_id,
-        surrogate_key(coalesce(
-            product_code,
-            '(no code) ' || case
-                when coalesce(category, product_name) is not null
-                    then coalesce(replace(category, '/', '//'), '') || coalesce(' / ' || product_name, '')
-            end
-        )) as product_id,
+        surrogate_key(product_code) as product_id,
         surrogate_key(customer_code) as customer_id,
         case
             when coalesce(region, city, store) is null then 0

@@ -8,6 +8,7 @@
 -- * Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
 -- * A line with negative quantity or negative revenue is a return (is_return): its quantity, revenue, discount, cost and profit
 --   count negatively, so that sums are net. A return never counts as an order.
+-- * A line without a product code that states a category or a name has a product of these, so that neither is lost.
 -- * An order is an order number at one place (order_key): two stores may both number from 1.
 -- materialized: incremental
 -- key: transaction_id
@@ -35,7 +36,13 @@ latest as (
         transaction_id,
         order_id,
         sold_at,
-        product_id as product_code,
+        coalesce(
+            product_id,
+            '(no code)' || case
+                when coalesce(category, product_name) is not null
+                    then coalesce(' ' || replace(category, '/', '//'), '') || coalesce(' / ' || product_name, '')
+            end
+        ) as product_code,
         product_name,
         category,
         customer_id as customer_code,

@@ -166,7 +166,16 @@ fn checked(console: &Console, checks: &ChecksRun<'_>) {
 fn describe(result: &CheckResult<'_>) -> String {
     let place = result.place.map_or_else(String::new, |place| format!(" ({place})"));
     let rows = if result.offending == 1 { "row" } else { "rows" };
-    format!("check {}{place}: {} offending {rows}\n{}", result.name, grouped(result.offending), result.sample)
+    let description = match result.description {
+        "" => String::new(),
+        text => format!("{text}\n"),
+    };
+    format!(
+        "check {}{place}: {} offending {rows}\n{description}{}",
+        result.name,
+        grouped(result.offending),
+        result.sample
+    )
 }
 
 fn synced(console: &Console, sync: &Synced<'_>) {

@@ -249,6 +249,8 @@ pub struct CheckResult<'a> {
     pub name: &'a str,
     /// Its file; a built-in one has none.
     pub place: Option<&'a str>,
+    /// What its header says about it; a built-in one says nothing.
+    pub description: &'a str,
     /// Whether it passed.
     pub verdict: Verdict,
     /// Number of offending rows.

@@ -42,6 +42,8 @@ pub struct Finding {
     pub name: String,
     /// Where it is written; a built-in one has no file.
     pub place: Option<String>,
+    /// What its header says about it: what is wrong with an offending row, and what to do.
+    pub description: String,
     /// How bad offending rows are.
     pub severity: Severity,
     /// How many offending rows there are.
@@ -90,6 +92,7 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
         let finding = Finding {
             name,
             place: Some(model.path.display().to_string()),
+            description: String::new(),
             severity: Severity::Error,
             offending: found.count,
             passed: found.count == 0,
@@ -114,6 +117,7 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
         let finding = Finding {
             name: check.name.clone(),
             place: Some(check.path.display().to_string()),
+            description: check.description.clone(),
             severity: check.severity,
             offending: found.count,
             passed: found.count <= check.tolerance,
@@ -368,6 +372,7 @@ impl Finding {
         CheckResult {
             name: &self.name,
             place: self.place.as_deref(),
+            description: &self.description,
             verdict: match (self.passed, self.severity) {
                 (true, _) => Verdict::Passed,
                 (false, Severity::Warn) => Verdict::Warned,

@@ -3,7 +3,7 @@
 -- The source has no key for a line, so two records that agree in every column are one line written twice, and the
 -- key is a hash of all columns. Cancellations (invoices that start with C), adjustments of bad debt (no price) and
 -- lines without a positive quantity and price are no sales and are left out; so there are no returns here.
--- The source states no cost and no category; its only place is a country. Product names vary, spaces are trimmed.
+-- The source states no cost, no category and no discount; its only place is a country. Product names vary, spaces are trimmed.
 -- materialized: incremental
 -- key: transaction_id
 -- by: invoice_no as order_id
@@ -53,6 +53,7 @@ final as (
             coalesce(country, chr(30))
         )) as transaction_id,
         invoice_no as order_id,
+        surrogate_key(invoice_no || chr(31) || coalesce(country, '')) as order_key,
         invoice_date as sold_at,
         cast(year(invoice_date) * 10000 + month(invoice_date) * 100 + day(invoice_date) as integer) as date_id,
         stock_code as product_code,
@@ -65,9 +66,10 @@ final as (
         cast(null as varchar) as store,
         cast(quantity as decimal(18, 4)) as quantity,
         unit_price,
-        cast(quantity * unit_price as decimal(18, 4)) as revenue,
-        cast(null as decimal(18, 4)) as cost,
-        cast(null as decimal(18, 4)) as profit,
+        money(0) as discount_amount,
+        money(quantity * unit_price) as revenue,
+        money(null) as cost,
+        money(null) as profit,
         cast(null as decimal(18, 6)) as margin,
         false as is_return
     from sales
