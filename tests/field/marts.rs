@@ -192,7 +192,7 @@ fn field_a6_the_type_money_takes_what_the_warehouse_keeps_and_rejects_the_rest()
 fn field_a6_contracts_marts_and_warehouse_follow_the_declared_scale() {
     let project = Project::new();
     let settings = std::fs::read_to_string(project.path("salesmart.toml")).unwrap();
-    project.write("salesmart.toml", format!("{settings}\n[money]\nscale = 6\n"));
+    project.edit("salesmart.toml", "scale = 4", "scale = 6");
     project.sales(
         "sales_1.csv",
         &[
@@ -223,7 +223,7 @@ fn field_a6_a_changed_scale_rebuilds_the_marts_and_the_draft_changes_the_warehou
     project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10.25")]);
     project.ok(&["run"]);
     let settings = std::fs::read_to_string(project.path("salesmart.toml")).unwrap();
-    project.write("salesmart.toml", format!("{settings}\n[money]\nscale = 5\n"));
+    project.edit("salesmart.toml", "scale = 4", "scale = 5");
     let error = project.fails(&["run"]);
     assert!(error.contains("type numeric(18,5)") && error.contains("migrate --draft"), "{error}");
     project.ok(&["migrate", "--draft", "money"]);
@@ -236,7 +236,7 @@ fn field_a6_a_changed_scale_rebuilds_the_marts_and_the_draft_changes_the_warehou
     );
     project.warehouse_equals_marts("after the change");
 
-    project.write("salesmart.toml", format!("{settings}\n[money]\nscale = 12\n"));
+    project.edit("salesmart.toml", "scale = 5", "scale = 12");
     let error = project.fails(&["build"]);
     assert!(error.contains("money.scale") && error.contains("from 0 to 8"), "{error}");
 }
