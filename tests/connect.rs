@@ -347,6 +347,7 @@ fn another_sync_is_waited_for_however_long_it_takes() {
     project.edit("salesmart.toml", "[warehouse]", "[warehouse]\nlock_timeout = \"50ms\"");
     let mut other = project.warehouse();
     other.execute("select pg_advisory_lock($1)", &[&salesmart_sync::ledger::LOCK]).unwrap();
+    project.ok(&["ingest"]);
     let (mut child, line) = first_warning(&project, &["run"]);
     assert!(line.contains("waiting for it to end"), "{line}");
     // Longer than the timeout.

@@ -191,7 +191,6 @@ fn field_a6_the_type_money_takes_what_the_warehouse_keeps_and_rejects_the_rest()
 #[test]
 fn field_a6_contracts_marts_and_warehouse_follow_the_declared_scale() {
     let project = Project::new();
-    let settings = std::fs::read_to_string(project.path("salesmart.toml")).unwrap();
     project.edit("salesmart.toml", "scale = 4", "scale = 6");
     project.sales(
         "sales_1.csv",
@@ -222,7 +221,6 @@ fn field_a6_a_changed_scale_rebuilds_the_marts_and_the_draft_changes_the_warehou
     let project = Project::new();
     project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10.25")]);
     project.ok(&["run"]);
-    let settings = std::fs::read_to_string(project.path("salesmart.toml")).unwrap();
     project.edit("salesmart.toml", "scale = 4", "scale = 5");
     let error = project.fails(&["run"]);
     assert!(error.contains("type numeric(18,5)") && error.contains("migrate --draft"), "{error}");
