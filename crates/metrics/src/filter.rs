@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendar::{Granularity, Range};
+use crate::known_days::KnownDays;
 
 pub use dates::{Dates, Preset};
 pub use parse::{Invalid, PARAMETERS, one_of, unknown_parameter};
@@ -123,7 +124,7 @@ impl Filter {
     pub const MAX_BUCKETS: usize = 1_100;
 
     /// The days it means, given those that have sales.
-    pub fn range(&self, known: Option<Range>) -> Option<Range> {
+    pub fn range(&self, known: Option<KnownDays>) -> Option<Range> {
         known.map(|known| self.dates.range(known))
     }
 

@@ -8,5 +8,6 @@ pub mod calendar;
 pub mod cube;
 pub mod figures;
 pub mod filter;
+pub mod known_days;
 pub mod money;
 pub mod source;

@@ -23,14 +23,18 @@ type Bucket = figures::Bucket<Revenue>;
 /// The values of a tile: in it, and in the line below it.
 type Measure = (&'static str, fn(&KeyFigures) -> Value);
 
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     ("Revenue", |figures| Value::Money(figures.revenue)),
     ("Profit", |figures| Value::money(figures.profit)),
     ("Margin", |figures| Value::percent(figures.margin)),
     ("Orders", |figures| Value::Count(figures.orders)),
     ("Customers", |figures| Value::Count(figures.customers)),
     ("Average order", |figures| Value::money(figures.average_order)),
+    DISCOUNTS,
 ];
+
+/// Left out where the source states no discounts.
+const DISCOUNTS: Measure = ("Discounts", |figures| Value::Money(figures.discount));
 
 /// How many products the page shows; the page of products has more.
 const PRODUCTS: usize = 8;
@@ -39,7 +43,9 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let scene = Scene::new(selection, wanted, settings);
     let overview = figures::overview(selection);
     let trend = figures::trend(selection, scene.filter());
-    let tiles = MEASURES.iter().map(|measure| tile(&scene, &overview, &trend, measure)).collect();
+    let has_discounts = selection.cube().has_discounts;
+    let measures = MEASURES.iter().filter(|(label, _)| has_discounts || *label != DISCOUNTS.0);
+    let tiles = measures.map(|measure| tile(&scene, &overview, &trend, measure)).collect();
     scene.content(vec![
         Block::Tiles(tiles),
         revenue(&scene, &trend).into(),

@@ -45,7 +45,7 @@ pub fn said(wanted: &Wanted, cube: &Cube, written: &Written<'_>) -> Vec<Said> {
     let filter = &wanted.filter;
     let mut said = Vec::new();
     let mut say = |about: &str, text: String| said.push(Said { about: about.to_owned(), text });
-    let range = filter.range(cube.days());
+    let range = filter.range(cube.known_days());
     let days = range.map(|range| written.days(range));
     say(
         "Days",

@@ -25,7 +25,7 @@ pub(super) fn chips(wanted: &Wanted, cube: &Cube, written: &Written<'_>) -> Vec<
         links.filtered(filter)
     };
     if filter.dates != Dates::default() {
-        let text = match (filter.dates, filter.range(cube.days())) {
+        let text = match (filter.dates, filter.range(cube.known_days())) {
             (Dates::Preset(preset), _) => preset.title().to_owned(),
             (_, Some(range)) => written.days(range),
             (Dates::Between { .. }, None) => "some".to_owned(),

@@ -15,7 +15,7 @@ pub(super) fn form(wanted: &Wanted, cube: &Cube) -> Markup {
         Dates::Preset(_) => (None, None),
         Dates::Between { from, to } => (from, to),
     };
-    let automatic = filter.range(cube.days()).map(Granularity::fitting);
+    let automatic = filter.range(cube.known_days()).map(Granularity::fitting);
     let day = |day: Option<chrono::NaiveDate>| day.map(|day| day.to_string());
     html! {
         form.filter #filter method="get" action={ "/" (wanted.page.name()) } aria-label="Filter" {

@@ -9,13 +9,13 @@ use moka::sync::Cache;
 
 use super::index::Unit;
 use super::{Cube, Customer, Index, Load, NO_ORDER, Place, Product, Sums, Totals};
-use crate::calendar::Range;
 use crate::figures::CohortMatrix;
+use crate::known_days::KnownDays;
 use crate::money::Amount;
 
 /// A sale line as the warehouse has it, with its surrogate keys.
 #[derive(Debug, Clone, Copy)]
-pub struct Sale<'a> {
+pub struct Sale {
     /// The day it counts for.
     pub day: NaiveDate,
     /// Key in `dim_product`.
@@ -24,10 +24,12 @@ pub struct Sale<'a> {
     pub customer_id: i64,
     /// Key in `dim_region`.
     pub region_id: i64,
-    /// The order it belongs to.
-    pub order_id: &'a str,
-    /// Ten-thousandths.
+    /// Surrogate key of the order it belongs to.
+    pub order_key: i64,
+    /// Ten-thousandths; 0 where it is unknown.
     pub quantity: i64,
+    /// Ten-thousandths; out of the revenue already.
+    pub discount: i64,
     /// Ten-thousandths.
     pub revenue: i64,
     /// Ten-thousandths; none where the cost is unknown.
@@ -50,7 +52,7 @@ pub struct Builder {
     customers: Vec<Customer>,
     customer_at: HashMap<i64, u32>,
     segments: Names,
-    orders: HashMap<Box<str>, u32>,
+    orders: HashMap<i64, u32>,
     sold: Vec<Sold>,
 }
 
@@ -67,6 +69,7 @@ struct Sold {
     is_return: bool,
     has_cost: bool,
     quantity: i64,
+    discount: i64,
     revenue: i64,
     /// 0 where the cost is unknown.
     profit: i64,
@@ -119,7 +122,7 @@ impl Builder {
     }
 
     /// A row of `fact_sales`. Its dimensions must be known: the warehouse's foreign keys say that they are.
-    pub fn sale(&mut self, sale: &Sale<'_>) -> Result<()> {
+    pub fn sale(&mut self, sale: &Sale) -> Result<()> {
         let find = |keys: &HashMap<i64, u32>, id: i64, table: &str| {
             keys.get(&id).copied().ok_or_else(|| anyhow!("a sale names {id}, which is not in {table}"))
         };
@@ -127,10 +130,7 @@ impl Builder {
         let customer = find(&self.customer_at, sale.customer_id, "dim_customer")?;
         let place = find(&self.place_at, sale.region_id, "dim_region")?;
         let next = u32::try_from(self.orders.len())?;
-        let order = match self.orders.get(sale.order_id) {
-            Some(order) => *order,
-            None => *self.orders.entry(sale.order_id.into()).or_insert(next),
-        };
+        let order = *self.orders.entry(sale.order_key).or_insert(next);
         self.sold.push(Sold {
             day: sale.day,
             product,
@@ -142,6 +142,7 @@ impl Builder {
             is_return: sale.is_return,
             has_cost: sale.profit.is_some(),
             quantity: sale.quantity,
+            discount: sale.discount,
             revenue: sale.revenue,
             profit: sale.profit.unwrap_or(0),
         });
@@ -191,8 +192,7 @@ impl Builder {
             places: total(self.places.len(), |sold| sold.place),
             customers: total(self.customers.len(), |sold| sold.customer),
         };
-        let day = || sold.iter().map(|sold| sold.day);
-        let days = day().min().zip(day().max()).and_then(|(first, last)| Range::new(first, last));
+        let known = KnownDays::of(sold.iter().map(|sold| sold.day));
         let cohorts = Cache::builder()
             .weigher(|_, matrix: &Arc<CohortMatrix>| matrix.bytes().try_into().unwrap_or(u32::MAX))
             .max_capacity(COHORTS)
@@ -205,6 +205,7 @@ impl Builder {
             customers: self.customers,
             segments,
             orders,
+            has_discounts: sold.iter().any(|sold| sold.discount != 0),
             baskets,
             lines,
             products_lines,
@@ -212,7 +213,7 @@ impl Builder {
             product,
             totals,
             cohorts,
-            days,
+            known,
         })
     }
 }
@@ -238,6 +239,7 @@ impl Sold {
                 orders: 0,
                 scattered: 0,
                 quantity: self.quantity,
+                discount: self.discount,
                 revenue: self.revenue,
                 returns: if self.is_return { self.revenue } else { 0 },
                 profit: self.profit,
@@ -257,7 +259,9 @@ impl Unit {
 /// together, signs aside, must fit.
 fn check_sums(sold: &[Sold]) -> Result<()> {
     for cell in sold.chunk_by(|line, next| (line.place, line.segment) == (next.place, next.segment)) {
-        for amount in [|line: &Sold| line.quantity, |line: &Sold| line.revenue, |line: &Sold| line.profit] {
+        let amounts: [fn(&Sold) -> i64; 4] =
+            [|line| line.quantity, |line| line.discount, |line| line.revenue, |line| line.profit];
+        for amount in amounts {
             let most: u128 = cell.iter().map(|line| u128::from(amount(line).unsigned_abs())).sum();
             ensure!(
                 i64::try_from(most).is_ok(),

@@ -67,6 +67,7 @@ pub(crate) struct Sums {
     /// Units of scattered orders.
     pub scattered: u32,
     pub quantity: i64,
+    pub discount: i64,
     pub revenue: i64,
     pub returns: i64,
     pub profit: i64,
@@ -177,6 +178,7 @@ impl Index {
             orders: to.orders.wrapping_sub(from.orders),
             scattered: to.scattered.wrapping_sub(from.scattered),
             quantity: to.quantity.wrapping_sub(from.quantity),
+            discount: to.discount.wrapping_sub(from.discount),
             revenue: to.revenue.wrapping_sub(from.revenue),
             returns: to.returns.wrapping_sub(from.returns),
             profit: to.profit.wrapping_sub(from.profit),
@@ -208,6 +210,7 @@ impl Sums {
             orders: self.orders.wrapping_add(other.orders),
             scattered: self.scattered.wrapping_add(other.scattered),
             quantity: self.quantity.wrapping_add(other.quantity),
+            discount: self.discount.wrapping_add(other.discount),
             revenue: self.revenue.wrapping_add(other.revenue),
             returns: self.returns.wrapping_add(other.returns),
             profit: self.profit.wrapping_add(other.profit),

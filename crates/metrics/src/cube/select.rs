@@ -54,7 +54,7 @@ impl<'c> Selection<'c> {
         let segments = (!filter.segments.is_empty())
             .then(|| cube.segments.iter().map(|segment| names(&filter.segments, segment)).collect());
         let members = Members { products, categories, places, segments };
-        Self { cube, range: filter.range(cube.days()), members, found: Found::default() }
+        Self { cube, range: filter.range(cube.known_days()), members, found: Found::default() }
     }
 
     /// The load.

@@ -28,6 +28,8 @@ pub struct KeyFigures {
     pub lines: u64,
     /// Quantity sold, less what was taken back.
     pub quantity: Amount,
+    /// Discounts, less those on what was taken back. They are out of the revenue already.
+    pub discount: Amount,
     /// Revenue of the lines that take back: zero or less.
     pub returns: Amount,
     /// Revenue of the lines whose cost is known: what the margin is a share of.

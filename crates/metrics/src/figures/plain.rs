@@ -21,7 +21,7 @@ struct Line {
     product: u8,
     customer: u8,
     place: u8,
-    order: String,
+    order: i64,
     revenue: i64,
     is_return: bool,
 }
@@ -63,13 +63,13 @@ fn shops() -> impl Strategy<Value = Vec<Line>> {
     prop::collection::vec(order, 0..40).prop_map(|orders| {
         let mut all = Vec::new();
         for (number, (day, customer, place, shared, lines)) in orders.into_iter().enumerate() {
-            let order = shared.map_or_else(|| format!("o{number}"), |shared| format!("shared {shared}"));
+            let order = shared.map_or(number as i64, |shared| -1 - i64::from(shared));
             all.extend(lines.into_iter().map(|(product, revenue, is_return)| Line {
                 day: first_day() + TimeDelta::days(day),
                 product,
                 customer,
                 place,
-                order: order.clone(),
+                order,
                 revenue,
                 is_return,
             }));
@@ -119,8 +119,9 @@ fn cube(lines: &[Line]) -> Cube {
             product_id: line.product.into(),
             customer_id: line.customer.into(),
             region_id: line.place.into(),
-            order_id: &line.order,
+            order_key: line.order,
             quantity: if line.is_return { -10_000 } else { 10_000 },
+            discount: line.revenue / 7,
             revenue: line.revenue,
             profit: line.profit(),
             is_return: line.is_return,
@@ -136,7 +137,7 @@ fn sum(amounts: impl Iterator<Item = i64>) -> Amount {
 
 fn figures(lines: &[&Line]) -> KeyFigures {
     let revenue = sum(lines.iter().map(|line| line.revenue));
-    let orders: BTreeSet<&str> = lines.iter().filter(|line| !line.is_return).map(|line| line.order.as_str()).collect();
+    let orders: BTreeSet<i64> = lines.iter().filter(|line| !line.is_return).map(|line| line.order).collect();
     let customers: BTreeSet<u8> = lines.iter().map(|line| line.customer).filter(|customer| *customer > 0).collect();
     let with_cost = || lines.iter().filter(|line| line.profit().is_some());
     let profit = sum(with_cost().filter_map(|line| line.profit()));
@@ -150,6 +151,7 @@ fn figures(lines: &[&Line]) -> KeyFigures {
         average_order: revenue.per(orders.len() as u64),
         lines: lines.len() as u64,
         quantity: sum(lines.iter().map(|line| if line.is_return { -10_000 } else { 10_000 })),
+        discount: sum(lines.iter().map(|line| line.revenue / 7)),
         returns: sum(lines.iter().filter(|line| line.is_return).map(|line| line.revenue)),
         revenue_with_cost,
     }

@@ -245,6 +245,7 @@ pub struct Tally {
     customers: u64,
     with_cost: u64,
     quantity: i128,
+    discount: i128,
     revenue: i128,
     returns: i128,
     profit: i128,
@@ -257,6 +258,7 @@ impl Tally {
         self.lines += u64::from(sums.lines);
         self.with_cost += u64::from(sums.with_cost);
         self.quantity += i128::from(sums.quantity);
+        self.discount += i128::from(sums.discount);
         self.revenue += i128::from(sums.revenue);
         self.returns += i128::from(sums.returns);
         self.profit += i128::from(sums.profit);
@@ -278,6 +280,7 @@ impl Tally {
             average_order: revenue.per(self.orders),
             lines: self.lines,
             quantity: Amount(self.quantity),
+            discount: Amount(self.discount),
             returns: Amount(self.returns),
             revenue_with_cost: Amount(self.revenue_with_cost),
         }

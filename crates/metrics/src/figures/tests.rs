@@ -32,24 +32,25 @@ fn shop() -> Cube {
     builder.customer(2, Some("B"), "Bert", Some([1, 2, 3]), "Lost");
     builder.customer(3, Some("C"), "Carl", None, "No Purchase");
     let lines = [
-        ("2024-01-05", 1, 1, 1, "o1", 10, Some(4), false),
-        ("2024-01-05", 2, 1, 1, "o1", 20, None, false),
-        ("2024-01-31", 1, 2, 2, "o2", 30, Some(6), false),
-        ("2024-02-10", 1, 1, 1, "o3", 40, Some(10), false),
-        ("2024-02-11", 1, 1, 1, "o3", -10, Some(-4), true),
-        ("2024-03-01", 2, 0, 3, "o4", 50, None, false),
-        ("2024-03-10", 1, 3, 3, "r1", -5, Some(-1), true),
-        ("2024-03-10", 0, 1, 2, "o5", 7, None, false),
+        ("2024-01-05", 1, 1, 1, 1, 10, Some(4), false),
+        ("2024-01-05", 2, 1, 1, 1, 20, None, false),
+        ("2024-01-31", 1, 2, 2, 2, 30, Some(6), false),
+        ("2024-02-10", 1, 1, 1, 3, 40, Some(10), false),
+        ("2024-02-11", 1, 1, 1, 3, -10, Some(-4), true),
+        ("2024-03-01", 2, 0, 3, 4, 50, None, false),
+        ("2024-03-10", 1, 3, 3, 101, -5, Some(-1), true),
+        ("2024-03-10", 0, 1, 2, 5, 7, None, false),
     ];
-    for (date, product_id, customer_id, region_id, order_id, revenue, profit, is_return) in lines {
+    for (date, product_id, customer_id, region_id, order_key, revenue, profit, is_return) in lines {
         builder
             .sale(&Sale {
                 day: day(date),
                 product_id,
                 customer_id,
                 region_id,
-                order_id,
+                order_key,
                 quantity: whole(if is_return { -1 } else { 1 }),
+                discount: whole(if is_return { -1 } else { 2 }),
                 revenue: whole(revenue),
                 profit: profit.map(whole),
                 is_return,
@@ -70,6 +71,8 @@ fn key_figures_count_once_what_is_once() {
     assert_eq!((all.lines, all.orders, all.customers), (8, 5, 3));
     assert_eq!((all.revenue, all.returns, all.quantity), (amount(142), amount(-15), amount(4)));
     assert_eq!((all.profit, all.revenue_with_cost), (Some(amount(15)), amount(65)));
+    // Six lines sold at a discount of 2, two taken back with 1.
+    assert_eq!(all.discount, amount(10));
     assert_eq!(all.margin, Some(0.230769));
     assert_eq!(all.average_order, Some(Amount(284_000)));
 }
@@ -210,15 +213,16 @@ fn sums_that_are_too_large_are_refused_and_those_that_fit_are_exact() {
         builder.place(1, "North", "Kiel", "Kiel 1");
         builder.place(2, "South", "Ulm", "Ulm 1");
         for (region_id, revenue) in amounts {
-            let (day, order_id) = (day("2024-01-05"), "o1");
+            let (day, order_key) = (day("2024-01-05"), 1);
             let (quantity, profit, is_return) = (0, None, false);
             let sale = Sale {
                 day,
                 product_id: 1,
                 customer_id: 0,
                 region_id: *region_id,
-                order_id,
+                order_key,
                 quantity,
+                discount: 0,
                 revenue: *revenue,
                 profit,
                 is_return,

@@ -5,8 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendar::{Granularity, Range, month_number, month_start};
+use crate::known_days::KnownDays;
 
-/// Days by name, relative to the last day with a sale: nothing depends on when a page is looked at.
+/// Days by name, relative to the latest day with sales: nothing depends on when a page is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preset {
@@ -80,8 +81,8 @@ impl Preset {
         }
     }
 
-    fn range(self, known: Range) -> Range {
-        let last = known.to;
+    fn range(self, known: KnownDays) -> Range {
+        let last = known.latest;
         let days = |days: u64| Range { from: last.checked_sub_days(Days::new(days - 1)).unwrap_or(last), to: last };
         let so_far = |granularity: Granularity| Range { from: granularity.bucket(last).from, to: last };
         let before = |granularity: Granularity| {
@@ -98,7 +99,7 @@ impl Preset {
             Self::ThisYear => so_far(Granularity::Year),
             Self::LastYear => before(Granularity::Year),
             Self::Last12Months => Range { from: month_start(month_number(last).saturating_sub(11)), to: last },
-            Self::All => known,
+            Self::All => known.range,
         }
     }
 }
@@ -126,12 +127,13 @@ impl Default for Dates {
 
 impl Dates {
     /// The days, given those that have sales. An open end is where the sales begin or end.
-    pub fn range(self, known: Range) -> Range {
+    pub fn range(self, known: KnownDays) -> Range {
         match self {
             Self::Preset(preset) => preset.range(known),
             Self::Between { from, to } => {
-                let from = from.unwrap_or_else(|| known.from.min(to.unwrap_or(known.from)));
-                Range { from, to: to.unwrap_or_else(|| known.to.max(from)) }
+                let all = known.range;
+                let from = from.unwrap_or_else(|| all.from.min(to.unwrap_or(all.from)));
+                Range { from, to: to.unwrap_or_else(|| all.to.max(from)) }
             }
         }
     }

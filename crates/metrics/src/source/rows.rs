@@ -75,11 +75,13 @@ pub struct SaleRow {
     pub city: String,
     /// Store.
     pub store: String,
-    /// Quantity.
-    pub quantity: Amount,
-    /// Price of one.
-    pub unit_price: Amount,
-    /// Revenue.
+    /// Quantity, where it is known.
+    pub quantity: Option<Amount>,
+    /// Price of one before the discount, where it is known.
+    pub unit_price: Option<Amount>,
+    /// Discount on the line.
+    pub discount_amount: Amount,
+    /// Revenue after the discount.
     pub revenue: Amount,
     /// Cost, where it is known.
     pub cost: Option<Amount>,

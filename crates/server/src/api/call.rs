@@ -156,7 +156,7 @@ pub(super) struct Effective {
 impl Effective {
     /// What a filter means for a load.
     pub(super) fn of(filter: &Filter, cube: &Cube) -> Self {
-        let dates = filter.range(cube.days());
+        let dates = filter.range(cube.known_days());
         Self {
             query: filter.query(),
             dates,

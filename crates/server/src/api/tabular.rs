@@ -117,6 +117,7 @@ impl<'t, T> Rows<'t, T> {
             .amount(name("average_order"), |thing| of(thing).and_then(|figures| figures.average_order))
             .count(name("lines"), |thing| of(thing).map(|figures| figures.lines))
             .amount(name("quantity"), |thing| of(thing).map(|figures| figures.quantity))
+            .amount(name("discount"), |thing| of(thing).map(|figures| figures.discount))
             .amount(name("returns"), |thing| of(thing).map(|figures| figures.returns))
             .amount(name("revenue_with_cost"), |thing| of(thing).map(|figures| figures.revenue_with_cost))
     }

@@ -88,8 +88,8 @@ impl Local for StagingFile {
             Ok(())
         })?;
         let mut sales = conn.prepare(&format!(
-            "select date_id, product_id, customer_id, region_id, order_id, {}, is_return from fact_sales",
-            ["quantity", "revenue", "profit"].map(units).join(", ")
+            "select date_id, product_id, customer_id, region_id, order_key, {}, is_return from fact_sales",
+            ["coalesce(quantity, 0)", "discount_amount", "revenue", "profit"].map(units).join(", ")
         ))?;
         for batch in sales.query_arrow([])? {
             add(&mut builder, &batch)?;
@@ -123,12 +123,13 @@ impl Local for StagingFile {
                 region: row.get(10)?,
                 city: row.get(11)?,
                 store: row.get(12)?,
-                quantity: amount(row.get(13)?),
-                unit_price: amount(row.get(14)?),
-                revenue: amount(row.get(15)?),
-                cost: row.get::<_, Option<i64>>(16)?.map(amount),
-                profit: row.get::<_, Option<i64>>(17)?.map(amount),
-                is_return: row.get(18)?,
+                quantity: row.get::<_, Option<i64>>(13)?.map(amount),
+                unit_price: row.get::<_, Option<i64>>(14)?.map(amount),
+                discount_amount: amount(row.get(15)?),
+                revenue: amount(row.get(16)?),
+                cost: row.get::<_, Option<i64>>(17)?.map(amount),
+                profit: row.get::<_, Option<i64>>(18)?.map(amount),
+                is_return: row.get(19)?,
             });
             Ok(())
         })?;
@@ -153,18 +154,18 @@ fn read(conn: &Connection, sql: &str, mut each: impl FnMut(&duckdb::Row<'_>) -> 
 
 fn add(builder: &mut Builder, batch: &RecordBatch) -> Result<()> {
     let long = |column: usize| batch.column(column).as_primitive::<Int64Type>();
-    let (days, orders, is_return) =
-        (batch.column(0).as_primitive::<Int32Type>(), batch.column(4).as_string::<i32>(), batch.column(8).as_boolean());
-    let (products, customers, places) = (long(1), long(2), long(3));
-    let (quantity, revenue, profit) = (long(5), long(6), long(7));
+    let (days, is_return) = (batch.column(0).as_primitive::<Int32Type>(), batch.column(9).as_boolean());
+    let (products, customers, places, orders) = (long(1), long(2), long(3), long(4));
+    let (quantity, discount, revenue, profit) = (long(5), long(6), long(7), long(8));
     for row in 0..batch.num_rows() {
         builder.sale(&Sale {
             day: from_date_id(days.value(row)).ok_or_else(|| anyhow!("{} is no day", days.value(row)))?,
             product_id: products.value(row),
             customer_id: customers.value(row),
             region_id: places.value(row),
-            order_id: orders.value(row),
+            order_key: orders.value(row),
             quantity: quantity.value(row),
+            discount: discount.value(row),
             revenue: revenue.value(row),
             profit: profit.is_valid(row).then(|| profit.value(row)),
             is_return: is_return.value(row),
@@ -196,7 +197,7 @@ fn sales(query: &RowsQuery) -> String {
          where date_id between {} and {} and (date_id > {} or date_id = {} and sale_id > {}){restricted}
          order by date_id, sale_id
          limit {}",
-        ["quantity", "unit_price", "revenue", "cost", "profit"].map(units).join(", "),
+        ["quantity", "unit_price", "discount_amount", "revenue", "cost", "profit"].map(units).join(", "),
         date_id(query.range.from),
         date_id(query.range.to),
         after.date_id,

@@ -12,16 +12,17 @@ use crate::calendar::from_date_id;
 use crate::cube::{Builder, Sale};
 
 const COPY: &str = "copy (
-        select date_id, product_id, customer_id, region_id, order_id, quantity, revenue, profit, is_return
+        select date_id, product_id, customer_id, region_id, order_key, quantity, discount_amount, revenue, profit, is_return
         from mart.fact_sales
     ) to stdout (format binary)";
 
-const TYPES: [Type; 9] = [
+const TYPES: [Type; 10] = [
     Type::INT4,
     Type::INT8,
     Type::INT8,
     Type::INT8,
-    Type::TEXT,
+    Type::INT8,
+    Type::NUMERIC,
     Type::NUMERIC,
     Type::NUMERIC,
     Type::NUMERIC,
@@ -46,11 +47,12 @@ pub(super) async fn read(transaction: &Transaction<'_>, scope: &Scope, builder: 
             product_id: line.try_get(1)?,
             customer_id: line.try_get(2)?,
             region_id: line.try_get(3)?,
-            order_id: line.try_get(4)?,
-            quantity: line.try_get::<Fixed>(5)?.0,
-            revenue: line.try_get::<Fixed>(6)?.0,
-            profit: line.try_get::<Option<Fixed>>(7)?.map(|profit| profit.0),
-            is_return: line.try_get(8)?,
+            order_key: line.try_get(4)?,
+            quantity: line.try_get::<Option<Fixed>>(5)?.map_or(0, |quantity| quantity.0),
+            discount: line.try_get::<Fixed>(6)?.0,
+            revenue: line.try_get::<Fixed>(7)?.0,
+            profit: line.try_get::<Option<Fixed>>(8)?.map(|profit| profit.0),
+            is_return: line.try_get(9)?,
         };
         builder.sale(&sale).map_err(|error| match scope {
             Scope::Everything => error,

@@ -60,14 +60,15 @@ impl Local for Shop {
         for (id, (region, city, store)) in PLACES.into_iter().enumerate() {
             builder.place(id as i64, region, city, store);
         }
-        for (day, product, customer, place, order_id, quantity, revenue, profit, is_return) in LINES {
+        for (day, product, customer, place, order, quantity, revenue, profit, is_return) in LINES {
             builder.sale(&Sale {
                 day: day.parse()?,
                 product_id: product as i64,
                 customer_id: customer as i64,
                 region_id: place as i64,
-                order_id,
+                order_key: i64::from_str_radix(order, 36)?,
                 quantity,
+                discount: 0,
                 revenue,
                 profit,
                 is_return,
@@ -101,8 +102,9 @@ impl Local for Shop {
                 region: region.to_owned(),
                 city: city.to_owned(),
                 store: store.to_owned(),
-                quantity: amount(quantity),
-                unit_price: amount(revenue / quantity * ONE),
+                quantity: Some(amount(quantity)),
+                unit_price: Some(amount(revenue / quantity * ONE)),
+                discount_amount: amount(0),
                 revenue: amount(revenue),
                 cost: profit.map(|profit| amount(revenue - profit)),
                 profit: profit.map(amount),
