@@ -1,6 +1,6 @@
 //! The star schema: scores, calendar, scale of money, orders, categories, optional columns, discount.
 
-use crate::harness::{Project, SALES_HEADER, sale};
+use crate::harness::{Dashboard, Project, SALES_HEADER, sale};
 
 /// A record of the shipped contract, discount included.
 const DISCOUNT_HEADER: &str = "Discount Amount";
@@ -102,6 +102,18 @@ fn field_a5_a_sale_a_thousand_years_ahead_is_named_and_does_not_fill_the_calenda
     assert!(told.contains("sale_days_are_near_each_other") && told.contains("STRAY"), "{told}");
     // 28 lines of May stay unmentioned.
     assert!(!told.contains("T28"), "{told}");
+
+    // Pages open on May 2024, and the stray line is in the sum of all days.
+    for args in [&[] as &[&str], &["--from", "staging"]] {
+        let dashboard = Dashboard::with(&project, args);
+        let figures = |path: &str| dashboard.get(path).json()["data"].clone();
+        let year = figures("/api/v1/kpis");
+        assert_eq!((year["range"]["to"].as_str(), year["figures"]["lines"].as_u64()), (Some("2024-05-28"), Some(28)));
+        let month = figures("/api/v1/kpis?dates=this_month");
+        assert_eq!(month["range"]["from"].as_str(), Some("2024-05-01"));
+        assert_eq!(figures("/api/v1/kpis?dates=all")["figures"]["lines"].as_u64(), Some(29));
+        dashboard.end();
+    }
 }
 
 #[test]
@@ -271,6 +283,14 @@ fn field_a11_an_order_is_a_number_at_one_place_everywhere() {
     ] {
         assert_eq!(project.pushed(query), [orders], "{query}");
     }
+    for args in [&[] as &[&str], &["--from", "staging"]] {
+        let dashboard = Dashboard::with(&project, args);
+        let orders = |path: &str| dashboard.get(path).json()["data"]["figures"]["orders"].as_u64();
+        assert_eq!(orders("/api/v1/kpis?dates=all"), Some(3));
+        assert_eq!(orders("/api/v1/kpis?dates=all&store=Ulm+1"), Some(1));
+        assert_eq!(orders("/api/v1/kpis?dates=all&store=Ulm+2"), Some(2));
+        dashboard.end();
+    }
 }
 
 #[test]
@@ -420,6 +440,15 @@ fn field_a14_a_source_without_quantity_loads_and_returns_are_known_by_revenue() 
     );
     assert_eq!(project.pushed("select quantity, revenue from mart.agg_daily_sales"), [",12.0000"]);
     project.warehouse_equals_marts("without quantity");
+    for args in [&[] as &[&str], &["--from", "staging"]] {
+        let dashboard = Dashboard::with(&project, args);
+        let lines = dashboard.get("/api/v1/sales?dates=all").json();
+        let line = &lines["data"][0];
+        assert!(line["quantity"].is_null() && line["unit_price"].is_null(), "{lines}");
+        assert_eq!(line["revenue"].as_f64(), Some(20.0));
+        assert_eq!(dashboard.get("/overview?dates=all").status, 200);
+        dashboard.end();
+    }
     // Without revenue, nothing can be derived: the line is named.
     let nothing = [LINE.as_slice(), &[("Cost", "5")]].concat();
     write_without(&project, &["Unit Price", "Quantity"], &[&nothing]);
@@ -473,6 +502,24 @@ fn field_a15_discounts_go_from_the_file_to_the_aggregates() {
          where attname = 'discount_amount' and relname in ('fact_sales', 'agg_daily_sales', 'agg_monthly_product')",
     );
     assert_eq!(comments, ["3"]);
+    for args in [&[] as &[&str], &["--from", "staging"]] {
+        let dashboard = Dashboard::with(&project, args);
+        let figures = dashboard.get("/api/v1/kpis?dates=all").json()["data"]["figures"].clone();
+        assert_eq!((figures["discount"].as_f64(), figures["revenue"].as_f64()), (Some(-2.25), Some(12.25)));
+        assert!(dashboard.get("/overview?dates=all").text().contains("Discounts"));
+        let lines = dashboard.get("/api/v1/sales?dates=all").json();
+        assert_eq!(lines["data"][0]["discount_amount"].as_f64(), Some(2.5), "{lines}");
+        dashboard.end();
+    }
+}
+
+#[test]
+fn field_a15_a_source_without_discounts_shows_none() {
+    let project = Project::new();
+    project.sales("sales_1.csv", &[sale("T1", "O1", "2024-01-01 10:00:00", "C1", "P1", "10")]);
+    project.ok(&["run"]);
+    let dashboard = Dashboard::of(&project);
+    assert!(!dashboard.get("/overview?dates=all").text().contains("Discounts"));
 }
 
 #[test]

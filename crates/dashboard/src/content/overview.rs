@@ -43,9 +43,7 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
     let scene = Scene::new(selection, wanted, settings);
     let overview = figures::overview(selection);
     let trend = figures::trend(selection, scene.filter());
-    let has_discounts = selection.cube().has_discounts;
-    let measures = MEASURES.iter().filter(|(label, _)| has_discounts || *label != DISCOUNTS.0);
-    let tiles = measures.map(|measure| tile(&scene, &overview, &trend, measure)).collect();
+    let tiles = measures(&scene).map(|measure| tile(&scene, &overview, &trend, measure)).collect();
     scene.content(vec![
         Block::Tiles(tiles),
         revenue(&scene, &trend).into(),
@@ -55,6 +53,12 @@ pub(super) fn content(selection: &Selection<'_>, wanted: &Wanted, settings: &Set
         scene.revenue_by(By::Segment, Field::Segment, "Revenue by segment").into(),
         days_of_the_week(&scene).into(),
     ])
+}
+
+/// Those of which the source says something.
+fn measures<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = &'static Measure> + use<'s> {
+    let has_discounts = scene.cube().has_discounts;
+    MEASURES.iter().filter(move |(label, _)| has_discounts || *label != DISCOUNTS.0)
 }
 
 fn tile(scene: &Scene<'_>, overview: &Overview, trend: &Trend, (label, of): &Measure) -> Tile {
@@ -132,10 +136,11 @@ fn short_label(granularity: Granularity, bucket: &Bucket) -> String {
 }
 
 fn trend_table(scene: &Scene<'_>, trend: &Trend, title: &str, compare_name: Option<&str>) -> Table {
-    let mut heads = vec!["Period", "#Revenue"];
+    let mut heads = vec!["Period".to_owned(), "#Revenue".to_owned()];
     let head = compare_name.map(|name| format!("#{name}"));
-    heads.extend(head.as_deref());
-    heads.extend(["#Profit", "#Margin", "#Orders", "#Customers", "#Average order"]);
+    heads.extend(head.clone());
+    heads.extend(measures(scene).skip(1).map(|(label, _)| format!("#{label}")));
+    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     let rows = trend.buckets.iter().map(|bucket| {
         let so_far = if bucket.is_complete { "" } else { " (in part)" };
         let mut cells = vec![
@@ -145,7 +150,7 @@ fn trend_table(scene: &Scene<'_>, trend: &Trend, title: &str, compare_name: Opti
         if head.is_some() {
             cells.push(Value::money(bucket.compared.map(|then| then.amount)).into());
         }
-        cells.extend(MEASURES[1..].iter().map(|(_, of)| Cell::from(of(&bucket.figures))));
+        cells.extend(measures(scene).skip(1).map(|(_, of)| Cell::from(of(&bucket.figures))));
         Row::new(cells)
     });
     Table::new("trend-table", title, &heads).rows(rows)
