@@ -88,7 +88,14 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
         return Ok(Ok(None));
     }
     let mut rows = Vec::with_capacity(block.len());
+    let has_returns = format!(
+        "line {}: the header holds carriage returns; if lines end with them, set line_end = \"cr\"",
+        header.line
+    );
     for row in block.records() {
+        if row.fault.is_some() && has_lone_return(row.bytes, reader.syntax()) {
+            return Ok(Err(has_returns));
+        }
         if let Some(structural) = row.fault {
             let reason = &structural.fault.reason;
             return Ok(Err(format!("line {}: the header cannot be read: {reason}", row.line)));
@@ -101,10 +108,7 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
     }
     // A return in quotes is part of a name.
     if rows.iter().flatten().any(|name| !name.is_quoted && name.text.contains('\r')) {
-        return Ok(Err(format!(
-            "line {}: the header holds carriage returns; if lines end with them, set line_end = \"cr\"",
-            header.line
-        )));
+        return Ok(Err(has_returns));
     }
     let names = header::joined(&rows, contract.dialect.last_field);
     if names.starts_with(&replay::BEFORE.map(str::to_owned)) {
@@ -120,4 +124,10 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
         )));
     }
     Ok(Ok(Some((names, header.line))))
+}
+
+/// Is there a carriage return without a line feed, where lines end with line feeds?
+fn has_lone_return(bytes: &[u8], syntax: Syntax) -> bool {
+    syntax.line_break == b'\n'
+        && memchr::memchr_iter(b'\r', bytes).any(|at| !matches!(bytes.get(at + 1), Some(b'\n' | b'\r')))
 }

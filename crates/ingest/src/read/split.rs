@@ -139,7 +139,9 @@ impl Splitter {
                 fields::cut_fixed(&text, &self.fixed, spans);
                 self.check_rest(&text)?;
                 for (column, span) in spans.iter().enumerate() {
-                    each(column, Cell::Text(span.text(&text, self.syntax)));
+                    // A place filled with blanks is an empty one.
+                    let cell = span.text(&text, self.syntax);
+                    each(column, Cell::Text(if cell.trim().is_empty() { Cow::Borrowed("") } else { cell }));
                 }
             }
             Format::Ndjson | Format::Parquet => {
