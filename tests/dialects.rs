@@ -277,7 +277,7 @@ x,7,abc,9,2024-12-31,f
 y,77,,,,f
 ";
     let project = loaded("", columns, text);
-    assert_eq!(rows(&project), ["2,x,AB,éé,1,2024-01-01,f", "5,,,,,,f", "6,x,7,abc,9,2024-12-31,f"]);
+    assert_eq!(rows(&project), ["2,x,AB,éé,1,2024-01-01,f", "6,x,7,abc,9,2024-12-31,f"]);
     assert_eq!(
         rejects(&project),
         [
@@ -290,6 +290,7 @@ y,77,,,,f
             "4,c,bad_length,abcd",
             "4,d,out_of_range,10",
             "4,e,out_of_range,2025-01-01",
+            "5,a,not_allowed, ",
             "7,b,no_match,77",
         ]
     );
@@ -297,7 +298,7 @@ y,77,,,,f
         project.staged("select reason from rejects where line = 3 and column_name = 'a'"),
         ["\"not among the allowed values x, y\""]
     );
-    assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["6,3,3"]);
+    assert_eq!(project.staged("select records, accepted, rejected from ingest.files"), ["6,2,4"]);
 }
 
 #[test]

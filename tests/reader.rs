@@ -139,6 +139,7 @@ impl Written {
                     (0..=255).rev().filter_map(|byte| Some((page.character(byte)?, byte))).collect();
                 text.chars().map(|c| *bytes.get(&c).expect("a character of the encoding")).collect()
             }
+            Encoding::MultiByte(encoding) => panic!("{encoding:?} is not written here"),
         }
     }
 }

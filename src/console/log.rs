@@ -103,6 +103,9 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
     if report.skipped.total() > 0 {
         parts.push(report.skipped.to_string());
     }
+    if report.fitted.total() > 0 {
+        parts.push(report.fitted.to_string());
+    }
     if !report.refused.is_empty() {
         let files = if report.refused.len() == 1 { "file" } else { "files" };
         parts.push(format!("{} {files} refused", report.refused.len()));

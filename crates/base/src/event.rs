@@ -3,6 +3,7 @@
 //! A stage returns what it did; on the way it tells an [`Observer`] of every source, model, check and table. The text on a
 //! terminal, the JSON log, progress bars and the history of runs are observers. Nothing below the command line prints.
 
+mod fitted;
 mod ingested;
 mod skipped;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::count::RowCounts;
 
+pub use fitted::Fitted;
 pub use ingested::{Ingested, Refused};
 pub use skipped::Skipped;
 

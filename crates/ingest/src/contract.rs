@@ -1,9 +1,10 @@
 //! Contracts: what the files of a source look like and what each column holds. [`contract_file`] reads them, [`dialect`]
-//! is how their records are written, [`encoding`] how their text is.
+//! is how their records are written, [`encoding`] how their text is, which a [`mark`] may prove.
 
 pub mod contract_file;
 pub mod dialect;
 pub mod encoding;
+pub mod mark;
 pub mod pattern;
 
 use std::path::PathBuf;
@@ -74,6 +75,32 @@ pub struct Column {
     pub trim: bool,
     /// The place in a line of fixed places: first character, from 0, and how many.
     pub place: Option<(usize, usize)>,
+    /// Which field it is, if that is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// Which field of a record a column is, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Position {
+    /// Whatever name the header has there.
+    Unnamed(usize),
+    /// The header has the column's name there.
+    Named(usize),
+}
+
+impl Position {
+    /// The field, from 0.
+    pub fn place(self) -> usize {
+        match self {
+            Self::Unnamed(place) | Self::Named(place) => place,
+        }
+    }
+}
+
+/// A name in a header as names are compared: without blanks around it, and with one kind of line break.
+pub fn header_name(written: &str) -> String {
+    written.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned()
 }
 
 /// What a value must be, beyond its type.
@@ -262,6 +289,7 @@ impl Column {
             number: NumberStyle::default(),
             trim: false,
             place: None,
+            position: None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Drafts a contract from files, for a human to review: every doubt is a comment. The load path guesses nothing; this
 //! does, and says so.
 //!
-//! [`shape`] finds out how the files are written, [`column`] what their columns hold, [`draft`] writes it down.
+//! [`shape`] finds out how the files are written, [`quoting`] how leniently their quotes have to be read, [`column`] what their columns hold, [`draft`] writes it down.
 
 pub mod column;
 pub mod draft;
+pub mod quoting;
 pub mod shape;
 
 use std::borrow::Cow;
@@ -58,7 +59,7 @@ pub struct Sniffed {
 /// Files that cannot be read, that are no table, or that differ in their header.
 pub fn sniff(paths: &[PathBuf], name: &str, glob: &str) -> Result<Sniffed> {
     let Some(first) = paths.first() else { fail!("name a file to look at") };
-    let shape = Shape::of(first)?;
+    let mut shape = Shape::of(first)?;
     let mut columns: Vec<Column> = shape.headers.iter().map(|header| Column::new(header)).collect();
     let mut is_cut = false;
     for path in paths {
@@ -72,6 +73,7 @@ pub fn sniff(paths: &[PathBuf], name: &str, glob: &str) -> Result<Sniffed> {
                 shape.headers.join(", ")
             );
         }
+        quoting::find(path, &mut shape, MAX_RECORDS)?;
         is_cut |= look_at(path, &shape, &mut columns)?;
     }
     let draft = Draft { name, glob, shape: &shape, columns: &columns, is_cut };

@@ -35,6 +35,8 @@ pub struct Caster {
     column: Column,
     /// The only null spelling is the empty text, the common case.
     only_empty_is_null: bool,
+    /// Blanks around a value are part of it.
+    keeps_blanks: bool,
     moments: Moments,
     allowed: Option<HashSet<String>>,
     regex: Option<Regex>,
@@ -58,6 +60,7 @@ impl Caster {
         };
         Self {
             only_empty_is_null: column.nulls.iter().all(String::is_empty) && !column.nulls.is_empty(),
+            keeps_blanks: column.kind == ColumnType::Varchar && !column.trim,
             moments: Moments::new(column.kind, &column.formats, column.ambiguous_dates),
             allowed: column.rules.allowed.as_ref().map(|allowed| allowed.iter().cloned().collect()),
             // The contract has been checked: an expression that is none does not get here.
@@ -87,18 +90,20 @@ impl Caster {
     /// Casts a field as it stands in the file: absent values, defaults, `required` and rules included.
     #[inline]
     pub fn field<'v>(&'v self, text: &'v str) -> Result<Value<'v>, Fault> {
-        let trimmed = trim(text);
+        let value = if self.keeps_blanks { text } else { trim(text) };
         let is_null = match self.only_empty_is_null {
-            true => trimmed.is_empty(),
-            false => self.column.nulls.iter().any(|null| null == trimmed),
+            true => value.is_empty(),
+            false => self.column.nulls.iter().any(|null| self.is_null(value, null)),
         };
-        if is_null {
-            return self.absent();
+        match is_null {
+            true => self.absent(),
+            false => self.cast(value),
         }
-        match self.column.kind {
-            ColumnType::Varchar if !self.column.trim => self.text(text),
-            _ => self.cast(trimmed),
-        }
+    }
+
+    /// Is the value this spelling of an absent one? Blanks around it do not count, but a text of blanks alone is what it is.
+    fn is_null(&self, value: &str, null: &str) -> bool {
+        value == null || value.trim() == null.trim() && !(self.keeps_blanks && null.trim().is_empty())
     }
 
     /// What an absent value becomes.

@@ -37,8 +37,10 @@ pub enum Code {
     BadEncoding,
     /// A NUL byte.
     NulByte,
-    /// Text after a closing quote.
+    /// Text after a closing quote, a quote in a field without quotes, or blanks between a delimiter and a quote.
     BadQuote,
+    /// An escape without a declared meaning.
+    BadEscape,
     /// A quote that is never closed.
     UnclosedQuote,
     /// A record longer than the reader holds.
@@ -47,7 +49,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::NotExact,
         Self::NotANumber,
         Self::BadDate,
@@ -66,6 +68,7 @@ impl Code {
         Self::BadEncoding,
         Self::NulByte,
         Self::BadQuote,
+        Self::BadEscape,
         Self::UnclosedQuote,
         Self::RecordTooLong,
     ];
@@ -96,6 +99,7 @@ impl Code {
             Self::BadEncoding => "bad_encoding",
             Self::NulByte => "nul_byte",
             Self::BadQuote => "bad_quote",
+            Self::BadEscape => "bad_escape",
             Self::UnclosedQuote => "unclosed_quote",
             Self::RecordTooLong => "record_too_long",
         }

@@ -15,9 +15,10 @@ pub use self::column_keys::whole;
 use self::column_keys::{Defaults, column};
 use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
-use super::dialect::{Format, LineEnd};
+use super::dialect::{Format, LineEnd, LongRecords, ShortRecords, StrayQuotes};
 use crate::cast::decimal::NumberStyle;
-use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit, pattern};
+use crate::contract::dialect::Dialect;
+use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, Position, RejectLimit, pattern};
 use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
@@ -31,8 +32,18 @@ struct ContractFile {
     delimiter: Option<String>,
     quote: Option<String>,
     escape: Option<String>,
+    #[serde(default)]
+    escape_outside_quotes: bool,
+    stray_quotes: Option<StrayQuotes>,
+    #[serde(default)]
+    spaces_around_quotes: bool,
+    #[serde(default)]
+    trailing_delimiter: bool,
+    short_records: Option<ShortRecords>,
+    long_records: Option<LongRecords>,
     comment: Option<String>,
     header_row: Option<u64>,
+    header_lines: Option<u64>,
     #[serde(default)]
     footer: Vec<String>,
     #[serde(default)]
@@ -173,14 +184,20 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
     let mut by_header: HashMap<String, usize> = HashMap::new();
     for (name, value) in file.columns {
         let column = column(path, text, &name, value, &defaults)?;
-        let headers = || std::iter::once(&column.header).chain(&column.aliases);
-        let taken = headers().filter_map(|header| Some((*by_header.get(header)?, header)));
-        if let Some((other, same)) = taken.min_by_key(|(other, _)| *other) {
-            fail!("{at}: columns `{}` and `{name}` have the same header \"{same}\"", columns[other].name);
+        if column.position.is_none() {
+            let headers = || std::iter::once(&column.header).chain(&column.aliases);
+            let taken = headers().filter_map(|header| Some((*by_header.get(header)?, header)));
+            if let Some((other, same)) = taken.min_by_key(|(other, _)| *other) {
+                fail!(
+                    "{at}: columns `{}` and `{name}` have the same header \"{same}\" (blanks around it do not count); if the file has it twice, add position = 2 or the like to each",
+                    columns[other].name
+                );
+            }
+            by_header.extend(headers().map(|header| (header.clone(), columns.len())));
         }
-        by_header.extend(headers().map(|header| (header.clone(), columns.len())));
         columns.push(column);
     }
+    check_positions(path, &dialect, file.drift, &columns)?;
     for name in &file.unique {
         if !columns.iter().any(|column| column.name == *name) {
             let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
@@ -200,4 +217,33 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         columns,
         path: path.to_owned(),
     })
+}
+
+/// Holds the declared positions to each other.
+fn check_positions(path: &Path, dialect: &Dialect, drift: Drift, columns: &[Column]) -> Result<()> {
+    let at = path.display();
+    let mut by_place: BTreeMap<usize, &str> = BTreeMap::new();
+    for column in columns {
+        let Some(place) = column.position.map(Position::place) else { continue };
+        if let Some(other) = by_place.insert(place, &column.name) {
+            fail!("{at}: columns `{other}` and `{}` have the same position {}", column.name, place + 1);
+        }
+    }
+    if dialect.header_row > 0 || by_place.is_empty() {
+        return Ok(());
+    }
+    if let Some(column) = columns.iter().find(|column| column.position.is_none()) {
+        fail!(
+            "{at}: column `{}` has no position; where files have no header, either every column has one or none",
+            column.name
+        );
+    }
+    let gap = by_place.keys().enumerate().find(|(expected, place)| expected != *place);
+    if let Some((missing, _)) = gap.filter(|_| drift == Drift::Error) {
+        fail!(
+            "{at}: no column has position {}; declare it, or set drift = \"ignore_extra\" to leave fields out",
+            missing + 1
+        );
+    }
+    Ok(())
 }

@@ -46,6 +46,81 @@ pub enum LineEnd {
     Cr,
 }
 
+/// Where the escape character counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EscapeScope {
+    /// Inside quotes: the next character stands for itself, unless it is a letter or a digit.
+    #[default]
+    Quotes,
+    /// In every field, as MySQL and PostgreSQL write text: letters stand for control characters, and `\N` for no value.
+    Fields,
+}
+
+/// What becomes of a quote inside a field that does not begin with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrayQuotes {
+    /// The record is a reject.
+    #[default]
+    Reject,
+    /// It is text.
+    Text,
+}
+
+/// What becomes of blanks between a delimiter and a quote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BlanksAroundQuotes {
+    /// The record is a reject.
+    #[default]
+    Reject,
+    /// They are no text, and the field is a quoted one.
+    Drop,
+}
+
+/// What ends the last field of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastField {
+    /// The line break.
+    #[default]
+    LineBreak,
+    /// A delimiter, which headers or records may lack.
+    Delimiter,
+}
+
+/// What becomes of records with fewer fields than there are columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShortRecords {
+    /// They are rejects.
+    #[default]
+    Reject,
+    /// The fields that are missing at their end are absent values.
+    Pad,
+}
+
+/// What becomes of records with more fields than there are columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongRecords {
+    /// They are rejects.
+    #[default]
+    Reject,
+    /// Empty fields at their end are dropped; with any other they are rejects.
+    DropEmpty,
+}
+
+/// Whether a key has its default. A contract that does not use it keeps its hash.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn is_one(count: &u64) -> bool {
+    *count == 1
+}
+
 /// How a source's files are written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Dialect {
@@ -55,12 +130,33 @@ pub struct Dialect {
     pub delimiter: u8,
     /// Quote character, if fields may be quoted.
     pub quote: Option<u8>,
-    /// What makes the character behind it stand for itself inside quotes; without it, a doubled quote is one quote.
+    /// What gives the character behind it another meaning, or takes it away; without it, a doubled quote is one quote.
     pub escape: Option<u8>,
+    /// Where the escape character counts.
+    #[serde(skip_serializing_if = "is_default")]
+    pub escape_scope: EscapeScope,
+    /// What becomes of a quote inside a field that does not begin with one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub stray_quotes: StrayQuotes,
+    /// What becomes of blanks between a delimiter and a quote.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blanks_around_quotes: BlanksAroundQuotes,
+    /// What ends the last field of a record.
+    #[serde(skip_serializing_if = "is_default")]
+    pub last_field: LastField,
+    /// What becomes of records with fewer fields than there are columns.
+    #[serde(skip_serializing_if = "is_default")]
+    pub short_records: ShortRecords,
+    /// What becomes of records with more fields than there are columns.
+    #[serde(skip_serializing_if = "is_default")]
+    pub long_records: LongRecords,
     /// Lines that begin with this are no records.
     pub comment: Option<String>,
     /// The physical line of the header, from 1; what lies above it is skipped. 0: there is no header.
     pub header_row: u64,
+    /// How many rows the header has; the names of a column in them are joined.
+    #[serde(skip_serializing_if = "is_one")]
+    pub header_lines: u64,
     /// Records that begin with one of these are no records if nothing but such records and blank lines follows.
     pub footer: Vec<String>,
     /// Whether records whose fields are all empty are skipped.
@@ -78,8 +174,15 @@ impl Default for Dialect {
             delimiter: b',',
             quote: Some(b'"'),
             escape: None,
+            escape_scope: EscapeScope::default(),
+            stray_quotes: StrayQuotes::default(),
+            blanks_around_quotes: BlanksAroundQuotes::default(),
+            last_field: LastField::default(),
+            short_records: ShortRecords::default(),
+            long_records: LongRecords::default(),
             comment: None,
             header_row: 1,
+            header_lines: 1,
             footer: Vec::new(),
             skip_blank_rows: false,
             line_end: LineEnd::Auto,
@@ -106,9 +209,15 @@ pub struct Syntax {
     pub separator: Separator,
     /// Around fields.
     pub quote: Option<u8>,
-    /// Before a quote that is text.
+    /// The escape character.
     pub escape: Option<u8>,
-    /// At the end of a line: `\n` (a `\r` before it belongs to it) or `\r`.
+    /// Where it counts.
+    pub escape_scope: EscapeScope,
+    /// What becomes of a quote inside a field that does not begin with one.
+    pub stray_quotes: StrayQuotes,
+    /// What becomes of blanks between a delimiter and a quote.
+    pub blanks_around_quotes: BlanksAroundQuotes,
+    /// At the end of a line: `\n` (every `\r` before it belongs to it) or `\r`.
     pub line_break: u8,
 }
 
@@ -120,8 +229,16 @@ impl Dialect {
             Format::Whitespace => Separator::Blanks,
             Format::Fixed | Format::Ndjson | Format::Parquet => Separator::None,
         };
-        let quote = self.quote.filter(|_| separator != Separator::None);
-        Syntax { separator, quote, escape: self.escape, line_break }
+        let is_cut = separator != Separator::None;
+        Syntax {
+            separator,
+            quote: self.quote.filter(|_| is_cut),
+            escape: self.escape.filter(|_| is_cut),
+            escape_scope: self.escape_scope,
+            stray_quotes: self.stray_quotes,
+            blanks_around_quotes: self.blanks_around_quotes,
+            line_break,
+        }
     }
 }
 
@@ -135,13 +252,76 @@ impl Syntax {
         }
     }
 
+    /// The escape character, if it counts outside quotes.
+    pub fn escape_in_fields(self) -> Option<u8> {
+        self.escape.filter(|_| self.escape_scope == EscapeScope::Fields)
+    }
+
     /// Where the next separator is.
     pub fn find_separator(self, bytes: &[u8]) -> Option<usize> {
+        if let Some(escape) = self.escape_in_fields() {
+            return self.find_unescaped(bytes, escape, |byte| self.separates(byte));
+        }
         match self.separator {
             Separator::Byte(separator) => memchr::memchr(separator, bytes),
             Separator::Blanks => memchr::memchr2(b' ', b'\t', bytes),
             Separator::None => None,
         }
+    }
+
+    /// Where the next separator or line break is.
+    pub fn find_end(self, bytes: &[u8]) -> Option<usize> {
+        if let Some(escape) = self.escape_in_fields() {
+            return self.find_unescaped(bytes, escape, |byte| byte == self.line_break || self.separates(byte));
+        }
+        match self.separator {
+            Separator::Byte(separator) => memchr::memchr2(separator, self.line_break, bytes),
+            Separator::Blanks => memchr::memchr3(b' ', b'\t', self.line_break, bytes),
+            Separator::None => memchr::memchr(self.line_break, bytes),
+        }
+    }
+
+    /// Where the first quote is that nothing escapes.
+    pub fn find_quote(self, bytes: &[u8]) -> Option<usize> {
+        let quote = self.quote?;
+        match self.escape_in_fields() {
+            Some(escape) => self.find_unescaped(bytes, escape, |byte| byte == quote),
+            None => memchr::memchr(quote, bytes),
+        }
+    }
+
+    /// Where the first such byte is that nothing escapes. A `\r\n` is escaped as a whole.
+    fn find_unescaped(self, bytes: &[u8], escape: u8, is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            match *byte {
+                byte if byte == escape => at += self.escaped_length(&bytes[at..]),
+                byte if is_wanted(byte) => return Some(at),
+                _ => at += 1,
+            }
+        }
+        None
+    }
+
+    /// How many bytes the escape at the head of these and what it escapes take. Of a character beyond ASCII the first byte is enough.
+    fn escaped_length(self, bytes: &[u8]) -> usize {
+        match bytes.get(1..3) {
+            Some(b"\r\n") if self.line_break == b'\n' => 3,
+            _ => 2,
+        }
+    }
+
+    /// How many spaces and tabs stand at the head of these bytes and separate nothing, where they may stand around quotes.
+    pub fn dropped_blanks(self, bytes: &[u8]) -> usize {
+        match self.blanks_around_quotes {
+            BlanksAroundQuotes::Reject => 0,
+            BlanksAroundQuotes::Drop => self.blanks(bytes),
+        }
+    }
+
+    /// How many spaces and tabs stand at the head of these bytes and separate nothing.
+    pub fn blanks(self, bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| matches!(byte, b' ' | b'\t') && !self.separates(**byte)).count()
     }
 
     /// The quote that closes a field whose inside starts at `from`; quotes that are text are passed over.

@@ -1,12 +1,15 @@
 //! Encodings of text. Bytes that an encoding does not define are a fault of their record, never a `?`.
 //!
 //! One-byte encodings contain ASCII, so records are cut in the file's own bytes and each is decoded for itself.
-//! UTF-16 is turned into UTF-8 before it is cut; halves of surrogate pairs come out as bytes that are no UTF-8.
+//! UTF-16 and encodings with several bytes per character are turned into UTF-8 before they are cut; what is no character comes out
+//! as bytes that are no UTF-8.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+
+use super::mark::{LONGEST, Mark};
 
 /// The encoding of a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub enum Encoding {
     Utf16(ByteOrder),
     /// One byte per character.
     OneByte(Arc<CodePage>),
+    /// One or several bytes per character, such as Shift_JIS.
+    MultiByte(&'static encoding_rs::Encoding),
 }
 
 /// Which byte of a UTF-16 unit comes first.
@@ -40,7 +45,8 @@ pub struct CodePage {
 
 /// Names a contract may use, for messages.
 pub const KNOWN: &str = "utf-8, utf-16 (also utf-16le, utf-16be), windows-1252 (and 1250 to 1258), latin-1, \
-                         iso-8859-2 to -16, cp437, cp850, cp852, cp858, cp866, koi8-r, macintosh";
+                         iso-8859-2 to -16, cp437, cp850, cp852, cp858, cp866, koi8-r, macintosh, shift_jis (cp932), euc-jp, \
+                         iso-2022-jp, euc-kr (cp949), gbk (gb2312, cp936), gb18030, big5 (cp950)";
 
 impl Encoding {
     /// The encoding of this name; several spellings are known.
@@ -58,13 +64,21 @@ impl Encoding {
             "cp852" | "ibm852" | "852" => Self::dos("cp852", &oem_cp::code_table::DECODING_TABLE_CP852),
             "cp858" | "ibm858" | "858" => Self::dos("cp858", &oem_cp::code_table::DECODING_TABLE_CP858),
             plain => {
-                let label = match plain.strip_prefix("cp125") {
-                    Some(last) => format!("windows-125{last}"),
-                    None => name.trim().to_ascii_lowercase(),
+                let label = match (multi_byte_label(plain), plain.strip_prefix("cp125")) {
+                    (Some(label), _) => label.to_owned(),
+                    (None, Some(last)) => format!("windows-125{last}"),
+                    (None, None) => name.trim().to_ascii_lowercase(),
                 };
                 let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
                 if !encoding.is_single_byte() {
-                    return None;
+                    return match encoding {
+                        encoding if encoding == encoding_rs::UTF_8 => Some(Self::Utf8),
+                        encoding if encoding == encoding_rs::UTF_16LE => Some(Self::Utf16(ByteOrder::Little)),
+                        encoding if encoding == encoding_rs::UTF_16BE => Some(Self::Utf16(ByteOrder::Big)),
+                        // Stands for encodings that the web refuses, such as UTF-7.
+                        encoding if encoding == encoding_rs::REPLACEMENT => None,
+                        encoding => Some(Self::MultiByte(encoding)),
+                    };
                 }
                 Self::one_byte(encoding.name(), |byte| {
                     let bytes = [byte];
@@ -93,8 +107,23 @@ impl Encoding {
             Self::Utf16(ByteOrder::Little) => "UTF-16LE",
             Self::Utf16(ByteOrder::Big) => "UTF-16BE",
             Self::OneByte(page) => page.name,
+            Self::MultiByte(encoding) => encoding.name(),
         }
     }
+}
+
+/// The web's label of an encoding with several bytes per character, for the names that other programs have for it.
+fn multi_byte_label(plain: &str) -> Option<&'static str> {
+    Some(match plain {
+        "sjis" | "shiftjis" | "cp932" | "ms932" | "windows31j" | "mskanji" | "932" => "shift_jis",
+        "eucjp" | "ujis" => "euc-jp",
+        "iso2022jp" => "iso-2022-jp",
+        "euckr" | "cp949" | "ms949" | "windows949" | "uhc" | "ksc5601" | "949" => "euc-kr",
+        "gbk" | "cp936" | "ms936" | "windows936" | "gb2312" | "euccn" | "936" => "gbk",
+        "gb18030" => "gb18030",
+        "big5" | "big5hkscs" | "cp950" | "ms950" | "windows950" | "950" => "big5",
+        _ => return None,
+    })
 }
 
 impl Serialize for Encoding {
@@ -141,24 +170,21 @@ impl<R: Read> Utf16Reader<R> {
     /// # Errors
     /// A file without byte order mark, if that has to say the order.
     pub fn new(mut input: R, order: ByteOrder) -> io::Result<Self> {
-        let mut mark = Vec::with_capacity(2);
-        input.by_ref().take(2).read_to_end(&mut mark)?;
-        let found = match mark.as_slice() {
-            [0xFF, 0xFE] => Some(ByteOrder::Little),
-            [0xFE, 0xFF] => Some(ByteOrder::Big),
-            _ => None,
-        };
-        let (order, held) = match (order, found) {
-            (ByteOrder::Marked, Some(found)) => (found, Vec::new()),
-            (ByteOrder::Marked, None) if mark.is_empty() => (ByteOrder::Little, mark),
-            (ByteOrder::Marked, None) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be",
-                ));
+        let mut start = Vec::with_capacity(LONGEST);
+        input.by_ref().take(LONGEST as u64).read_to_end(&mut start)?;
+        let refused = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        let mark = Mark::of(&start);
+        if let Some(reason) = mark.and_then(|mark| mark.contradiction(&Encoding::Utf16(order))) {
+            return refused(reason);
+        }
+        let (order, held) = match (order, mark) {
+            (_, Some(Mark::Utf16(found))) => (found, start.split_off(2)),
+            (ByteOrder::Marked, _) if start.is_empty() => (ByteOrder::Little, start),
+            (ByteOrder::Marked, _) => {
+                let reason = "it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be";
+                return refused(reason.to_owned());
             }
-            (order, Some(found)) if order == found => (order, Vec::new()),
-            (order, _) => (order, mark),
+            (order, _) => (order, start),
         };
         Ok(Self { input, order, held, out: Vec::new(), given: 0, at_end: false })
     }
@@ -241,7 +267,21 @@ mod tests {
             assert_eq!(page.character(byte), expected, "{name}");
         }
         assert_eq!(Encoding::parse("UTF8"), Some(Encoding::Utf8));
-        assert_eq!(Encoding::parse("shift_jis"), None);
+        for (name, expected) in [
+            ("shift_jis", "Shift_JIS"),
+            ("SJIS", "Shift_JIS"),
+            ("cp932", "Shift_JIS"),
+            ("EUC_JP", "EUC-JP"),
+            ("cp949", "EUC-KR"),
+            ("ks_c_5601-1987", "EUC-KR"),
+            ("gb2312", "GBK"),
+            ("GB18030", "gb18030"),
+            ("cp950", "Big5"),
+            ("iso-2022-jp", "ISO-2022-JP"),
+        ] {
+            assert_eq!(Encoding::parse(name).map(|encoding| encoding.name()), Some(expected), "{name}");
+        }
+        assert_eq!(Encoding::parse("utf-7"), None);
         assert_eq!(Encoding::parse("klingon"), None);
     }
 

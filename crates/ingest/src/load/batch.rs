@@ -12,12 +12,14 @@ use duckdb::arrow::array::{
 use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
 
+use salesmart_base::event::Fitted;
+
 use crate::cast::exact::{Caster, Value};
 use crate::cast::fault::{Code, Fault};
 use crate::contract::{ColumnType, Contract};
 use crate::read::block::{Block, Record};
 use crate::read::parquet;
-use crate::read::split::{Cell, Splitter};
+use crate::read::split::{Cell, Fit, Splitter};
 use crate::rejects::Reject;
 use crate::rejects::repairs::Repairs;
 
@@ -50,6 +52,8 @@ pub struct Typed {
     pub rejected: u64,
     /// How many records were accepted because they are repaired.
     pub repaired: u64,
+    /// Accepted records whose number of fields was made to fit.
+    pub fitted: Fitted,
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits, and 0 for columns without numbers.
     pub totals: Vec<Option<i128>>,
@@ -64,9 +68,19 @@ struct Rows {
     rejects: Vec<Reject>,
     rejected: u64,
     repaired: u64,
+    fitted: Fitted,
 }
 
 impl Rows {
+    /// Counts an accepted record whose number of fields was made to fit.
+    fn count(&mut self, fit: Fit) {
+        match fit {
+            Fit::Exact => {}
+            Fit::Padded => self.fitted.padded += 1,
+            Fit::Shortened => self.fitted.shortened += 1,
+        }
+    }
+
     /// Counts a record whose faults, if any, are those from `before` on. They share its raw text.
     fn settle(&mut self, before: usize) {
         if let [first, others @ ..] = &mut self.rejects[before..] {
@@ -107,20 +121,25 @@ impl Typer {
             }
             let before = rows.rejects.len();
             let split = match text {
-                Some(text) => self.splitter.split_text(text, &mut spans, |index, text| {
-                    match self.columns[index].written.field(text) {
+                Some(text) => self
+                    .splitter
+                    .split_text(text, &mut spans, |index, text| match self.columns[index].written.field(text) {
                         Ok(value) => rows.builders[index].append(value),
                         Err(fault) => self.refuse(index, text, fault, record, &mut rows),
-                    }
-                }),
+                    })
+                    .map(|()| Fit::Exact),
                 None => self.splitter.split(record, &mut spans, |index, cell| {
                     self.cell(index, &cell, record, &mut rows);
                 }),
             };
             match split {
-                Ok(()) => {
+                Ok(fit) => {
                     rows.lines.append_value(i64::try_from(record.line)?);
-                    rows.kept.push(rows.rejects.len() == before);
+                    let is_accepted = rows.rejects.len() == before;
+                    rows.kept.push(is_accepted);
+                    if is_accepted {
+                        rows.count(fit);
+                    }
                 }
                 Err(unsplit) => {
                     let column = unsplit.column.map(|index| self.columns[index].written.column().name.as_str());
@@ -181,6 +200,7 @@ impl Typer {
             rejects: Vec::new(),
             rejected: 0,
             repaired: 0,
+            fitted: Fitted::default(),
         }
     }
 
@@ -249,7 +269,8 @@ impl Typer {
             batch = kept(&batch, &rows.kept)?;
         }
         let totals = batch.columns()[1..].iter().map(total).collect();
-        Ok(Typed { batch, rejects: rows.rejects, rejected: rows.rejected, repaired: rows.repaired, totals })
+        let Rows { rejects, rejected, repaired, fitted, .. } = rows;
+        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals })
     }
 }
 

@@ -11,7 +11,7 @@ use duckdb::Connection;
 use duckdb::arrow::record_batch::RecordBatch;
 use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_duckdb_data_chunk};
-use salesmart_base::event::{Progress, Skipped};
+use salesmart_base::event::{Fitted, Progress, Skipped};
 
 use super::batch::{Typed, Typer};
 use crate::contract::ColumnType;
@@ -40,6 +40,7 @@ pub struct Job {
     records: AtomicU64,
     rejected: AtomicU64,
     repaired: AtomicU64,
+    fitted: Mutex<Fitted>,
     totals: Mutex<Vec<Option<i128>>>,
     /// Counts the records of all jobs.
     progress: Progress,
@@ -60,6 +61,8 @@ pub struct Outcome {
     pub rejects: Spool,
     /// Rows that are no records.
     pub skipped: Skipped,
+    /// Accepted records whose number of fields was made to fit.
+    pub fitted: Fitted,
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits. Empty if nothing was read.
     pub totals: Vec<Option<i128>>,
@@ -83,6 +86,7 @@ impl Job {
             records: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             repaired: AtomicU64::new(0),
+            fitted: Mutex::default(),
             totals: Mutex::default(),
             progress,
             failure: Mutex::default(),
@@ -112,6 +116,9 @@ impl Job {
             self.progress.add_rows(count as u64);
             self.rejected.fetch_add(typed.rejected, Ordering::Relaxed);
             self.repaired.fetch_add(typed.repaired, Ordering::Relaxed);
+            if typed.fitted.total() > 0 {
+                locked(&self.fitted).add(&typed.fitted);
+            }
             let mut totals = locked(&self.totals);
             totals.resize(typed.totals.len(), Some(0));
             for (sum, more) in totals.iter_mut().zip(&typed.totals) {
@@ -140,6 +147,7 @@ impl Job {
             repaired: self.repaired.load(Ordering::Relaxed),
             rejects: std::mem::take(&mut *locked(&self.rejects)),
             skipped,
+            fitted: *locked(&self.fitted),
             totals: std::mem::take(&mut *locked(&self.totals)),
             inserted: 0,
         }

@@ -341,6 +341,7 @@ impl<'a> Intake<'a> {
                 report.rejected += outcome.rejected;
                 report.repaired += outcome.repaired;
                 report.skipped.add(&outcome.skipped);
+                report.fitted.add(&outcome.fitted);
             }
         }
         if !drift.is_empty() {

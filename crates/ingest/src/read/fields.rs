@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::escapes;
+use crate::cast::fault::Fault;
 use crate::contract::dialect::{Separator, Syntax};
 
 /// Where a field lies in its record, without its quotes.
@@ -17,9 +19,11 @@ pub struct Span {
 /// memory is reused.
 pub fn cut(record: &[u8], syntax: Syntax, into: &mut Vec<Span>) {
     into.clear();
+    let holds = |special: Option<u8>| special.is_some_and(|special| memchr::memchr(special, record).is_some());
     // Most records have no quote: one search over the whole record is cheaper than one per field.
     if let Separator::Byte(separator) = syntax.separator
-        && syntax.quote.is_none_or(|quote| memchr::memchr(quote, record).is_none())
+        && !holds(syntax.quote)
+        && !holds(syntax.escape_in_fields())
     {
         let mut start = 0;
         for end in memchr::memchr_iter(separator, record).chain([record.len()]) {
@@ -36,17 +40,21 @@ pub fn cut(record: &[u8], syntax: Syntax, into: &mut Vec<Span>) {
                 return;
             }
         }
-        let (span, end) = match syntax.quote.filter(|quote| record.get(at) == Some(quote)) {
+        let open = at + syntax.dropped_blanks(&record[at..]);
+        let (span, end) = match syntax.quote.filter(|quote| record.get(open) == Some(quote)) {
             Some(quote) => {
                 // The reader has seen the closing quote; should it be missing all the same, the rest is the field.
-                let close = syntax.closing_quote(record, at + 1, quote).unwrap_or(record.len());
-                let inside = record.get(at + 1..close).unwrap_or_default();
+                let close = syntax.closing_quote(record, open + 1, quote).unwrap_or(record.len()).min(record.len());
+                let inside = record.get(open + 1..close).unwrap_or_default();
                 let escaped = memchr::memchr(syntax.escape.unwrap_or(quote), inside).is_some();
-                (Span { start: (at + 1).min(close), end: close, escaped }, close + 1)
+                let behind = record.get(close + 1..).unwrap_or_default();
+                (Span { start: (open + 1).min(close), end: close, escaped }, close + 1 + syntax.dropped_blanks(behind))
             }
             None => {
                 let end = syntax.find_separator(&record[at..]).map_or(record.len(), |found| at + found);
-                (Span { start: at, end, escaped: false }, end)
+                let escape = syntax.escape_in_fields();
+                let escaped = escape.is_some_and(|escape| memchr::memchr(escape, &record[at..end]).is_some());
+                (Span { start: at, end, escaped }, end)
             }
         };
         into.push(span);
@@ -79,13 +87,19 @@ impl Span {
         self.start > 0 && record.get(self.start - 1).copied() == syntax.quote && syntax.quote.is_some()
     }
 
-    /// The value as it stands between the quotes, escapes included: for messages, where it may be cut anywhere.
-    pub fn bytes<'r>(&self, record: &'r [u8], syntax: Syntax) -> Cow<'r, [u8]> {
-        let inside = &record[self.start..self.end];
-        match self.escaped {
-            false => Cow::Borrowed(inside),
-            true => Cow::Owned(unescaped(inside, syntax)),
-        }
+    /// Whether nothing stands in it, not even quotes.
+    pub fn is_empty(&self, record: &[u8], syntax: Syntax) -> bool {
+        self.start == self.end && !self.is_quoted(record, syntax)
+    }
+
+    /// The field as it stands in the record, escapes included.
+    pub fn inside<'r>(&self, record: &'r [u8]) -> &'r [u8] {
+        &record[self.start..self.end]
+    }
+
+    /// Whether the value stands in the record as it is.
+    pub fn is_plain(&self) -> bool {
+        !self.escaped
     }
 
     /// The value, if it stands in the record as it is.
@@ -94,28 +108,35 @@ impl Span {
         if self.escaped { None } else { record.get(self.start..self.end) }
     }
 
-    /// The value. The record was cut at ASCII characters or between characters, so the value is text, too.
+    /// The value. Escapes without a meaning stand as they are.
     pub fn text<'r>(&self, record: &'r str, syntax: Syntax) -> Cow<'r, str> {
         let inside = &record[self.start..self.end];
-        match self.escaped {
-            false => Cow::Borrowed(inside),
-            true => Cow::Owned(String::from_utf8_lossy(&unescaped(inside.as_bytes(), syntax)).into_owned()),
+        match self.value(inside.into(), self.is_quoted(record.as_bytes(), syntax), syntax) {
+            Ok(value) => value.unwrap_or_default(),
+            Err(_) => inside.into(),
         }
     }
-}
 
-/// Drops every character that only says that the next one stands for itself.
-fn unescaped(inside: &[u8], syntax: Syntax) -> Vec<u8> {
-    let Some(mark) = syntax.escape.or(syntax.quote) else { return inside.to_owned() };
-    let mut out = Vec::with_capacity(inside.len());
-    let mut rest = inside;
-    while let Some(at) = memchr::memchr(mark, rest) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend(rest.get(at + 1));
-        rest = rest.get(at + 2..).unwrap_or_default();
+    /// The value of the field, which is [`inside`](Self::inside) as text; `None` where an escape says that there is none.
+    ///
+    /// # Errors
+    /// An escape that has no meaning.
+    pub fn value<'r>(
+        &self,
+        inside: Cow<'r, str>,
+        is_quoted: bool,
+        syntax: Syntax,
+    ) -> Result<Option<Cow<'r, str>>, Fault> {
+        match (self.escaped, syntax.escape, syntax.quote) {
+            (false, ..) => Ok(Some(inside)),
+            (true, Some(escape), _) => {
+                let value = escapes::resolved(&inside, escape, syntax.escape_scope, is_quoted)?;
+                Ok(value.map(Cow::Owned))
+            }
+            (true, None, Some(quote)) => Ok(Some(Cow::Owned(escapes::undoubled(&inside, char::from(quote))))),
+            (true, None, None) => Ok(Some(inside)),
+        }
     }
-    out.extend_from_slice(rest);
-    out
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use salesmart_base::count::counted;
+
 use super::fields;
-use crate::contract::dialect::Syntax;
+use crate::contract::dialect::{LastField, Syntax};
 use crate::contract::encoding::Encoding;
-use crate::contract::{ColumnOrder, Contract, Drift};
+use crate::contract::{Column, ColumnOrder, Contract, Drift, Position, header_name};
 
 /// Where the contract's columns are in a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,10 +25,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// The columns as declared, for files that have no header.
+    /// The columns as declared, for files that have no header. The contract has been checked: either every column has a position, or none.
     pub fn declared(contract: &Contract) -> Self {
-        let count = contract.columns.len();
-        Self { of: (0..count).map(Some).collect(), count, has_header: false, note: String::new() }
+        let place = |(index, column): (usize, &Column)| column.position.map_or(index, Position::place);
+        let of: Vec<Option<usize>> = contract.columns.iter().enumerate().map(place).map(Some).collect();
+        let count = of.iter().flatten().max().map_or(0, |last| last + 1);
+        Self { of, count, has_header: false, note: String::new() }
     }
 
     /// The contract column of a field.
@@ -50,15 +54,41 @@ impl Places {
     }
 }
 
-/// The names in a header; `None` if its bytes are not in the encoding.
-pub fn names(header: &[u8], syntax: Syntax, encoding: &Encoding) -> Option<Vec<String>> {
+/// A name in a row of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The name as names are compared.
+    pub text: String,
+    /// Whether it stands in quotes.
+    pub is_quoted: bool,
+}
+
+/// The names in a row of a header; `None` if its bytes are not in the encoding.
+pub fn names(header: &[u8], syntax: Syntax, encoding: &Encoding) -> Option<Vec<Name>> {
     let text = match encoding {
         Encoding::OneByte(page) => page.decode(header).ok()?,
-        Encoding::Utf8 | Encoding::Utf16(_) => std::str::from_utf8(header).ok()?.to_owned(),
+        Encoding::Utf8 | Encoding::Utf16(_) | Encoding::MultiByte(_) => std::str::from_utf8(header).ok()?.to_owned(),
     };
     let mut spans = Vec::new();
     fields::cut(text.as_bytes(), syntax, &mut spans);
-    Some(spans.iter().map(|span| span.text(&text, syntax).trim().to_owned()).collect())
+    let name = |span: &fields::Span| {
+        let is_quoted = span.is_quoted(text.as_bytes(), syntax);
+        let text = span.text(&text, syntax);
+        // Without quotes a return is no line break, but the end of a line of another kind.
+        Name { text: if is_quoted { header_name(&text) } else { text.trim().to_owned() }, is_quoted }
+    };
+    Some(spans.iter().map(name).collect())
+}
+
+/// The names of the columns in a header of several rows: those that are not empty, from top to bottom, with a blank between.
+pub fn joined(rows: &[Vec<Name>], last_field: LastField) -> Vec<String> {
+    let width = |row: &Vec<Name>| match (last_field, row.last()) {
+        (LastField::Delimiter, Some(last)) if row.len() > 1 && last.text.is_empty() && !last.is_quoted => row.len() - 1,
+        _ => row.len(),
+    };
+    let columns = rows.iter().map(width).max().unwrap_or(0);
+    let names = |column: usize| rows.iter().filter_map(move |row| row.get(column)).map(|name| name.text.as_str());
+    (0..columns).map(|column| names(column).filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// One difference between a header and its contract, with what to do about it.
@@ -74,7 +104,10 @@ struct Difference {
 /// How the header differs from the contract, a line per column, each with what to do about it.
 pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places, String> {
     let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, name) in found.iter().enumerate() {
+    // A declared position settles whose a field is, whatever its name.
+    let positions: Vec<usize> =
+        contract.columns.iter().filter_map(|column| column.position).map(Position::place).collect();
+    for (place, name) in found.iter().enumerate().filter(|(place, _)| !positions.contains(place)) {
         by_name.entry(name).or_default().push(place);
     }
     let mut is_taken = vec![false; found.len()];
@@ -82,8 +115,11 @@ pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places
     let mut notes = Vec::new();
     let mut places: Vec<Option<usize>> = Vec::with_capacity(contract.columns.len());
     for column in &contract.columns {
-        let names = std::iter::once(&column.header).chain(&column.aliases);
-        let mut fitting: Vec<usize> = names.filter_map(|name| by_name.get(name.as_str())).flatten().copied().collect();
+        let names = || std::iter::once(&column.header).chain(&column.aliases);
+        let mut fitting: Vec<usize> = match column.position {
+            Some(position) => Some(position.place()).filter(|place| *place < found.len()).into_iter().collect(),
+            None => names().filter_map(|name| by_name.get(name.as_str())).flatten().copied().collect(),
+        };
         fitting.sort_unstable();
         fitting.dedup();
         fitting.iter().for_each(|place| is_taken[*place] = true);
@@ -91,17 +127,40 @@ pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places
             differences.push(Difference {
                 kind: "twice",
                 what: format!("\"{}\" is column {} and column {}", found[*second], first + 1, second + 1),
-                advice: "give the columns of the file different names".to_owned(),
+                advice: format!("say which one it is: {} = {{ position = {}, … }}", column.name, first + 1),
             });
         }
         places.push(fitting.first().copied());
-        if let Some(alias) = fitting.first().map(|place| &found[*place]).filter(|name| **name != column.header) {
-            notes.push(format!("\"{alias}\" is taken for {}", column.name));
+        let Some((place, name)) = fitting.first().map(|place| (*place, &found[*place])) else { continue };
+        match column.position {
+            Some(Position::Unnamed(_)) => {}
+            Some(Position::Named(_)) if !names().any(|declared| declared == name) => differences.push(Difference {
+                kind: "renamed?",
+                what: format!("column {} is \"{name}\", not \"{}\"", place + 1, column.header),
+                advice: format!(
+                    "if it is the same column: {} = {{ aliases = [\"{name}\"], … }}; else correct its position",
+                    column.name
+                ),
+            }),
+            _ if *name != column.header => notes.push(format!("\"{name}\" is taken for {}", column.name)),
+            _ => {}
         }
     }
     let mut extra: Vec<usize> = (0..found.len()).filter(|place| !is_taken[*place]).collect();
     for (index, column) in contract.columns.iter().enumerate().filter(|(index, _)| places[*index].is_none()) {
         // A name like it, or as many columns as before and another name in its place.
+        if let Some(position) = column.position {
+            let what = format!("column {} ({})", position.place() + 1, column.name);
+            match column.optional {
+                true => notes.push(format!("no {what}")),
+                false => differences.push(Difference {
+                    kind: "missing",
+                    what: format!("{what}; the header has {}", counted(found.len() as u64, "column")),
+                    advice: format!("if files may lack it: {} = {{ optional = true, … }}", column.name),
+                }),
+            }
+            continue;
+        }
         let in_place = |place: usize| found.len() == contract.columns.len() && place == index;
         let renamed = extra.iter().position(|place| is_like(&found[*place], &column.header));
         if let Some(position) = renamed.or_else(|| extra.iter().position(|place| in_place(*place))) {
@@ -132,7 +191,8 @@ pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places
             }),
         }
     }
-    let in_order: Vec<usize> = places.iter().copied().flatten().collect();
+    let by_header = contract.columns.iter().zip(&places).filter(|(column, _)| column.position.is_none());
+    let in_order: Vec<usize> = by_header.filter_map(|(_, place)| *place).collect();
     if contract.column_order == ColumnOrder::Declared
         && let Some(position) = in_order.windows(2).position(|pair| pair[0] > pair[1])
     {

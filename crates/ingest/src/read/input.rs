@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use salesmart_base::event::Progress;
 use salesmart_base::hash::Hasher;
 
+use super::multi_byte::MultiByteReader;
 use crate::contract::encoding::{Encoding, Utf16Reader};
 
 /// Text on its way to the reader.
@@ -34,8 +35,9 @@ pub fn open(path: &Path, encoding: &Encoding, progress: &Progress) -> Result<(Te
     let tap = Tap(Arc::clone(&hashing));
     let context = || format!("cannot read {}", path.display());
     let plain = decompressed(Passing(hashing)).with_context(context)?;
-    let text = match encoding {
+    let text: Text = match encoding {
         Encoding::Utf16(order) => Box::new(Utf16Reader::new(plain, *order).with_context(context)?),
+        Encoding::MultiByte(encoding) => Box::new(MultiByteReader::new(plain, encoding).with_context(context)?),
         Encoding::Utf8 | Encoding::OneByte(_) => plain,
     };
     Ok((text, tap))

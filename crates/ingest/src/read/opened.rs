@@ -49,8 +49,11 @@ impl Opened {
     /// Starts to read text: up to and including its header.
     pub fn from_text(text: Text, contract: &Contract) -> Result<Result<Self, String>> {
         let mut reader = RecordReader::new(text, &contract.dialect)?;
-        if contract.dialect.encoding == Encoding::Utf8 && reader.looks_like_utf16() {
-            return Ok(Err("it begins with the byte order mark of UTF-16; set encoding = \"utf-16\"".to_owned()));
+        // What is decoded before it is cut has been looked at.
+        if matches!(contract.dialect.encoding, Encoding::Utf8 | Encoding::OneByte(_))
+            && let Some(reason) = reader.mark().and_then(|mark| mark.contradiction(&contract.dialect.encoding))
+        {
+            return Ok(Err(reason));
         }
         if contract.dialect.format == Format::Ndjson && reader.begins_with(b"[") {
             return Ok(Err("it begins with [: a JSON array; write one object per line instead".to_owned()));
@@ -84,14 +87,30 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
         // The places say what is where; the line is only passed over.
         return Ok(Ok(None));
     }
-    if let Some(structural) = header.fault {
-        let reason = &structural.fault.reason;
-        return Ok(Err(format!("line {}: the header cannot be read: {reason}", header.line)));
+    let mut rows = Vec::with_capacity(block.len());
+    let has_returns = format!(
+        "line {}: the header holds carriage returns; if lines end with them, set line_end = \"cr\"",
+        header.line
+    );
+    for row in block.records() {
+        if row.fault.is_some() && has_lone_return(row.bytes, reader.syntax()) {
+            return Ok(Err(has_returns));
+        }
+        if let Some(structural) = row.fault {
+            let reason = &structural.fault.reason;
+            return Ok(Err(format!("line {}: the header cannot be read: {reason}", row.line)));
+        }
+        let Some(names) = header::names(row.bytes, reader.syntax(), &contract.dialect.encoding) else {
+            let encoding = contract.dialect.encoding.name();
+            return Ok(Err(format!("line {}: the header is not {encoding}; see `encoding`", row.line)));
+        };
+        rows.push(names);
     }
-    let Some(names) = header::names(header.bytes, reader.syntax(), &contract.dialect.encoding) else {
-        let encoding = contract.dialect.encoding.name();
-        return Ok(Err(format!("line {}: the header is not {encoding}; see `encoding`", header.line)));
-    };
+    // A return in quotes is part of a name.
+    if rows.iter().flatten().any(|name| !name.is_quoted && name.text.contains('\r')) {
+        return Ok(Err(has_returns));
+    }
+    let names = header::joined(&rows, contract.dialect.last_field);
     if names.starts_with(&replay::BEFORE.map(str::to_owned)) {
         return Ok(Err(format!(
             "it is an export of rejects, and lies where the contract looks for data (\"{}\"); move it elsewhere and hand it to `salesmart rejects replay`",
@@ -104,11 +123,11 @@ fn names(reader: &mut RecordReader<Text>, contract: &Contract) -> Result<Result<
             header.line
         )));
     }
-    if names.iter().any(|name| name.contains('\r')) {
-        return Ok(Err(format!(
-            "line {}: the header holds carriage returns; if lines end with them, set line_end = \"cr\"",
-            header.line
-        )));
-    }
     Ok(Ok(Some((names, header.line))))
+}
+
+/// Is there a carriage return without a line feed, where lines end with line feeds?
+fn has_lone_return(bytes: &[u8], syntax: Syntax) -> bool {
+    syntax.line_break == b'\n'
+        && memchr::memchr_iter(b'\r', bytes).any(|at| !matches!(bytes.get(at + 1), Some(b'\n' | b'\r')))
 }

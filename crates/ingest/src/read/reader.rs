@@ -14,6 +14,8 @@ use super::block::Block;
 use super::scan::{Scan, StructuralFault, breaks_in, scan, without_return};
 use crate::cast::fault::{Code, Fault};
 use crate::contract::dialect::{Dialect, LineEnd, Separator, Syntax};
+use crate::contract::encoding::Encoding;
+use crate::contract::mark::{self, Mark};
 
 /// A record longer than this is rejected.
 pub const MAX_RECORD_BYTES: usize = 8 << 20;
@@ -30,15 +32,34 @@ const KEPT_OF_TOO_LONG: usize = 1024;
 /// So many rows that look like a footer are held back until it is known whether more records follow.
 const MAX_FOOTER_ROWS: usize = 1000;
 
-const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
-
 /// What a cut record is.
 enum Row {
     Record,
     Blank,
-    RepeatedHeader,
+    /// So many rows of the header are repeated with this one.
+    RepeatedHeader(usize),
     Footer,
 }
+
+/// What a byte order mark of UTF-8 at the start of a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    /// No text: files were joined.
+    NoText,
+    /// The beginning of text in another encoding than the declared one.
+    OtherEncoding,
+}
+
+/// Whether empty lines are records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EmptyLines {
+    Skipped,
+    /// Of the header: an empty line counts among its lines.
+    Kept,
+}
+
+/// A row that looks like a footer.
+type Waiting = (Vec<u8>, u64, Option<StructuralFault>);
 
 /// Reads records from a stream.
 pub struct RecordReader<R> {
@@ -47,11 +68,17 @@ pub struct RecordReader<R> {
     comment: Option<Vec<u8>>,
     footer: Vec<Vec<u8>>,
     skip_blank_rows: bool,
-    header: Option<Vec<u8>>,
+    header_lines: u64,
+    /// The rows of the header.
+    header: Vec<Vec<u8>>,
+    /// How many of them the rows just passed over repeat.
+    repeated: usize,
+    empty_lines: EmptyLines,
+    marks: Marks,
     /// Rows that are a footer unless a record follows.
-    waiting: Vec<(Vec<u8>, u64)>,
+    waiting: Vec<Waiting>,
     /// Rows that looked like a footer and were none.
-    recalled: VecDeque<(Vec<u8>, u64)>,
+    recalled: VecDeque<Waiting>,
     skipped: Skipped,
     buffer: Vec<u8>,
     start: usize,
@@ -69,7 +96,14 @@ impl<R: Read> RecordReader<R> {
             comment: dialect.comment.as_ref().map(|comment| comment.as_bytes().to_owned()),
             footer: dialect.footer.iter().map(|footer| footer.as_bytes().to_owned()).collect(),
             skip_blank_rows: dialect.skip_blank_rows,
-            header: None,
+            header_lines: dialect.header_lines,
+            header: Vec::new(),
+            repeated: 0,
+            empty_lines: EmptyLines::Skipped,
+            marks: match dialect.encoding {
+                Encoding::OneByte(_) => Marks::OtherEncoding,
+                Encoding::Utf8 | Encoding::Utf16(_) | Encoding::MultiByte(_) => Marks::NoText,
+            },
             waiting: Vec::new(),
             recalled: VecDeque::new(),
             skipped: Skipped::default(),
@@ -79,8 +113,8 @@ impl<R: Read> RecordReader<R> {
             at_end: false,
         };
         reader.fill()?;
-        if reader.buffer.starts_with(UTF8_MARK) {
-            reader.start = UTF8_MARK.len();
+        if reader.buffer.starts_with(mark::UTF8) {
+            reader.start = mark::UTF8.len();
         }
         let has_only_returns = || memchr(b'\n', &reader.buffer).is_none() && memchr(b'\r', &reader.buffer).is_some();
         let is_cr = match dialect.line_end {
@@ -110,9 +144,9 @@ impl<R: Read> RecordReader<R> {
         &self.skipped
     }
 
-    /// Whether the file begins with the byte order mark of UTF-16. To be asked before anything is read.
-    pub fn looks_like_utf16(&self) -> bool {
-        self.buffer.starts_with(b"\xFF\xFE") || self.buffer.starts_with(b"\xFE\xFF")
+    /// The byte order mark with which the text begins. To be asked before anything is read.
+    pub fn mark(&self) -> Option<Mark> {
+        Mark::of(&self.buffer)
     }
 
     /// Whether the text begins with these bytes, white space aside. To be asked before anything is read.
@@ -120,13 +154,20 @@ impl<R: Read> RecordReader<R> {
         self.buffer[self.start..].trim_ascii_start().starts_with(start)
     }
 
-    /// The header: the first record. Records equal to it are skipped from now on.
+    /// The header: the first record, and as many rows behind it as declared. Rows equal to it are skipped from now on.
     pub fn header(&mut self) -> io::Result<Block> {
         let footer = std::mem::take(&mut self.footer);
-        let block = self.block(1);
+        let mut block = Block::default();
+        for _ in 0..self.header_lines {
+            if !self.next_into(&mut block)? {
+                break;
+            }
+            self.empty_lines = EmptyLines::Kept;
+        }
+        self.empty_lines = EmptyLines::Skipped;
         self.footer = footer;
-        let block = block?;
-        self.header = block.records().next().map(|record| record.bytes.to_owned());
+        let rows = block.records().map(|record| record.bytes.to_owned());
+        self.header = rows.filter(|row| !row.is_empty()).collect();
         Ok(block)
     }
 
@@ -140,9 +181,12 @@ impl<R: Read> RecordReader<R> {
     /// Appends the next record; false at the end of the file.
     fn next_into(&mut self, block: &mut Block) -> io::Result<bool> {
         loop {
-            if let Some((bytes, line)) = self.recalled.pop_front() {
-                block.push(&bytes, line, None);
+            if let Some((bytes, line, fault)) = self.recalled.pop_front() {
+                block.push(&bytes, line, fault);
                 return Ok(true);
+            }
+            if self.pass_over_marks()? {
+                continue;
             }
             let rest = &self.buffer[self.start..];
             if rest.is_empty() && self.at_end {
@@ -163,29 +207,14 @@ impl<R: Read> RecordReader<R> {
             }
             match scan(rest, self.syntax, self.at_end) {
                 Scan::Record { len, next, breaks } => {
-                    let (start, line) = (self.start, self.line);
-                    match self.kind(&rest[..len]) {
-                        Row::Blank => self.skipped.blank += 1,
-                        Row::RepeatedHeader => self.skipped.repeated_header += 1,
-                        Row::Footer if self.waiting.len() < MAX_FOOTER_ROWS => {
-                            self.waiting.push((rest[..len].to_owned(), line));
-                        }
-                        Row::Footer | Row::Record => {
-                            if self.recall() {
-                                continue;
-                            }
-                            let rest = &self.buffer[start..];
-                            match len > MAX_RECORD_BYTES {
-                                true => block.push(&rest[..KEPT_OF_TOO_LONG], line, Some(too_long())),
-                                false => block.push(&rest[..len], line, None),
-                            }
-                            self.start = start + next;
-                            self.line += breaks;
-                            return Ok(true);
-                        }
+                    if self.take(block, len, next, breaks, None) {
+                        return Ok(true);
                     }
-                    self.start = start + next;
-                    self.line += breaks;
+                }
+                Scan::Faulty { len, next, breaks, fault } => {
+                    if self.take(block, len, next, breaks, Some(fault)) {
+                        return Ok(true);
+                    }
                 }
                 Scan::Broken(fault) => {
                     if self.recall() {
@@ -222,8 +251,85 @@ impl<R: Read> RecordReader<R> {
         }
     }
 
+    /// Takes the row at the head of the buffer. False if it is no record, or one that has to wait for those held back before it.
+    fn take(
+        &mut self,
+        block: &mut Block,
+        len: usize,
+        next: usize,
+        breaks: u64,
+        fault: Option<StructuralFault>,
+    ) -> bool {
+        let row = self.kind(&self.buffer[self.start..self.start + len]);
+        self.repeated = match row {
+            Row::RepeatedHeader(repeated) => repeated,
+            Row::Blank => self.repeated,
+            Row::Footer | Row::Record => 0,
+        };
+        let is_record = match row {
+            Row::Blank => {
+                self.skipped.blank += 1;
+                false
+            }
+            Row::RepeatedHeader(_) => {
+                self.skipped.repeated_header += 1;
+                false
+            }
+            Row::Footer if self.waiting.len() < MAX_FOOTER_ROWS => {
+                self.waiting.push((self.buffer[self.start..self.start + len].to_owned(), self.line, fault));
+                false
+            }
+            Row::Footer | Row::Record => {
+                if self.recall() {
+                    return false;
+                }
+                let rest = &self.buffer[self.start..];
+                match len > MAX_RECORD_BYTES {
+                    true => block.push(&rest[..KEPT_OF_TOO_LONG], self.line, Some(too_long())),
+                    false => block.push(&rest[..len], self.line, fault),
+                }
+                true
+            }
+        };
+        self.start += next;
+        self.line += breaks;
+        is_record
+    }
+
+    /// Passes over byte order marks at the start of a record, and over the line feed of a `\r\n` where lines end with `\r`. True if the
+    /// buffer was filled for it.
+    fn pass_over_marks(&mut self) -> io::Result<bool> {
+        if self.syntax.line_break == b'\r' {
+            while self.buffer.get(self.start) == Some(&b'\n') {
+                self.start += 1;
+            }
+        }
+        while self.buffer.get(self.start) == Some(&mark::UTF8[0]) {
+            let rest = &self.buffer[self.start..];
+            if rest.len() < mark::UTF8.len() && !self.at_end {
+                self.fill()?;
+                return Ok(true);
+            }
+            if !rest.starts_with(mark::UTF8) {
+                break;
+            }
+            if self.marks == Marks::OtherEncoding {
+                let reason = format!(
+                    "line {} begins with the byte order mark of UTF-8: files in different encodings were joined; convert them to one encoding, and join them again",
+                    self.line
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+            self.start += mark::UTF8.len();
+        }
+        Ok(false)
+    }
+
     /// What a cut record is.
     fn kind(&self, bytes: &[u8]) -> Row {
+        if self.empty_lines == EmptyLines::Kept {
+            return Row::Record;
+        }
         if bytes.is_empty() {
             return Row::Blank;
         }
@@ -236,11 +342,12 @@ impl<R: Read> RecordReader<R> {
         if self.skip_blank_rows && bytes.iter().all(is_empty_field) {
             return Row::Blank;
         }
-        if let Some(header) = &self.header
-            && bytes.len() >= header.len()
-            && (bytes == header || bytes.strip_prefix(UTF8_MARK) == Some(header))
-        {
-            return Row::RepeatedHeader;
+        if self.header.first().is_some_and(|header| bytes == header) {
+            return Row::RepeatedHeader(1);
+        }
+        // The second row of a header is one only behind the first.
+        if self.repeated > 0 && self.header.get(self.repeated).is_some_and(|header| bytes == header) {
+            return Row::RepeatedHeader(self.repeated + 1);
         }
         if !self.footer.is_empty() {
             let unquoted = match bytes.first() {
@@ -387,7 +494,10 @@ mod tests {
         assert_eq!(all(b"a\n\"b\"\n"), [record(1, "a"), record(2, "\"b\"")]);
         assert_eq!(all(b"\"b\"\"c\"\r\nd"), [record(1, "\"b\"\"c\""), record(2, "d")]);
         assert_eq!(all(b""), []);
-        assert_eq!(all(b"a,6\" plate,\"x\"\nb"), [record(1, "a,6\" plate,\"x\""), record(2, "b")]);
+        assert_eq!(
+            all(b"a,6\" plate,\"x\"\nb"),
+            [(1, "a,6\" plate,\"x\"".to_owned(), Some(Code::BadQuote)), record(2, "b")]
+        );
     }
 
     #[test]

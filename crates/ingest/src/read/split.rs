@@ -8,9 +8,10 @@ use salesmart_base::count::counted;
 use super::block::Record;
 use super::fields::{self, Span};
 use super::header::Places;
+use super::multi_byte::bad_byte;
 use super::ndjson;
 use crate::cast::fault::{Code, Fault};
-use crate::contract::dialect::{Format, Syntax};
+use crate::contract::dialect::{Format, LastField, LongRecords, ShortRecords, Syntax};
 use crate::contract::encoding::Encoding;
 use crate::contract::{Column, Contract, Drift};
 
@@ -33,6 +34,7 @@ pub struct Splitter {
     encoding: Encoding,
     format: Format,
     drift: Drift,
+    widths: Widths,
     /// Per contract column, its place in the record.
     places: Places,
     /// Fixed places of the contract's columns.
@@ -41,6 +43,25 @@ pub struct Splitter {
     names: Vec<Vec<String>>,
     /// All of them.
     known: HashSet<String>,
+}
+
+/// What becomes of records with another number of fields than there are columns.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    last_field: LastField,
+    short: ShortRecords,
+    long: LongRecords,
+}
+
+/// How the fields of a record came to be as many as there are columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They were, or the record is no row of fields.
+    Exact,
+    /// Those that are missing at its end count as absent.
+    Padded,
+    /// Empty ones at its end were dropped.
+    Shortened,
 }
 
 /// Why a record has no cells.
@@ -68,6 +89,11 @@ impl Splitter {
             encoding: contract.dialect.encoding.clone(),
             format: contract.dialect.format,
             drift: contract.drift,
+            widths: Widths {
+                last_field: contract.dialect.last_field,
+                short: contract.dialect.short_records,
+                long: contract.dialect.long_records,
+            },
             places,
             fixed: contract.columns.iter().filter_map(|column| column.place).collect(),
             known: names.iter().flatten().cloned().collect(),
@@ -81,7 +107,7 @@ impl Splitter {
         record: Record<'_>,
         spans: &mut Vec<Span>,
         mut each: impl FnMut(usize, Cell<'_>),
-    ) -> Result<(), Unsplit> {
+    ) -> Result<Fit, Unsplit> {
         if let Some(structural) = record.fault {
             let column = structural.field.and_then(|field| self.places.column_at(field));
             return Err(Unsplit { fault: structural.fault.clone(), column });
@@ -96,19 +122,26 @@ impl Splitter {
         match self.format {
             Format::Csv | Format::Whitespace => {
                 fields::cut(text.as_bytes(), self.syntax, spans);
-                self.check_count(spans.len())?;
+                let fit = self.fit(text.as_bytes(), spans)?;
                 for (column, place) in self.places.of.iter().enumerate() {
-                    match place {
-                        Some(place) => each(column, Cell::Text(spans[*place].text(&text, self.syntax))),
+                    match place.and_then(|place| spans.get(place)) {
+                        Some(span) => {
+                            let is_quoted = span.is_quoted(text.as_bytes(), self.syntax);
+                            let inside = std::str::from_utf8(span.inside(text.as_bytes())).unwrap_or_default();
+                            each(column, self.cell(span, inside.into(), is_quoted));
+                        }
                         None => each(column, Cell::Absent),
                     }
                 }
+                return Ok(fit);
             }
             Format::Fixed => {
                 fields::cut_fixed(&text, &self.fixed, spans);
                 self.check_rest(&text)?;
                 for (column, span) in spans.iter().enumerate() {
-                    each(column, Cell::Text(span.text(&text, self.syntax)));
+                    // A place filled with blanks is an empty one.
+                    let cell = span.text(&text, self.syntax);
+                    each(column, Cell::Text(if cell.trim().is_empty() { Cow::Borrowed("") } else { cell }));
                 }
             }
             Format::Ndjson | Format::Parquet => {
@@ -126,7 +159,19 @@ impl Splitter {
                 }
             }
         }
-        Ok(())
+        Ok(Fit::Exact)
+    }
+
+    /// The cell of a field, which is `inside` as text.
+    fn cell<'r>(&self, span: &Span, inside: Cow<'r, str>, is_quoted: bool) -> Cell<'r> {
+        if span.is_plain() {
+            return Cell::Text(inside);
+        }
+        match span.value(inside.clone(), is_quoted, self.syntax) {
+            Ok(Some(text)) => Cell::Text(text),
+            Ok(None) => Cell::Absent,
+            Err(fault) => Cell::Bad(fault, inside.into_owned()),
+        }
     }
 
     /// Cuts a record of delimited fields that is known to be text, the common case; as [`split`](Self::split).
@@ -138,7 +183,9 @@ impl Splitter {
         mut each: impl FnMut(usize, &str),
     ) -> Result<(), Unsplit> {
         fields::cut(text.as_bytes(), self.syntax, spans);
-        self.check_count(spans.len())?;
+        if spans.len() != self.places.count {
+            return Err(self.wrong_count(spans.len()));
+        }
         for (column, place) in self.places.of.iter().enumerate() {
             let Some(span) = place.and_then(|place| spans.get(place)) else { continue };
             match span.plain(text) {
@@ -149,10 +196,16 @@ impl Splitter {
         Ok(())
     }
 
-    /// May [`split_text`](Self::split_text) be used? It needs every column in the file, and fields between delimiters.
+    /// May [`split_text`](Self::split_text) be used? It needs every column in the file, as many fields in every record, and values that
+    /// stand between delimiters as they are.
     pub fn is_plain(&self) -> bool {
+        let has_all = self.widths.last_field == LastField::LineBreak
+            && self.widths.short == ShortRecords::Reject
+            && self.widths.long == LongRecords::Reject;
         matches!(self.format, Format::Csv | Format::Whitespace)
             && self.places.of.iter().all(Option::is_some)
+            && has_all
+            && self.syntax.escape.is_none()
             && !matches!(self.encoding, Encoding::OneByte(_))
     }
 
@@ -199,7 +252,16 @@ impl Splitter {
     }
 
     fn bad_encoding(&self, bytes: &[u8], at: usize) -> Fault {
-        Fault::new(Code::BadEncoding, format!("byte {} (0x{:02x}) is not {}", at + 1, bytes[at], self.encoding.name()))
+        let name = self.encoding.name();
+        // What was decoded before has no places of bytes any more.
+        let reason = match bad_byte(&bytes[at..]).filter(|_| matches!(self.encoding, Encoding::MultiByte(_))) {
+            Some(byte) => {
+                let before = String::from_utf8_lossy(&bytes[..at]).chars().count();
+                format!("character {} (byte 0x{byte:02x}) is not {name}", before + 1)
+            }
+            None => format!("byte {} (0x{:02x}) is not {name}", at + 1, bytes[at]),
+        };
+        Fault::new(Code::BadEncoding, reason)
     }
 
     /// A record with bytes that are no text: the fields that hold them are at fault, the others are cast all the same.
@@ -209,30 +271,58 @@ impl Splitter {
         bytes: &[u8],
         spans: &mut Vec<Span>,
         mut each: impl FnMut(usize, Cell<'_>),
-    ) -> Result<(), Unsplit> {
+    ) -> Result<Fit, Unsplit> {
         fields::cut(bytes, self.syntax, spans);
-        self.check_count(spans.len())?;
+        let fit = self.fit(bytes, spans)?;
         for (column, place) in self.places.of.iter().enumerate() {
-            let Some(place) = place else {
+            let Some(span) = place.and_then(|place| spans.get(place)) else {
                 each(column, Cell::Absent);
                 continue;
             };
-            let field = spans[*place].bytes(bytes, self.syntax);
-            match self.decode(&field) {
-                Ok(text) => each(column, Cell::Text(text)),
-                Err(fault) => each(column, Cell::Bad(fault, self.printable(&field))),
+            let field = span.inside(bytes);
+            match self.decode(field) {
+                Ok(text) => each(column, self.cell(span, text, span.is_quoted(bytes, self.syntax))),
+                Err(fault) => each(column, Cell::Bad(fault, self.printable(field))),
             }
         }
-        Ok(())
+        Ok(fit)
     }
 
-    fn check_count(&self, count: usize) -> Result<(), Unsplit> {
-        if count == self.places.count {
-            return Ok(());
+    /// Makes a record's fields as many as there are columns, as far as the contract allows it. Missing ones stay missing.
+    fn fit(&self, record: &[u8], spans: &mut Vec<Span>) -> Result<Fit, Unsplit> {
+        let count = self.places.count;
+        let found = spans.len();
+        let last_is_empty = spans.last().is_some_and(|span| span.is_empty(record, self.syntax));
+        if self.widths.last_field == LastField::Delimiter && found == count + 1 {
+            if !last_is_empty {
+                let reason = "there is something behind the delimiter that ends the record";
+                return Err(Unsplit::record(Code::TooManyFields, reason));
+            }
+            spans.pop();
+            return Ok(Fit::Exact);
         }
+        if found < count && self.widths.short == ShortRecords::Pad {
+            return Ok(Fit::Padded);
+        }
+        if found > count && self.widths.long == LongRecords::DropEmpty {
+            if let Some(extra) = spans[count..].iter().position(|span| !span.inside(record).is_empty()) {
+                let reason =
+                    format!("field {} of {found} holds a value, and there are {count} columns", count + extra + 1);
+                return Err(Unsplit::record(Code::TooManyFields, reason));
+            }
+            spans.truncate(count);
+            return Ok(Fit::Shortened);
+        }
+        match found == count {
+            true => Ok(Fit::Exact),
+            false => Err(self.wrong_count(found)),
+        }
+    }
+
+    fn wrong_count(&self, count: usize) -> Unsplit {
         let code = if count > self.places.count { Code::TooManyFields } else { Code::TooFewFields };
         let expected = if self.places.has_header { "the header has" } else { "the contract has" };
-        Err(Unsplit::record(code, format!("{} where {expected} {}", counted(count as u64, "field"), self.places.count)))
+        Unsplit::record(code, format!("{} where {expected} {}", counted(count as u64, "field"), self.places.count))
     }
 
     /// Text outside the declared places would be lost unseen.
@@ -266,10 +356,31 @@ impl Splitter {
             }
             return out;
         }
+        if matches!(self.encoding, Encoding::MultiByte(_)) {
+            return printable_decoded(bytes);
+        }
         for chunk in bytes.utf8_chunks() {
             out.push_str(&chunk.valid().replace('\0', "\\x00"));
             chunk.invalid().iter().for_each(|byte| escape(&mut out, *byte));
         }
         out
+    }
+}
+
+/// Decoded bytes as text: those that belong to no character as they are in the file.
+fn printable_decoded(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    loop {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(_) => rest.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        out.push_str(&String::from_utf8_lossy(&rest[..valid]).replace('\0', "\\x00"));
+        rest = &rest[valid..];
+        let Some(first) = rest.first() else { return out };
+        let (byte, length) = bad_byte(rest).map_or((*first, 1), |byte| (byte, 3));
+        out.push_str(&format!("\\x{byte:02x}"));
+        rest = &rest[length..];
     }
 }

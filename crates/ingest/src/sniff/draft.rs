@@ -8,7 +8,7 @@ use salesmart_staging::is_plain_name;
 use super::super::contract::ColumnType;
 use super::column::{Column, Guess};
 use super::shape::Shape;
-use crate::contract::dialect::{Format, LineEnd};
+use crate::contract::dialect::{BlanksAroundQuotes, Format, LineEnd, StrayQuotes};
 use crate::contract::encoding::Encoding;
 
 /// Words that would have to be quoted in every query.
@@ -78,6 +78,12 @@ impl Draft<'_> {
         }
         if dialect.encoding != Encoding::Utf8 {
             let _ = writeln!(out, "encoding = {:?}", dialect.encoding.name().to_lowercase());
+        }
+        if dialect.stray_quotes == StrayQuotes::Text {
+            out.push_str("stray_quotes = \"text\"\n");
+        }
+        if dialect.blanks_around_quotes == BlanksAroundQuotes::Drop {
+            out.push_str("spaces_around_quotes = true\n");
         }
         if dialect.line_end == LineEnd::Cr {
             out.push_str("line_end = \"cr\"\n");

@@ -12,7 +12,7 @@ use salesmart_base::fail;
 
 use super::column::{self, Column};
 use super::records_at_once;
-use crate::contract::dialect::{Dialect, Format, LineEnd};
+use crate::contract::dialect::{BlanksAroundQuotes, Dialect, Format, LineEnd, StrayQuotes};
 use crate::contract::encoding::{ByteOrder, Encoding};
 use crate::read::fields;
 use crate::read::input;
@@ -87,7 +87,7 @@ impl Shape {
             Encoding::OneByte(page) => {
                 Cow::Owned(bytes.iter().map(|byte| page.character(*byte).unwrap_or('\u{fffd}')).collect())
             }
-            Encoding::Utf8 | Encoding::Utf16(_) => String::from_utf8_lossy(bytes),
+            Encoding::Utf8 | Encoding::Utf16(_) | Encoding::MultiByte(_) => String::from_utf8_lossy(bytes),
         }
     }
 
@@ -154,9 +154,14 @@ impl Shape {
     }
 }
 
-/// The first records of a text, each with its line.
+/// The first records of a text, each with its line. Quotes are read as leniently as a contract can declare.
 fn records(text: &str, dialect: &Dialect) -> Vec<(u64, Vec<String>)> {
-    let plain = Dialect { encoding: Encoding::Utf8, ..dialect.clone() };
+    let plain = Dialect {
+        encoding: Encoding::Utf8,
+        stray_quotes: StrayQuotes::Text,
+        blanks_around_quotes: BlanksAroundQuotes::Drop,
+        ..dialect.clone()
+    };
     let Ok(mut reader) = RecordReader::new(text.as_bytes(), &plain) else { return Vec::new() };
     let syntax = reader.syntax();
     let Ok(block) = reader.block(SAMPLE_RECORDS) else { return Vec::new() };

@@ -13,12 +13,13 @@ use crate::cast::decimal::{Decimal, NumberStyle};
 use crate::cast::exact::Caster;
 use crate::cast::moment;
 use crate::contract::dialect::Format;
-use crate::contract::{AmbiguousDates, Column, ColumnType, Rules};
+use crate::contract::{AmbiguousDates, Column, ColumnType, Position, Rules, header_name};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ColumnFile {
     header: Option<String>,
+    position: Option<usize>,
     #[serde(default)]
     aliases: Vec<String>,
     #[serde(default)]
@@ -97,6 +98,18 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
         (_, None, None) => None,
         _ => fail!("{at}: start and width go with format = \"fixed\" only"),
     };
+    let has_header = matches!(defaults.format, Format::Csv | Format::Whitespace);
+    let position = match (written.position, &written.header) {
+        (None, _) => None,
+        (Some(_), _) if !has_header => fail!("{at}: position goes with format = \"csv\" and \"whitespace\" only"),
+        (Some(0), _) => fail!("{at}: position counts from 1, the first field of a record"),
+        (Some(position), Some(_)) => Some(Position::Named(position - 1)),
+        (Some(_), None) if !written.aliases.is_empty() => {
+            fail!("{at}: with position, aliases need a header; without both, the name in the file does not matter")
+        }
+        (Some(position), None) => Some(Position::Unnamed(position - 1)),
+    };
+    let in_file = |name: &String| if has_header { header_name(name) } else { name.clone() };
     let has_number_keys = written.decimal.is_some()
         || written.thousands.is_some()
         || written.currency.is_some()
@@ -114,12 +127,12 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
     };
     let nulls = written.nulls.as_ref().or(defaults.nulls.as_ref());
     let column = Column {
-        header: written.header.clone().unwrap_or_else(|| name.to_owned()),
-        aliases: written.aliases.clone(),
+        header: written.header.as_ref().map_or_else(|| name.to_owned(), in_file),
+        aliases: written.aliases.iter().map(in_file).collect(),
         optional: written.optional,
         required: written.required,
         nulls: match nulls {
-            Some(nulls) => nulls.iter().map(|null| null.trim().to_owned()).collect(),
+            Some(nulls) => nulls.clone(),
             None => vec![String::new()],
         },
         null_as: written.null_as.clone(),
@@ -129,6 +142,7 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
         number: number_style(&at, &number, &defaults.number)?,
         trim: written.trim.unwrap_or(defaults.trim),
         place,
+        position,
         ..Column::plain(name, kind)
     };
     if column.required && column.optional && column.null_as.is_none() {
