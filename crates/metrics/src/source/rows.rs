@@ -1,6 +1,7 @@
 //! Sale lines one by one, by key.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -76,15 +77,25 @@ pub struct SaleRow {
     /// Store.
     pub store: String,
     /// Quantity.
-    pub quantity: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub quantity: Decimal,
     /// Price of one.
-    pub unit_price: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub unit_price: Decimal,
     /// Revenue.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
     /// Cost, where it is known.
-    pub cost: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub cost: Option<Decimal>,
     /// Profit, where the cost is known.
-    pub profit: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub profit: Option<Decimal>,
     /// Taken back?
     pub is_return: bool,
 }
