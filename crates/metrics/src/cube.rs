@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::calendar::Range;
 use crate::figures::CohortMatrix;
 use crate::known_days::KnownDays;
-use crate::money::Amount;
 
 pub use build::{Builder, Sale};
 pub(crate) use index::{Cell, Index, NO_ORDER, Scope, Sums, number};
@@ -88,11 +88,11 @@ pub(crate) enum Grain {
 #[derive(Debug)]
 pub struct Totals {
     /// By place in [`Cube::products`].
-    pub products: Vec<Amount>,
+    pub products: Vec<Decimal>,
     /// By place in [`Cube::places`].
-    pub places: Vec<Amount>,
+    pub places: Vec<Decimal>,
     /// By place in [`Cube::customers`].
-    pub customers: Vec<Amount>,
+    pub customers: Vec<Decimal>,
 }
 
 /// A product.

@@ -11,7 +11,7 @@ use super::index::Unit;
 use super::{Cube, Customer, Index, Load, NO_ORDER, Place, Product, Sums, Totals};
 use crate::figures::CohortMatrix;
 use crate::known_days::KnownDays;
-use crate::money::Amount;
+use crate::money::amount;
 
 /// A sale line as the warehouse has it, with its surrogate keys.
 #[derive(Debug, Clone, Copy)]
@@ -183,9 +183,9 @@ impl Builder {
         let mut baskets = baskets(&sold, scattered);
         baskets.look_back(self.customers.len(), &region_of);
         let total = |members: usize, member: fn(&Sold) -> u32| {
-            let mut totals = vec![Amount(0); members];
-            sold.iter().for_each(|sold| totals[member(sold) as usize] += Amount(sold.revenue.into()));
-            totals
+            let mut totals = vec![0_i128; members];
+            sold.iter().for_each(|sold| totals[member(sold) as usize] += i128::from(sold.revenue));
+            totals.into_iter().map(amount).collect()
         };
         let totals = Totals {
             products: total(self.products.len(), |sold| sold.product),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::Weekday;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +11,6 @@ use super::key::{Figures, KeyFigures, ratio};
 use super::tally;
 use crate::cube::{Cube, Place, Product, Selection};
 use crate::filter::{Comparison, Field};
-use crate::money::Amount;
 
 /// What sale lines are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -99,7 +99,7 @@ pub struct Ranked<'c> {
     /// What people call it.
     pub label: &'c str,
     /// Its revenue.
-    pub revenue: Amount,
+    pub revenue: Decimal,
 }
 
 /// The best products with all of their figures, and how many there are.
@@ -116,7 +116,7 @@ pub fn breakdown<C: Figures>(selection: &Selection<'_>, by: By, comparison: Comp
     let members = Members::of(selection, by);
     let figures: Vec<KeyFigures> = members.tally(selection);
     let compared = compared(selection, comparison).map(|selection| members.tally(&selection));
-    let whole: Amount = figures.iter().map(|figures| figures.revenue).sum();
+    let whole: Decimal = figures.iter().map(|figures| figures.revenue).sum();
     let mut groups = groups(figures, compared, whole, |member| members.name(member));
     if by != By::Weekday {
         sort(&mut groups);
@@ -176,7 +176,7 @@ pub(super) fn compared<'c>(selection: &Selection<'c>, comparison: Comparison) ->
 fn groups<C: Figures>(
     figures: Vec<KeyFigures>,
     compared: Option<Vec<C>>,
-    whole: Amount,
+    whole: Decimal,
     name: impl Fn(usize) -> (String, String),
 ) -> Vec<Group<C>> {
     let groups = figures.into_iter().enumerate().filter_map(|(member, figures)| {
@@ -185,7 +185,7 @@ fn groups<C: Figures>(
             return None;
         }
         let (key, label) = name(member);
-        Some(Group { key, label, share: ratio(figures.revenue.as_f64(), whole.as_f64()), compared, figures })
+        Some(Group { key, label, share: ratio(figures.revenue, whole), compared, figures })
     });
     groups.collect()
 }

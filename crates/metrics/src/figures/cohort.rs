@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::key::ratio;
 use crate::calendar::{Granularity, Range, month_number, month_start};
 use crate::cube::{NO_ORDER, Picked, Selection};
-use crate::money::Amount;
+use crate::money::{Amount, amount};
 
 /// Customers by the month of their first order, and how many ordered again in the months after.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -33,7 +34,9 @@ pub struct Cohort {
     /// The same over the size.
     pub retention: Vec<Option<f64>>,
     /// What the orders of that month brought, returns not counted.
-    pub revenue: Vec<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Vec<Amount>)]
+    pub revenue: Vec<Decimal>,
 }
 
 /// Cohorts of the selected products and places, over all days; the selected days choose which of them are shown.
@@ -56,7 +59,7 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
             let (lost, seen) = seen.fold((0_u64, 0_u64), |(lost, seen), first| {
                 (lost + ended[first * months..first * months + since].iter().sum::<u64>(), seen + sizes[*first])
             });
-            ratio(lost as f64, seen as f64)
+            ratio(lost, seen)
         })
         .take_while(Option::is_some)
         .collect();
@@ -77,14 +80,14 @@ pub(crate) struct CohortMatrix {
     sizes: Vec<u64>,
     /// How many of a cohort ordered last so many months after their first order.
     ended: Vec<u64>,
-    /// Of a cohort, so many months after: who ordered again, and what the orders brought.
-    active: Vec<(u64, Amount)>,
+    /// Of a cohort, so many months after: who ordered again, and what the orders brought, in ten-thousandths.
+    active: Vec<(u64, i128)>,
 }
 
 impl CohortMatrix {
     /// What it takes in memory.
     pub fn bytes(&self) -> usize {
-        self.months * self.months * size_of::<(u64, u64, Amount)>()
+        self.months * self.months * size_of::<(u64, u64, i128)>()
     }
 
     fn of(selection: &Selection<'_>, days: Range) -> Self {
@@ -97,7 +100,7 @@ impl CohortMatrix {
         orders.each(|month, customer, _| ordered[customer * words + month / 64] |= 1 << (month % 64));
         let mut first_of = vec![0_u32; cube.customers.len()];
         let mut sizes = vec![0_u64; months];
-        let mut active: Vec<(u64, Amount)> = vec![(0, Amount(0)); months * months];
+        let mut active = vec![(0_u64, 0_i128); months * months];
         let mut ended = vec![0_u64; months * months];
         for (own, ordered) in first_of.iter_mut().zip(ordered.chunks(words)) {
             let mut those =
@@ -114,7 +117,7 @@ impl CohortMatrix {
         orders.each(|month, customer, unit| {
             let sums = orders.picked.index.between(unit, unit + 1);
             let first = first_of[customer] as usize;
-            active[first * months + month - first].1 += Amount(i128::from(sums.revenue - sums.returns));
+            active[first * months + month - first].1 += i128::from(sums.revenue - sums.returns);
         });
         Self { start, months, sizes, ended, active }
     }
@@ -162,7 +165,7 @@ fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-fn cohort(start: u32, first: usize, months: usize, size: u64, cells: &[(u64, Amount)]) -> Cohort {
+fn cohort(start: u32, first: usize, months: usize, size: u64, cells: &[(u64, i128)]) -> Cohort {
     let month = Granularity::Month.bucket(month_start(start + first as u32));
     // In their first month all of them ordered.
     let active: Vec<u64> = (0..months - first).map(|since| if since == 0 { size } else { cells[since].0 }).collect();
@@ -170,8 +173,8 @@ fn cohort(start: u32, first: usize, months: usize, size: u64, cells: &[(u64, Amo
         label: Granularity::Month.label(month),
         month,
         size,
-        retention: active.iter().map(|active| ratio(*active as f64, size as f64)).collect(),
+        retention: active.iter().map(|active| ratio(*active, size)).collect(),
         active,
-        revenue: cells[..months - first].iter().map(|(_, revenue)| *revenue).collect(),
+        revenue: cells[..months - first].iter().map(|(_, revenue)| amount(*revenue)).collect(),
     }
 }

@@ -1,5 +1,6 @@
 //! The key figures, and what they are compared with.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -7,15 +8,19 @@ use super::tally::{self, Tally};
 use crate::calendar::Range;
 use crate::cube::Selection;
 use crate::filter::Comparison;
-use crate::money::Amount;
+use crate::money::{Amount, as_f64, round};
 
 /// What is counted and summed of any set of sale lines.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, ToSchema)]
 pub struct KeyFigures {
     /// Net revenue: returns count against it.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
     /// Profit of the lines whose cost is known; none if that is none of them.
-    pub profit: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub profit: Option<Decimal>,
     /// Profit over the revenue of the lines whose cost is known.
     pub margin: Option<f64>,
     /// Different orders, not counting those that only take back.
@@ -23,17 +28,27 @@ pub struct KeyFigures {
     /// Different known customers.
     pub customers: u64,
     /// Revenue per order.
-    pub average_order: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub average_order: Option<Decimal>,
     /// Sale lines.
     pub lines: u64,
     /// Quantity sold, less what was taken back.
-    pub quantity: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub quantity: Decimal,
     /// Discounts, less those on what was taken back. They are out of the revenue already.
-    pub discount: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub discount: Decimal,
     /// Revenue of the lines that take back: zero or less.
-    pub returns: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub returns: Decimal,
     /// Revenue of the lines whose cost is known: what the margin is a share of.
-    pub revenue_with_cost: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue_with_cost: Decimal,
 }
 
 /// The revenue of any set of sale lines: all that most charts show of the days compared with. Everything else of those days
@@ -41,7 +56,7 @@ pub struct KeyFigures {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Revenue {
     /// Net revenue.
-    pub amount: Amount,
+    pub amount: Decimal,
     /// Is there a sale line at all?
     pub has_sale: bool,
 }
@@ -53,7 +68,7 @@ pub trait Figures: Copy {
     /// As they were added up.
     fn of(tally: &Tally) -> Self;
     /// Net revenue.
-    fn revenue(&self) -> Amount;
+    fn revenue(&self) -> Decimal;
     /// Is there a sale line at all?
     fn has_sale(&self) -> bool;
 }
@@ -65,7 +80,7 @@ impl Figures for KeyFigures {
         tally.figures()
     }
 
-    fn revenue(&self) -> Amount {
+    fn revenue(&self) -> Decimal {
         self.revenue
     }
 
@@ -81,7 +96,7 @@ impl Figures for Revenue {
         tally.revenue()
     }
 
-    fn revenue(&self) -> Amount {
+    fn revenue(&self) -> Decimal {
         self.amount
     }
 
@@ -142,7 +157,9 @@ pub fn overview(selection: &Selection<'_>) -> Overview {
     }
 }
 
-/// A share, rounded to six decimals: as exact as anybody reads it, and the same everywhere.
-pub fn ratio(part: f64, whole: f64) -> Option<f64> {
-    (whole != 0.0).then(|| (part / whole * 1e6).round() / 1e6)
+/// A share, rounded half away from zero to six decimals: as exact as anybody reads it, and the same everywhere. It is divided as
+/// decimals, and a float of six decimals only then: a ratio is no amount.
+pub fn ratio(part: impl Into<Decimal>, whole: impl Into<Decimal>) -> Option<f64> {
+    const DECIMALS: u32 = 6;
+    part.into().checked_div(whole.into()).map(|share| as_f64(round(share, DECIMALS)))
 }

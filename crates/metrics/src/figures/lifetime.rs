@@ -1,11 +1,12 @@
 //! What customers have brought in all.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::key::ratio;
 use crate::cube::Selection;
-use crate::money::{Amount, ONE};
+use crate::money::{Amount, SCALE, amount, per};
 
 /// How lifetime values are distributed: a customer's is the net revenue of all days, of the selected products and places.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -13,13 +14,21 @@ pub struct Lifetime {
     /// Known customers with a sale line on the selected days.
     pub customers: u64,
     /// Their lifetime value, in all.
-    pub total: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub total: Decimal,
     /// Per customer.
-    pub mean: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub mean: Option<Decimal>,
     /// Half of them brought at least this.
-    pub median: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub median: Option<Decimal>,
     /// One in ten brought at least this.
-    pub top_tenth: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub top_tenth: Option<Decimal>,
     /// The best tenth's share of the total.
     pub share_of_top_tenth: Option<f64>,
     /// The distribution, lowest first.
@@ -30,13 +39,19 @@ pub struct Lifetime {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Span {
     /// At least this; the first span has no lower end.
-    pub from: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub from: Option<Decimal>,
     /// Less than this; the last span has no upper end.
-    pub below: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub below: Option<Decimal>,
     /// How many.
     pub customers: u64,
     /// What they brought.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
 }
 
 /// Lifetime values of the customers who have a sale line on the selected days.
@@ -56,10 +71,10 @@ pub fn lifetime(selection: &Selection<'_>) -> Lifetime {
             values[*customer as usize] += i128::from(*own);
         }
     }
-    let mut values: Vec<Amount> =
-        values.into_iter().zip(is_here).filter_map(|(value, is_here)| is_here.then_some(Amount(value))).collect();
+    let mut values: Vec<Decimal> =
+        values.into_iter().zip(is_here).filter_map(|(value, is_here)| is_here.then(|| amount(value))).collect();
     let customers = values.len();
-    let total: Amount = values.iter().copied().sum();
+    let total: Decimal = values.iter().copied().sum();
     // Only these places of the order are asked for, each above the one before.
     let mut sorted = 0;
     let mut place = |at: usize| {
@@ -76,28 +91,30 @@ pub fn lifetime(selection: &Selection<'_>) -> Lifetime {
     Lifetime {
         customers: customers as u64,
         total,
-        mean: total.per(customers as u64),
+        mean: per(total, customers as u64),
         median,
         top_tenth,
-        share_of_top_tenth: ratio(best.iter().copied().sum::<Amount>().as_f64(), total.as_f64()),
+        share_of_top_tenth: ratio(best.iter().sum::<Decimal>(), total),
         spans: high.map_or_else(Vec::new, |high| spans(&values, high)),
     }
 }
 
 /// Ten or so spans of one round width up to where 95 of 100 customers are, one for less than zero, one for the rest.
-fn spans(values: &[Amount], high: Amount) -> Vec<Span> {
-    let width = round_up(high.0.max(i128::from(ONE)) / 10);
+fn spans(values: &[Decimal], high: Decimal) -> Vec<Span> {
+    let width = round_up((high.max(Decimal::ONE) / Decimal::TEN).trunc_with_scale(SCALE));
     // The end of the last span of that width is above the high value.
-    let wide = high.0.max(0) / width + 1;
-    let edges = (0..=wide).map(|edge| Amount(edge * width));
-    let from = [None].into_iter().chain(edges.clone().map(Some));
-    let below = edges.map(Some).chain([None]);
+    let mut edges = vec![Decimal::ZERO];
+    while edges.last().is_some_and(|last| *last <= high) || edges.len() < 2 {
+        edges.push(Decimal::from(edges.len()) * width);
+    }
+    let from = [None].into_iter().chain(edges.iter().copied().map(Some));
+    let below = edges.iter().copied().map(Some).chain([None]);
     let mut spans: Vec<Span> =
-        from.zip(below).map(|(from, below)| Span { from, below, customers: 0, revenue: Amount(0) }).collect();
+        from.zip(below).map(|(from, below)| Span { from, below, customers: 0, revenue: Decimal::ZERO }).collect();
     for value in values {
-        let span = if value.0 < 0 { 0 } else { 1 + (value.0 / width).min(wide) as usize };
-        spans[span].customers += 1;
-        spans[span].revenue += *value;
+        let span = &mut spans[edges.partition_point(|edge| edge <= value)];
+        span.customers += 1;
+        span.revenue += *value;
     }
     // Most shops have no customer below zero, and often none above the rest.
     let is_needed =
@@ -106,14 +123,15 @@ fn spans(values: &[Amount], high: Amount) -> Vec<Span> {
 }
 
 /// The next of 1, 2, 5, 10, 20, 50 … whole units.
-fn round_up(width: i128) -> i128 {
-    let mut step = i128::from(ONE);
+fn round_up(width: Decimal) -> Decimal {
+    let mut step = Decimal::ONE;
     loop {
         for factor in [1, 2, 5] {
-            if step * factor >= width {
-                return step * factor;
+            let wide = step * Decimal::from(factor);
+            if wide >= width {
+                return wide;
             }
         }
-        step *= 10;
+        step *= Decimal::TEN;
     }
 }

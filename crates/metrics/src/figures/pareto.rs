@@ -1,5 +1,6 @@
 //! How many products make how much of the revenue.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,7 +18,9 @@ pub struct Pareto {
     /// Their share of the products.
     pub share_for_80: Option<f64>,
     /// Revenue of the products that sold more than was taken back.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
     /// At most 200 points, the best product first.
     pub points: Vec<ParetoPoint>,
 }
@@ -32,7 +35,9 @@ pub struct ParetoPoint {
     /// Its name.
     pub label: String,
     /// Its revenue.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
     /// Share of the products up to it.
     pub share_of_products: Option<f64>,
     /// Share of the revenue up to it.
@@ -42,14 +47,15 @@ pub struct ParetoPoint {
 /// Adds up products that come with the greatest revenue first. Those at or below zero add nothing to a share and are left out.
 pub fn pareto(ranking: &[Ranked<'_>]) -> Pareto {
     const MOST: usize = 200;
-    let sold: Vec<&Ranked<'_>> = ranking.iter().filter(|one| one.revenue > Amount(0)).collect();
-    let revenue: Amount = sold.iter().map(|one| one.revenue).sum();
-    let mut so_far = Amount(0);
+    let sold: Vec<&Ranked<'_>> = ranking.iter().filter(|one| one.revenue > Decimal::ZERO).collect();
+    let revenue: Decimal = sold.iter().map(|one| one.revenue).sum();
+    let for_80 = revenue * Decimal::new(8, 1);
+    let mut so_far = Decimal::ZERO;
     let mut products_for_80 = 0;
     let mut points = Vec::new();
     let step = sold.len().div_ceil(MOST).max(1);
     for (place, one) in sold.iter().enumerate() {
-        if so_far.0 * 10 < revenue.0 * 8 {
+        if so_far < for_80 {
             products_for_80 += 1;
         }
         so_far += one.revenue;
@@ -59,11 +65,11 @@ pub fn pareto(ranking: &[Ranked<'_>]) -> Pareto {
                 key: one.key.to_owned(),
                 label: one.label.to_owned(),
                 revenue: one.revenue,
-                share_of_products: ratio((place + 1) as f64, sold.len() as f64),
-                share_of_revenue: ratio(so_far.as_f64(), revenue.as_f64()),
+                share_of_products: ratio(place + 1, sold.len()),
+                share_of_revenue: ratio(so_far, revenue),
             });
         }
     }
-    let share_for_80 = ratio(products_for_80 as f64, sold.len() as f64);
+    let share_for_80 = ratio(products_for_80, sold.len());
     Pareto { products: sold.len(), products_for_80, share_for_80, revenue, points }
 }

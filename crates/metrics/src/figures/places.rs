@@ -69,8 +69,8 @@ pub fn places<C: Figures>(selection: &Selection<'_>, level: Level, comparison: C
     breakdown(selection, level.by(), comparison)
         .into_iter()
         .map(|group| PlaceGroup {
-            share_of_customers: ratio(group.figures.customers as f64, everywhere.customers as f64),
-            share_of_revenue: ratio(group.figures.revenue.as_f64(), everywhere.revenue.as_f64()),
+            share_of_customers: ratio(group.figures.customers, everywhere.customers),
+            share_of_revenue: ratio(group.figures.revenue, everywhere.revenue),
             group,
         })
         .collect()

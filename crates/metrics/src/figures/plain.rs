@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
 use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 use super::*;
 use crate::calendar::{Granularity, Range, month_number};
 use crate::cube::{Builder, Cube, Load, Sale, Selection};
 use crate::filter::{Comparison, Dates, Filter};
-use crate::money::Amount;
+use crate::money::{amount, per};
 
 /// Products, places and customers have these numbers; each dimension has pairs of them, and the customer 0 is unknown.
 const MEMBERS: u8 = 6;
@@ -131,8 +132,8 @@ fn cube(lines: &[Line]) -> Cube {
     builder.finish(Load { id: "1".to_owned(), committed_at: None }).unwrap()
 }
 
-fn sum(amounts: impl Iterator<Item = i64>) -> Amount {
-    Amount(amounts.map(i128::from).sum())
+fn sum(amounts: impl Iterator<Item = i64>) -> Decimal {
+    amount(amounts.map(i128::from).sum::<i128>())
 }
 
 fn figures(lines: &[&Line]) -> KeyFigures {
@@ -145,10 +146,10 @@ fn figures(lines: &[&Line]) -> KeyFigures {
     KeyFigures {
         revenue,
         profit: with_cost().next().map(|_| profit),
-        margin: ratio(profit.as_f64(), revenue_with_cost.as_f64()),
+        margin: ratio(profit, revenue_with_cost),
         orders: orders.len() as u64,
         customers: customers.len() as u64,
-        average_order: revenue.per(orders.len() as u64),
+        average_order: per(revenue, orders.len() as u64),
         lines: lines.len() as u64,
         quantity: sum(lines.iter().map(|line| if line.is_return { -10_000 } else { 10_000 })),
         discount: sum(lines.iter().map(|line| line.revenue / 7)),
@@ -157,18 +158,18 @@ fn figures(lines: &[&Line]) -> KeyFigures {
     }
 }
 
-fn lifetimes(lines: &[&Line], everything: &[&Line]) -> Vec<Amount> {
+fn lifetimes(lines: &[&Line], everything: &[&Line]) -> Vec<Decimal> {
     let here: BTreeSet<u8> = lines.iter().map(|line| line.customer).filter(|customer| *customer > 0).collect();
     let of = |customer: u8| sum(everything.iter().filter(|line| line.customer == customer).map(|line| line.revenue));
-    let mut values: Vec<Amount> = here.into_iter().map(of).collect();
+    let mut values: Vec<Decimal> = here.into_iter().map(of).collect();
     values.sort();
     values
 }
 
 /// By the month of a customer's first order and months since: which customers ordered, and what it brought.
-fn months(everything: &[&Line]) -> BTreeMap<(u32, u32), (BTreeSet<u8>, Amount)> {
+fn months(everything: &[&Line]) -> BTreeMap<(u32, u32), (BTreeSet<u8>, Decimal)> {
     let sold = || everything.iter().filter(|line| !line.is_return && line.customer > 0);
-    let mut cells: BTreeMap<_, (BTreeSet<u8>, Amount)> = BTreeMap::new();
+    let mut cells: BTreeMap<_, (BTreeSet<u8>, Decimal)> = BTreeMap::new();
     for line in sold() {
         let own = sold().filter(|other| other.customer == line.customer).map(|other| month_number(other.day));
         let first = own.min().unwrap();
@@ -275,14 +276,14 @@ proptest! {
         let values = lifetimes(&selected, &everything);
         let lifetime = lifetime(&selection);
         prop_assert_eq!(lifetime.customers as usize, values.len());
-        prop_assert_eq!(lifetime.total, values.iter().copied().sum::<Amount>());
+        prop_assert_eq!(lifetime.total, values.iter().copied().sum::<Decimal>());
         prop_assert_eq!(lifetime.median, values.get(values.len() / 2).copied());
         let best = &values[values.len() - values.len().div_ceil(10)..];
         prop_assert_eq!(lifetime.top_tenth, best.first().copied());
         for span in &lifetime.spans {
-            let is_in = |value: &&Amount| span.from.is_none_or(|from| from <= **value) && span.below.is_none_or(|below| **value < below);
-            let own: Vec<Amount> = values.iter().filter(is_in).copied().collect();
-            prop_assert_eq!((span.customers as usize, span.revenue), (own.len(), own.into_iter().sum::<Amount>()));
+            let is_in = |value: &&Decimal| span.from.is_none_or(|from| from <= **value) && span.below.is_none_or(|below| **value < below);
+            let own: Vec<Decimal> = values.iter().filter(is_in).copied().collect();
+            prop_assert_eq!((span.customers as usize, span.revenue), (own.len(), own.into_iter().sum::<Decimal>()));
         }
         prop_assert_eq!(lifetime.spans.iter().map(|span| span.customers).sum::<u64>(), lifetime.customers);
 

@@ -1,10 +1,11 @@
 //! Customers by the scores that the warehouse gave them.
 
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::cube::Selection;
-use crate::money::Amount;
+use crate::money::{Amount, amount};
 
 /// The customers of one pair of scores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -16,7 +17,9 @@ pub struct RfmCell {
     /// Customers with a sale line in the selection.
     pub customers: u64,
     /// What the selection's lines of theirs brought.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
 }
 
 /// All 25 cells, by recency and frequency. Customers without scores are in none.
@@ -31,7 +34,7 @@ pub fn rfm(selection: &Selection<'_>) -> Vec<RfmCell> {
     }
     let mut cells: Vec<RfmCell> = (1..=5)
         .flat_map(|recency| (1..=5).map(move |frequency| (recency, frequency)))
-        .map(|(recency, frequency)| RfmCell { recency, frequency, customers: 0, revenue: Amount(0) })
+        .map(|(recency, frequency)| RfmCell { recency, frequency, customers: 0, revenue: Decimal::ZERO })
         .collect();
     for (customer, revenue) in cube.customers.iter().zip(revenue) {
         let (Some([recency @ 1..=5, frequency @ 1..=5, _]), Some(revenue)) = (customer.scores, revenue) else {
@@ -39,7 +42,7 @@ pub fn rfm(selection: &Selection<'_>) -> Vec<RfmCell> {
         };
         let cell = &mut cells[usize::from(recency - 1) * 5 + usize::from(frequency - 1)];
         cell.customers += 1;
-        cell.revenue += Amount(revenue);
+        cell.revenue += amount(revenue);
     }
     cells
 }

@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use chrono::{Datelike, NaiveDate};
+use rust_decimal::Decimal;
 
 use super::key::{Figures, KeyFigures, Revenue, ratio};
 use super::once::{Counted, Customers, Orders};
 use crate::calendar::Range as Days;
 use crate::cube::{Cell, Index, Picked, Run, Scope, Selection, Sums};
-use crate::money::Amount;
+use crate::money::{amount, per};
 
 /// The figures of all selected lines.
 pub fn whole(selection: &Selection<'_>) -> KeyFigures {
@@ -73,12 +74,12 @@ pub(super) fn of_products<F: Figures>(selection: &Selection<'_>, groups: usize, 
 }
 
 /// The revenue of each product; none where no line of it is selected.
-pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amount>> {
+pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Decimal>> {
     let cube = selection.cube();
     let picked = selection.picked_lines();
-    let mut revenue = vec![None; cube.products.len()];
+    let mut revenue = vec![None::<i128>; cube.products.len()];
     let mut add = |product: u32, own: i64| {
-        *revenue[product as usize].get_or_insert(Amount(0)) += Amount(i128::from(own));
+        *revenue[product as usize].get_or_insert(0) += i128::from(own);
     };
     for run in picked.runs.iter() {
         match picked.index.cells[run.cell as usize].product {
@@ -89,7 +90,7 @@ pub(super) fn revenue_of_products(selection: &Selection<'_>) -> Vec<Option<Amoun
             }
         }
     }
-    revenue
+    revenue.into_iter().map(|revenue| revenue.map(amount)).collect()
 }
 
 fn of_cells<F: Figures>(
@@ -237,7 +238,7 @@ impl<'c, F: Figures> Tallies<'c, F> {
     }
 }
 
-/// What one group comes to.
+/// What one group comes to, in ten-thousandths: each run, and for customers each line, is added here.
 #[derive(Clone, Default)]
 pub struct Tally {
     lines: u64,
@@ -266,23 +267,24 @@ impl Tally {
     }
 
     pub(super) fn revenue(&self) -> Revenue {
-        Revenue { amount: Amount(self.revenue), has_sale: self.lines > 0 }
+        Revenue { amount: amount(self.revenue), has_sale: self.lines > 0 }
     }
 
     pub(super) fn figures(&self) -> KeyFigures {
-        let revenue = Amount(self.revenue);
+        let (revenue, profit) = (amount(self.revenue), amount(self.profit));
+        let revenue_with_cost = amount(self.revenue_with_cost);
         KeyFigures {
             revenue,
-            profit: (self.with_cost > 0).then_some(Amount(self.profit)),
-            margin: ratio(self.profit as f64, self.revenue_with_cost as f64),
+            profit: (self.with_cost > 0).then_some(profit),
+            margin: ratio(profit, revenue_with_cost),
             orders: self.orders,
             customers: self.customers,
-            average_order: revenue.per(self.orders),
+            average_order: per(revenue, self.orders),
             lines: self.lines,
-            quantity: Amount(self.quantity),
-            discount: Amount(self.discount),
-            returns: Amount(self.returns),
-            revenue_with_cost: Amount(self.revenue_with_cost),
+            quantity: amount(self.quantity),
+            discount: amount(self.discount),
+            returns: amount(self.returns),
+            revenue_with_cost,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Figures of a shop that fits on a page, by hand.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::*;
 use crate::cube::{Builder, Cube, Load, Sale, Selection};
 use crate::filter::{Comparison, Field, Filter};
-use crate::money::Amount;
+use crate::money;
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -60,8 +61,8 @@ fn shop() -> Cube {
     builder.finish(load()).unwrap()
 }
 
-fn amount(units: i64) -> Amount {
-    Amount(i128::from(whole(units)))
+fn amount(units: i64) -> Decimal {
+    money::amount(whole(units))
 }
 
 #[test]
@@ -74,7 +75,7 @@ fn key_figures_count_once_what_is_once() {
     // Six lines sold at a discount of 2, two taken back with 1.
     assert_eq!(all.discount, amount(10));
     assert_eq!(all.margin, Some(0.230769));
-    assert_eq!(all.average_order, Some(Amount(284_000)));
+    assert_eq!(all.average_order, Some(money::amount(284_000)));
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_breakdown_adds_up_and_is_in_order() {
     let cube = shop();
     let filter = Filter::parse("dates=all").unwrap();
     let selection = Selection::new(&cube, &filter);
-    let of = |by| -> Vec<(String, Amount, u64)> {
+    let of = |by| -> Vec<(String, Decimal, u64)> {
         let groups: Vec<Group> = breakdown(&selection, by, Comparison::None);
         groups.into_iter().map(|group| (group.key, group.figures.revenue, group.figures.customers)).collect()
     };
@@ -143,7 +144,7 @@ fn a_breakdown_adds_up_and_is_in_order() {
     assert_eq!(of(By::Customer), [named("A", 67, 1), named("B", 30, 1), named("C", -5, 1)]);
     assert_eq!(of(By::Weekday).first().unwrap().0, "Wed");
     for by in By::ALL {
-        let sum: Amount = of(by).iter().map(|group| group.1).sum();
+        let sum: Decimal = of(by).iter().map(|group| group.1).sum();
         let unknown = if by == By::Customer { amount(50) } else { amount(0) };
         assert_eq!(sum + unknown, amount(142), "{by:?}");
     }
@@ -234,9 +235,9 @@ fn sums_that_are_too_large_are_refused_and_those_that_fit_are_exact() {
     let most = i64::MAX;
     let cube = build(&[(1, most), (2, most), (2, 0)]).unwrap();
     let all = Selection::new(&cube, &Filter::parse("dates=all").unwrap());
-    assert_eq!(tally::whole(&all).revenue, Amount(2 * i128::from(most)));
+    assert_eq!(tally::whole(&all).revenue, money::amount(2 * i128::from(most)));
     let south = Selection::new(&cube, &Filter::parse("dates=all&region=South").unwrap());
-    assert_eq!(tally::whole(&south).revenue, Amount(i128::from(most)));
+    assert_eq!(tally::whole(&south).revenue, money::amount(most));
     for amounts in [[(1, most), (1, 1)], [(1, most), (1, -1)]] {
         let refused = build(&amounts).unwrap_err().to_string();
         assert!(refused.contains("add up to more than a dashboard can hold"), "{refused}");

@@ -4,13 +4,14 @@
 //! most of the work. A page asks for less than [`breakdown`](super::breakdown()) by weekday says: this looks at each unit once.
 
 use chrono::{Datelike, NaiveDate};
+use rust_decimal::Decimal;
 
 use super::breakdown::{WEEKDAYS, compared};
 use super::key::ratio;
 use super::once::{Orders, Scattered};
 use crate::cube::{Selection, Sums};
 use crate::filter::Comparison;
-use crate::money::Amount;
+use crate::money::{amount, per};
 
 /// A day of the week.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,34 +19,34 @@ pub struct Weekday {
     /// Its name.
     pub label: &'static str,
     /// Net revenue.
-    pub revenue: Amount,
+    pub revenue: Decimal,
     /// Different orders, not counting those that only take back.
     pub orders: u64,
     /// Revenue per order.
-    pub average_order: Option<Amount>,
+    pub average_order: Option<Decimal>,
     /// Its share of the selection's revenue.
     pub share: Option<f64>,
     /// Its revenue on the days compared with.
-    pub compared: Option<Amount>,
+    pub compared: Option<Decimal>,
 }
 
 /// From Monday, those that have a sale on the days or on those compared with.
 pub fn weekdays(selection: &Selection<'_>, comparison: Comparison) -> Vec<Weekday> {
     let sold = sold(selection);
     let then = compared(selection, comparison).map(|selection| revenue(&selection));
-    let whole: i128 = sold.iter().map(|sold| sold.revenue).sum();
+    let whole = amount(sold.iter().map(|sold| sold.revenue).sum::<i128>());
     let days = WEEKDAYS.iter().zip(&sold).enumerate().filter_map(|(at, ((_, label), sold))| {
         let then = then.map(|then| then[at]);
         if sold.units == 0 && then.flatten().is_none() {
             return None;
         }
-        let revenue = Amount(sold.revenue);
+        let revenue = amount(sold.revenue);
         Some(Weekday {
             label,
             revenue,
             orders: sold.orders,
-            average_order: revenue.per(sold.orders),
-            share: ratio(revenue.as_f64(), Amount(whole).as_f64()),
+            average_order: per(revenue, sold.orders),
+            share: ratio(revenue, whole),
             compared: then.map(Option::unwrap_or_default),
         })
     });
@@ -87,15 +88,15 @@ fn sold(selection: &Selection<'_>) -> [Sold; 7] {
 }
 
 /// The revenue of each; none where there is no sale.
-fn revenue(selection: &Selection<'_>) -> [Option<Amount>; 7] {
+fn revenue(selection: &Selection<'_>) -> [Option<Decimal>; 7] {
     let picked = selection.picked();
-    let mut days = [None; 7];
+    let mut days = [None::<i128>; 7];
     for run in picked.runs.iter() {
         for (day, own) in picked.index.day[run.units()].iter().zip(&picked.index.revenue[run.units()]) {
-            *days[weekday(*day)].get_or_insert(Amount(0)) += Amount(i128::from(*own));
+            *days[weekday(*day)].get_or_insert(0) += i128::from(*own);
         }
     }
-    days
+    days.map(|day| day.map(amount))
 }
 
 fn weekday(day: NaiveDate) -> usize {

@@ -1,6 +1,7 @@
 //! Sale lines one by one, by key.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -76,17 +77,29 @@ pub struct SaleRow {
     /// Store.
     pub store: String,
     /// Quantity, where it is known.
-    pub quantity: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub quantity: Option<Decimal>,
     /// Price of one before the discount, where it is known.
-    pub unit_price: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub unit_price: Option<Decimal>,
     /// Discount on the line.
-    pub discount_amount: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub discount_amount: Decimal,
     /// Revenue after the discount.
-    pub revenue: Amount,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Amount)]
+    pub revenue: Decimal,
     /// Cost, where it is known.
-    pub cost: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub cost: Option<Decimal>,
     /// Profit, where the cost is known.
-    pub profit: Option<Amount>,
+    #[serde(serialize_with = "crate::money::serialize")]
+    #[schema(value_type = Option<Amount>)]
+    pub profit: Option<Decimal>,
     /// Taken back?
     pub is_return: bool,
 }

@@ -2,17 +2,18 @@
 
 use std::error::Error;
 
+use rust_decimal::Decimal;
 use tokio_postgres::types::{FromSql, Type};
 
-use crate::money::Amount;
+use crate::money::amount;
 
 /// Ten-thousandths. The format's digits are ten-thousands, so four decimals are just one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fixed(pub i64);
 
-impl From<Fixed> for Amount {
+impl From<Fixed> for Decimal {
     fn from(fixed: Fixed) -> Self {
-        Self(i128::from(fixed.0))
+        amount(fixed.0)
     }
 }
 
