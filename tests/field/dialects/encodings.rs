@@ -1,7 +1,7 @@
 //! Encodings and byte order marks.
 
 use super::{reason, values, wrong};
-use crate::harness::declared::{PAIR, loaded, refused, rejects};
+use crate::harness::declared::{PAIR, loaded, refused};
 
 fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()

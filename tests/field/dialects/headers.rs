@@ -1,7 +1,7 @@
 //! Headers, positions, and delimiters at the end of a line.
 
 use super::{THREE, values, wrong};
-use crate::harness::declared::{PAIR, declared, loaded, refused, rejects, rows};
+use crate::harness::declared::{PAIR, loaded, refused, rejects, rows};
 
 #[test]
 fn field_b3_line_breaks_in_headers_compare_alike() {

@@ -71,7 +71,7 @@ impl Written {
             "plain".to_owned(),
             format!("a{delimiter}b"),
             format!("say {quote}hi{quote}"),
-            format!("{quote}"),
+            (*quote).to_owned(),
             format!("two{line_break}lines{line_break}"),
             " blanks ".to_owned(),
             "back\\slash\\".to_owned(),
