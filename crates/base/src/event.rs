@@ -4,6 +4,7 @@
 //! terminal, the JSON log, progress bars and the history of runs are observers. Nothing below the command line prints.
 
 mod ingested;
+mod key_conflicts;
 mod skipped;
 
 use std::fmt::Display;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::count::RowCounts;
 
 pub use ingested::{Ingested, Refused};
+pub use key_conflicts::{ConflictExample, KeyConflict, KeyConflicts, RecordPlace};
 pub use skipped::Skipped;
 
 /// Receives events. Stages call it from several threads.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Skipped;
+use super::{KeyConflicts, Skipped};
 
 /// What an ingest did, of one source or of all.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +31,8 @@ pub struct Ingested {
     pub with_rejects: Vec<String>,
     /// Files refused whole.
     pub refused: Vec<Refused>,
+    /// Loaded records that share their key with a record of other content.
+    pub conflicts: KeyConflicts,
 }
 
 /// A file of which nothing is loaded.
@@ -56,6 +58,7 @@ impl Ingested {
         self.skipped.add(&other.skipped);
         self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
+        self.conflicts.add(&other.conflicts);
         for (drift, files) in other.drift {
             *self.drift.entry(drift).or_default() += files;
         }
