@@ -116,6 +116,7 @@ fn overview(runs: &[Run]) -> Table {
         ("files", true),
         ("rows", true),
         ("rejects", true),
+        ("key_conflicts", true),
         ("pushed", true),
         ("sync", true),
         ("message", false),
@@ -172,6 +173,7 @@ fn list(runs: &[Run]) -> Table {
             report.files.loaded,
             report.rows.accepted,
             report.rows.rejected,
+            report.rows.conflicts(),
             report.checks.failed.len() as u64,
             delta.inserted,
             delta.updated,
@@ -227,6 +229,9 @@ fn detail(run: &Run) -> Table {
     say("rows accepted", report.rows.accepted.to_string());
     say("rows rejected", report.rows.rejected.to_string());
     say("rows repaired", report.rows.repaired.to_string());
+    say("rows replaced in their file", report.rows.repeated.to_string());
+    say("rows outranked by an earlier load", report.rows.outranked.to_string());
+    say("rows replaced by unrelated ones", report.rows.unrelated.to_string());
     say("models built", report.models.built.join(", "));
     say("models unchanged", report.models.unchanged.to_string());
     say("checks run", report.checks.ran.to_string());

@@ -5,6 +5,7 @@
 
 mod fitted;
 mod ingested;
+mod key_conflicts;
 mod skipped;
 
 use std::fmt::Display;
@@ -17,6 +18,7 @@ use crate::count::RowCounts;
 
 pub use fitted::Fitted;
 pub use ingested::{Ingested, Refused};
+pub use key_conflicts::{ConflictExample, KeyConflict, KeyConflicts, RecordPlace};
 pub use skipped::Skipped;
 
 /// Receives events. Stages call it from several threads.

@@ -33,6 +33,9 @@ pub struct Contract {
     pub drift: Drift,
     /// Columns whose values together occur once in a file; empty: there is no such rule.
     pub unique: Vec<String>,
+    /// Columns that say which record this is: of two with the same values, the later one counts. Empty: nobody said, and records
+    /// that replace others are not counted.
+    pub key: Vec<String>,
     /// How many rejects a file may have before it is refused whole.
     pub max_rejects: RejectLimit,
     /// Whether a file with a header and no records is accepted.
@@ -300,8 +303,8 @@ impl Contract {
         self.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect()
     }
 
-    /// Hash of what the contract means for a file's rows. Comments, the glob and the reject limit do not
-    /// count: changing them does not change a row that was accepted.
+    /// Hash of what the contract means for a file's rows. Comments, the glob, the reject limit and the key
+    /// do not count: changing them does not change a row that was accepted.
     pub fn hash(&self) -> Result<String> {
         let meaning =
             serde_json::to_string(&(&self.dialect, self.column_order, self.drift, &self.unique, &self.columns))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fitted, Skipped};
+use super::{Fitted, KeyConflicts, Skipped};
 
 /// What an ingest did, of one source or of all.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct Ingested {
     pub with_rejects: Vec<String>,
     /// Files refused whole.
     pub refused: Vec<Refused>,
+    /// Loaded records that share their key with a record of other content.
+    pub conflicts: KeyConflicts,
 }
 
 /// A file of which nothing is loaded.
@@ -59,6 +61,7 @@ impl Ingested {
         self.fitted.add(&other.fitted);
         self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
+        self.conflicts.add(&other.conflicts);
         for (drift, files) in other.drift {
             *self.drift.entry(drift).or_default() += files;
         }

@@ -69,6 +69,8 @@ struct ContractFile {
     drift: Drift,
     #[serde(default)]
     unique: Vec<String>,
+    #[serde(default)]
+    key: Vec<String>,
     #[serde(default = "one_percent", deserialize_with = "reject_limit")]
     max_rejects: RejectLimit,
     #[serde(default)]
@@ -198,11 +200,16 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         columns.push(column);
     }
     check_positions(path, &dialect, file.drift, &columns)?;
-    for name in &file.unique {
-        if !columns.iter().any(|column| column.name == *name) {
-            let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
-            let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            fail!("{at}: unique names `{name}`, which is no column{advice}");
+    for (option, names) in [("unique", &file.unique), ("key", &file.key)] {
+        for (index, name) in names.iter().enumerate() {
+            if !columns.iter().any(|column| column.name == *name) {
+                let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
+                let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                fail!("{at}: {option} names `{name}`, which is no column{advice}");
+            }
+            if option == "key" && names[..index].contains(name) {
+                fail!("{at}: {option} names `{name}` twice");
+            }
         }
     }
     Ok(Contract {
@@ -212,6 +219,7 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         column_order: file.column_order,
         drift: file.drift,
         unique: file.unique,
+        key: file.key,
         max_rejects: file.max_rejects,
         allow_empty: file.allow_empty,
         columns,

@@ -11,9 +11,9 @@ use duckdb::arrow::array::{
 };
 use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
-
 use salesmart_base::event::Fitted;
 
+use super::key_hash::{self, KeyHashes};
 use crate::cast::exact::{Caster, Value};
 use crate::cast::fault::{Code, Fault};
 use crate::contract::{ColumnType, Contract};
@@ -28,6 +28,8 @@ pub struct Typer {
     splitter: Splitter,
     columns: Vec<Casters>,
     repairs: Repairs,
+    /// Places of the key's columns in a batch.
+    key: Vec<usize>,
     /// Whether records name and type their own columns.
     is_typed_format: bool,
     schema: Arc<Schema>,
@@ -57,6 +59,8 @@ pub struct Typed {
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits, and 0 for columns without numbers.
     pub totals: Vec<Option<i128>>,
+    /// Hashes of the keys of the accepted rows.
+    pub keys: KeyHashes,
 }
 
 /// A batch under construction.
@@ -101,7 +105,9 @@ impl Typer {
         let mut schema = vec![Field::new("_line", DataType::Int64, false)];
         schema.extend(contract.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.kind), true)));
         let is_typed_format = contract.dialect.format.names_columns();
-        Self { splitter, columns, repairs, is_typed_format, schema: Arc::new(Schema::new(schema)) }
+        let schema = Schema::new(schema);
+        let key = contract.key.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        Self { splitter, columns, repairs, key, is_typed_format, schema: Arc::new(schema) }
     }
 
     /// The columns of a batch: name and DuckDB type.
@@ -269,8 +275,9 @@ impl Typer {
             batch = kept(&batch, &rows.kept)?;
         }
         let totals = batch.columns()[1..].iter().map(total).collect();
+        let keys = key_hash::of_batch(&batch, &self.key);
         let Rows { rejects, rejected, repaired, fitted, .. } = rows;
-        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals })
+        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals, keys })
     }
 }
 
