@@ -36,6 +36,7 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
         Event::ModelUpToDate { model, why } => {
             console.say(&format!("{:<7} {model:<26} is up to date: {why}", "build"));
         }
+        Event::ModelWarning { text } => console.warn(text),
         Event::AllUpToDate { models } => {
             let note = format!("{} models up to date", grouped(*models));
             console.step(&Step {
@@ -102,6 +103,9 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
     }
     if report.skipped.total() > 0 {
         parts.push(report.skipped.to_string());
+    }
+    if report.rounded.total() > 0 {
+        parts.push(report.rounded.to_string());
     }
     if !report.refused.is_empty() {
         let files = if report.refused.len() == 1 { "file" } else { "files" };

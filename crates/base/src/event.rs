@@ -4,6 +4,7 @@
 //! terminal, the JSON log, progress bars and the history of runs are observers. Nothing below the command line prints.
 
 mod ingested;
+mod rounded;
 mod skipped;
 
 use std::fmt::Display;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::count::RowCounts;
 
 pub use ingested::{Ingested, Refused};
+pub use rounded::Rounded;
 pub use skipped::Skipped;
 
 /// Receives events. Stages call it from several threads.
@@ -139,6 +141,11 @@ pub enum Event<'a> {
         model: &'a str,
         /// Why it was not built.
         why: &'a str,
+    },
+    /// A model that was built for the first time since it changed may not mean what it says.
+    ModelWarning {
+        /// File, line and advice.
+        text: &'a str,
     },
     /// All selected models were up to date.
     AllUpToDate {

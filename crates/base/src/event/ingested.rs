@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Skipped;
+use super::{Rounded, Skipped};
 
 /// What an ingest did, of one source or of all.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,8 @@ pub struct Ingested {
     pub repaired: u64,
     /// Rows that are no records.
     pub skipped: Skipped,
+    /// Numbers with more places than their column, which the contract has rounded.
+    pub rounded: Rounded,
     /// What differs from the contract and is allowed, once each: files and difference.
     pub drift: BTreeMap<String, u64>,
     /// Files with refused records: name and counts.
@@ -54,6 +56,7 @@ impl Ingested {
         self.rejected += other.rejected;
         self.repaired += other.repaired;
         self.skipped.add(&other.skipped);
+        self.rounded.merge(&other.rounded);
         self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
         for (drift, files) in other.drift {

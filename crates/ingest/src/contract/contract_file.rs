@@ -16,8 +16,8 @@ use self::column_keys::{Defaults, column};
 use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd};
-use crate::cast::decimal::NumberStyle;
-use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit, pattern};
+use crate::cast::number_style::{Grouping, NumberStyle};
+use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, RejectLimit, WidthUnit, pattern};
 use salesmart_base::config::Config;
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
@@ -43,10 +43,12 @@ struct ContractFile {
     encoding: String,
     decimal: Option<String>,
     thousands: Option<String>,
+    grouping: Option<Grouping>,
     #[serde(default)]
     currency: Vec<String>,
     #[serde(default)]
     negatives: Vec<Negative>,
+    exponent: Option<bool>,
     nulls: Option<Vec<String>>,
     #[serde(default)]
     trim: bool,
@@ -56,6 +58,8 @@ struct ContractFile {
     column_order: ColumnOrder,
     #[serde(default)]
     drift: Drift,
+    #[serde(default)]
+    width_unit: WidthUnit,
     #[serde(default)]
     unique: Vec<String>,
     #[serde(default = "one_percent", deserialize_with = "reject_limit")]
@@ -153,12 +157,17 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         fail!("{at}: [columns] is empty; declare every column of the file's header");
     }
     let dialect = dialect(path, &file)?;
+    if file.width_unit != WidthUnit::Undeclared && file.format != Format::Fixed {
+        fail!("{at}: width_unit goes with format = \"fixed\" only");
+    }
     let written = NumberFile {
         decimal: file.decimal.as_deref(),
         thousands: file.thousands.as_deref(),
+        grouping: file.grouping,
         currency: Some(&file.currency),
         negatives: Some(&file.negatives),
         percent: false,
+        exponent: file.exponent,
     };
     let defaults = Defaults {
         number: number_style(&at.to_string(), &written, &NumberStyle::default())?,
@@ -196,6 +205,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Contract> {
         unique: file.unique,
         max_rejects: file.max_rejects,
         allow_empty: file.allow_empty,
+        width_unit: file.width_unit,
         columns,
         path: path.to_owned(),
     })

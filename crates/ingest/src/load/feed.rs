@@ -41,6 +41,7 @@ pub struct Job {
     rejected: AtomicU64,
     repaired: AtomicU64,
     totals: Mutex<Vec<Option<i128>>>,
+    rounded: Mutex<Vec<u64>>,
     /// Counts the records of all jobs.
     progress: Progress,
     /// What broke the reading, in its own type: DuckDB passes on a text only.
@@ -63,6 +64,9 @@ pub struct Outcome {
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits. Empty if nothing was read.
     pub totals: Vec<Option<i128>>,
+    /// Per contract column, how many of its accepted numbers were rounded, before records with a key of another one were taken out.
+    /// Empty if nothing was read.
+    pub rounded: Vec<u64>,
     /// Rows that DuckDB says it has inserted.
     pub inserted: u64,
 }
@@ -84,6 +88,7 @@ impl Job {
             rejected: AtomicU64::new(0),
             repaired: AtomicU64::new(0),
             totals: Mutex::default(),
+            rounded: Mutex::default(),
             progress,
             failure: Mutex::default(),
         }
@@ -118,6 +123,10 @@ impl Job {
                 *sum = sum.zip(*more).and_then(|(sum, more)| sum.checked_add(more));
             }
             drop(totals);
+            let mut rounded = locked(&self.rounded);
+            rounded.resize(typed.rounded.len(), 0);
+            rounded.iter_mut().zip(&typed.rounded).for_each(|(sum, more)| *sum += more);
+            drop(rounded);
             if !typed.rejects.is_empty() {
                 locked(&self.rejects).append(&mut typed.rejects)?;
             }
@@ -141,6 +150,7 @@ impl Job {
             rejects: std::mem::take(&mut *locked(&self.rejects)),
             skipped,
             totals: std::mem::take(&mut *locked(&self.totals)),
+            rounded: std::mem::take(&mut *locked(&self.rounded)),
             inserted: 0,
         }
     }

@@ -341,6 +341,10 @@ impl<'a> Intake<'a> {
                 report.rejected += outcome.rejected;
                 report.repaired += outcome.repaired;
                 report.skipped.add(&outcome.skipped);
+                let counts = self.contract.columns.iter().zip(&outcome.rounded).filter(|(_, count)| **count > 0);
+                for (column, count) in counts {
+                    report.rounded.add(&column.name, *count);
+                }
             }
         }
         if !drift.is_empty() {
