@@ -255,11 +255,17 @@ proptest! {
         ))
         .unwrap();
         for (number, (kind, _)) in types.iter().enumerate() {
+            // Of several shortest texts of a binary fraction, any will do.
+            let differs = match *kind {
+                "float" | "double" => format!(
+                    "(expected.c{number}::{kind} is distinct from loaded.c{number}::{kind} or length(loaded.c{number}) > length(expected.c{number}))"
+                ),
+                _ => format!("expected.c{number} is distinct from loaded.c{number}"),
+            };
             let other: Result<(i64, String), _> = conn.query_row(
                 &format!(
                     "select line, concat_ws(' became ', coalesce(expected.c{number}, 'null'), coalesce(loaded.c{number}, 'null'))
-                     from expected left join staging.loaded.t as loaded on _line = line
-                     where expected.c{number} is distinct from loaded.c{number} limit 1"
+                     from expected left join staging.loaded.t as loaded on _line = line where {differs} limit 1"
                 ),
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),

@@ -255,7 +255,7 @@ pub fn check_format(format: &str, kind: ColumnType) -> Result<(), String> {
             kind.sql()
         ));
     }
-    MomentFormat::new(format).fault().map_or(Ok(()), Err)
+    MomentFormat::new(format).fault(&kind.sql()).map_or(Ok(()), Err)
 }
 
 /// Does one of these formats name an offset from UTC?

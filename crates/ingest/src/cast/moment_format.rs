@@ -154,8 +154,8 @@ impl MomentFormat {
         marks
     }
 
-    /// What is wrong with the format, as the end of a sentence about it.
-    pub fn fault(&self) -> Option<String> {
+    /// What is wrong with the format for a type of this name, as the end of a sentence about it.
+    pub fn fault(&self, kind: &str) -> Option<String> {
         let is_known = |piece: &Piece| !matches!(piece, Piece::Plain(_, items) if items.is_empty());
         if !self.pieces.iter().all(is_known) {
             return Some("has an unknown % code; see strftime: %Y %m %d %H %M %S %.f %f %z %y %b %I %p".to_owned());
@@ -168,12 +168,12 @@ impl MomentFormat {
         let probe = probe()?;
         let written = self.written(probe);
         match self.read(&written) {
-            Some(read) if read.clock.date() != probe.date() => Some("does not name one day".to_owned()),
+            Some(read) if read.clock.date() != probe.date() => Some(format!("does not name one {kind}")),
             Some(read) if self.written(read.clock) != written || fractions > 0 && read.clock != probe => {
                 Some("names a part of the time without the larger ones, so it would be dropped".to_owned())
             }
             Some(_) => None,
-            None => Some("does not name one day: day, month and year are needed".to_owned()),
+            None => Some(format!("does not name one {kind}: day, month and year are needed")),
         }
     }
 
