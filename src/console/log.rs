@@ -36,6 +36,7 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
         Event::ModelUpToDate { model, why } => {
             console.say(&format!("{:<7} {model:<26} is up to date: {why}", "build"));
         }
+        Event::ModelWarning { text } => console.warn(text),
         Event::AllUpToDate { models } => {
             let note = format!("{} models up to date", grouped(*models));
             console.step(&Step {
@@ -113,6 +114,9 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
     ];
     for (count, what) in conflicts.iter().filter(|(count, _)| *count > 0) {
         parts.push(format!("{} {what}", counted(*count, "record")));
+    }
+    if report.rounded.total() > 0 {
+        parts.push(report.rounded.to_string());
     }
     if !report.refused.is_empty() {
         let files = if report.refused.len() == 1 { "file" } else { "files" };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fitted, KeyConflicts, Skipped};
+use super::{Fitted, KeyConflicts, Rounded, Skipped};
 
 /// What an ingest did, of one source or of all.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct Ingested {
     pub skipped: Skipped,
     /// Accepted records whose number of fields was made to fit.
     pub fitted: Fitted,
+    /// Numbers with more places than their column, which the contract has rounded.
+    pub rounded: Rounded,
     /// What differs from the contract and is allowed, once each: files and difference.
     pub drift: BTreeMap<String, u64>,
     /// Files with refused records: name and counts.
@@ -59,6 +61,7 @@ impl Ingested {
         self.repaired += other.repaired;
         self.skipped.add(&other.skipped);
         self.fitted.add(&other.fitted);
+        self.rounded.merge(&other.rounded);
         self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
         self.conflicts.add(&other.conflicts);

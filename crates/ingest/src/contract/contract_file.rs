@@ -16,9 +16,11 @@ use self::column_keys::{Defaults, column};
 use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd, LongRecords, ShortRecords, StrayQuotes};
-use crate::cast::decimal::NumberStyle;
+use crate::cast::number_style::{Grouping, NumberStyle};
 use crate::contract::dialect::Dialect;
-use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, Position, RejectLimit, pattern};
+use crate::contract::{
+    AmbiguousDates, Column, ColumnOrder, Contract, Drift, Position, RejectLimit, WidthUnit, pattern,
+};
 use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
@@ -54,10 +56,12 @@ struct ContractFile {
     encoding: String,
     decimal: Option<String>,
     thousands: Option<String>,
+    grouping: Option<Grouping>,
     #[serde(default)]
     currency: Vec<String>,
     #[serde(default)]
     negatives: Vec<Negative>,
+    exponent: Option<bool>,
     nulls: Option<Vec<String>>,
     #[serde(default)]
     trim: bool,
@@ -67,6 +71,8 @@ struct ContractFile {
     column_order: ColumnOrder,
     #[serde(default)]
     drift: Drift,
+    #[serde(default)]
+    width_unit: WidthUnit,
     #[serde(default)]
     unique: Vec<String>,
     #[serde(default)]
@@ -166,12 +172,17 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         fail!("{at}: [columns] is empty; declare every column of the file's header");
     }
     let dialect = dialect(path, &file)?;
+    if file.width_unit != WidthUnit::Undeclared && file.format != Format::Fixed {
+        fail!("{at}: width_unit goes with format = \"fixed\" only");
+    }
     let written = NumberFile {
         decimal: file.decimal.as_deref(),
         thousands: file.thousands.as_deref(),
+        grouping: file.grouping,
         currency: Some(&file.currency),
         negatives: Some(&file.negatives),
         percent: false,
+        exponent: file.exponent,
     };
     let defaults = Defaults {
         number: number_style(&at.to_string(), &written, &NumberStyle::default())?,
@@ -222,6 +233,7 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         key: file.key,
         max_rejects: file.max_rejects,
         allow_empty: file.allow_empty,
+        width_unit: file.width_unit,
         columns,
         path: path.to_owned(),
     })

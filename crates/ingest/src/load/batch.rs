@@ -61,12 +61,16 @@ pub struct Typed {
     pub totals: Vec<Option<i128>>,
     /// Hashes of the keys of the accepted rows.
     pub keys: KeyHashes,
+    /// Per contract column, how many of its accepted numbers were rounded.
+    pub rounded: Vec<u64>,
 }
 
 /// A batch under construction.
 struct Rows {
     lines: Int64Builder,
     builders: Vec<Builder>,
+    /// Row and contract column of every number that was rounded.
+    rounded: Vec<(usize, usize)>,
     /// Which rows stay: a row with a fault has been appended before the fault was seen.
     kept: Vec<bool>,
     rejects: Vec<Reject>,
@@ -83,6 +87,15 @@ impl Rows {
             Fit::Padded => self.fitted.padded += 1,
             Fit::Shortened => self.fitted.shortened += 1,
         }
+    }
+
+    /// Appends a value to the row that is not counted yet.
+    #[inline]
+    fn append(&mut self, index: usize, value: Value<'_>) {
+        if let Value::Rounded(_) = value {
+            self.rounded.push((self.kept.len(), index));
+        }
+        self.builders[index].append(value);
     }
 
     /// Counts a record whose faults, if any, are those from `before` on. They share its raw text.
@@ -130,7 +143,7 @@ impl Typer {
                 Some(text) => self
                     .splitter
                     .split_text(text, &mut spans, |index, text| match self.columns[index].written.field(text) {
-                        Ok(value) => rows.builders[index].append(value),
+                        Ok(value) => rows.append(index, value),
                         Err(fault) => self.refuse(index, text, fault, record, &mut rows),
                     })
                     .map(|()| Fit::Exact),
@@ -202,6 +215,7 @@ impl Typer {
         Rows {
             lines: Int64Builder::with_capacity(count),
             builders: self.columns.iter().map(|casters| Builder::new(casters.written.column().kind, count)).collect(),
+            rounded: Vec::new(),
             kept: Vec::with_capacity(count),
             rejects: Vec::new(),
             rejected: 0,
@@ -220,7 +234,7 @@ impl Typer {
             Cell::Bad(fault, shown) => (Err(fault.clone()), shown.as_str()),
         };
         match result {
-            Ok(value) => rows.builders[index].append(value),
+            Ok(value) => rows.append(index, value),
             Err(fault) => self.refuse(index, text, fault, record, rows),
         }
     }
@@ -275,9 +289,13 @@ impl Typer {
             batch = kept(&batch, &rows.kept)?;
         }
         let totals = batch.columns()[1..].iter().map(total).collect();
+        let mut rounded = vec![0; self.columns.len()];
+        for (_, column) in rows.rounded.iter().filter(|(row, _)| rows.kept[*row]) {
+            rounded[*column] += 1;
+        }
         let keys = key_hash::of_batch(&batch, &self.key);
         let Rows { rejects, rejected, repaired, fitted, .. } = rows;
-        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals, keys })
+        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals, rounded, keys })
     }
 }
 
@@ -348,6 +366,10 @@ impl Builder {
 
     /// Appends a value that the column's own caster made; it has checked the range.
     fn append(&mut self, value: Value<'_>) {
+        let value = match value {
+            Value::Rounded(number) => Value::Number(number),
+            value => value,
+        };
         match (self, value) {
             (Self::Text(builder), Value::Text(text)) => builder.append_value(text),
             (Self::Integer(builder), Value::Number(number)) => builder.append_value(number as i32),

@@ -44,6 +44,7 @@ pub struct Job {
     fitted: Mutex<Fitted>,
     totals: Mutex<Vec<Option<i128>>>,
     keys: Mutex<KeyHashes>,
+    rounded: Mutex<Vec<u64>>,
     /// Counts the records of all jobs.
     progress: Progress,
     /// What broke the reading, in its own type: DuckDB passes on a text only.
@@ -70,6 +71,9 @@ pub struct Outcome {
     pub totals: Vec<Option<i128>>,
     /// Hashes of the keys of the accepted records.
     pub keys: KeyHashes,
+    /// Per contract column, how many of its accepted numbers were rounded, before records with a key of another one were taken out.
+    /// Empty if nothing was read.
+    pub rounded: Vec<u64>,
     /// Rows that DuckDB says it has inserted.
     pub inserted: u64,
 }
@@ -93,6 +97,7 @@ impl Job {
             fitted: Mutex::default(),
             totals: Mutex::default(),
             keys: Mutex::default(),
+            rounded: Mutex::default(),
             progress,
             failure: Mutex::default(),
         }
@@ -134,6 +139,10 @@ impl Job {
             if !keys.is_empty() {
                 locked(&self.keys).append(keys);
             }
+            let mut rounded = locked(&self.rounded);
+            rounded.resize(typed.rounded.len(), 0);
+            rounded.iter_mut().zip(&typed.rounded).for_each(|(sum, more)| *sum += more);
+            drop(rounded);
             if !typed.rejects.is_empty() {
                 locked(&self.rejects).append(&mut typed.rejects)?;
             }
@@ -159,6 +168,7 @@ impl Job {
             fitted: *locked(&self.fitted),
             totals: std::mem::take(&mut *locked(&self.totals)),
             keys: std::mem::take(&mut *locked(&self.keys)),
+            rounded: std::mem::take(&mut *locked(&self.rounded)),
             inserted: 0,
         }
     }

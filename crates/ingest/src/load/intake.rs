@@ -347,6 +347,10 @@ impl<'a> Intake<'a> {
                 report.repaired += outcome.repaired;
                 report.skipped.add(&outcome.skipped);
                 report.fitted.add(&outcome.fitted);
+                let counts = self.contract.columns.iter().zip(&outcome.rounded).filter(|(_, count)| **count > 0);
+                for (column, count) in counts {
+                    report.rounded.add(&column.name, *count);
+                }
             }
         }
         if !drift.is_empty() {

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use super::super::contract::{AmbiguousDates, ColumnType};
 use super::draft::snake_case;
-use crate::cast::decimal::NumberStyle;
 use crate::cast::moment::Moments;
+use crate::cast::number_style::NumberStyle;
 
 /// Spellings that stand for "no value" in many exports.
 const PLACEHOLDERS: [&str; 14] =
