@@ -100,6 +100,11 @@ fn field_b1_a_zone_that_cannot_work_is_refused_with_a_next_step() {
     assert!(error("type = \"varchar\", time_zone = \"UTC\"").contains("time_zone goes with date and timestamp only"));
     let named = error("type = \"timestamp\", formats = [\"%Y-%m-%d %H:%M:%S %Z\"]");
     assert!(named.contains("%z"), "{named}");
+    // A drafted contract doubts them.
+    let project = Project::new();
+    project.write("shops.csv", "t,n\n2024-01-15T10:23:45-05:00,1.5E+3\n2024-01-15T10:23:45Z,2\n");
+    let draft = project.ok(&["sniff", "shops.csv"]).stdout;
+    assert!(draft.contains("ends with an offset from UTC") && draft.contains("exponent = true"), "{draft}");
     // A text with an offset under a format without one says what is missing.
     let project = loaded("", "t = { type = \"timestamp\" }", "t\n2024-01-15T10:23:45Z\n");
     let reason = project.staged("select reason from rejects").join("");

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use duckdb::arrow::array::{Array, AsArray};
-use salesmart_base::event::Progress;
 use salesmart_base::config::MoneyScale;
+use salesmart_base::event::Progress;
 use salesmart_ingest::contract::contract_file;
 use salesmart_ingest::load::batch::Typer;
 use salesmart_ingest::load::feed::Job;
@@ -182,7 +182,8 @@ impl Written {
 
 /// The accepted rows, and the reasons of the others.
 fn read(contract: &str, content: &str) -> Result<(Vec<[String; 3]>, Vec<String>), String> {
-    let contract = contract_file::parse(Path::new("t.toml"), contract, MoneyScale::default()).map_err(|error| error.to_string())?;
+    let contract = contract_file::parse(Path::new("t.toml"), contract, MoneyScale::default())
+        .map_err(|error| error.to_string())?;
     let text = Box::new(std::io::Cursor::new(content.as_bytes().to_vec()));
     let opened = Opened::from_text(text, &contract).map_err(|error| error.to_string())??;
     let splitter = Splitter::new(&contract, opened.syntax, opened.places);
