@@ -17,7 +17,14 @@ fn t1(revenue: &str) -> Vec<String> {
 /// Of an unrelated sale: another order, day, customer and product.
 fn of_store(store: &str, number: u32) -> String {
     let day = if store == "a" { "2024-05-01" } else { "2024-06-01" };
-    sale(&number.to_string(), &format!("{store}{number}"), &format!("{day} 10:00:00"), &format!("C{store}"), &format!("P{store}"), "5.00")
+    sale(
+        &number.to_string(),
+        &format!("{store}{number}"),
+        &format!("{day} 10:00:00"),
+        &format!("C{store}"),
+        &format!("P{store}"),
+        "5.00",
+    )
 }
 
 fn stores(store: &str, numbers: std::ops::Range<u32>) -> Vec<String> {
@@ -82,7 +89,10 @@ fn field_a4_two_names_are_never_alike_in_order() {
     }
     project.edit("data/contracts/t.toml", "data/raw/t*", "data/raw/[tT]*");
     project.ok(&["ingest"]);
-    assert_eq!(project.staged("select count(distinct _file), count(distinct natural_order(_file)) from raw.t"), ["7,7"]);
+    assert_eq!(
+        project.staged("select count(distinct _file), count(distinct natural_order(_file)) from raw.t"),
+        ["7,7"]
+    );
 }
 
 #[test]
@@ -135,7 +145,10 @@ fn field_a4_a_correction_that_loses_is_said() {
     assert_eq!(revenues(&project)[0], "T1,10.0000");
     assert_eq!(counted(&project), ["0,3,0"]);
     // What was said once is no news, also when the file gets another record.
-    project.sales("sales_corrections.csv", &[corrected.as_slice(), &[sale("T9", "T9", "2024-05-01 10:00:00", "C1", "P1", "1.00")]].concat());
+    project.sales(
+        "sales_corrections.csv",
+        &[corrected.as_slice(), &[sale("T9", "T9", "2024-05-01 10:00:00", "C1", "P1", "1.00")]].concat(),
+    );
     let again = project.ok(&["run"]);
     assert!(!again.stderr.contains("without effect"), "{}", again.stderr);
     assert_eq!(counted(&project), ["0,0,0"]);
@@ -150,7 +163,10 @@ fn field_a4_a_correction_that_wins_is_not_warned_about() {
     let said = project.ok(&["ingest"]);
     assert_eq!(said.stderr, "");
     // Nor is an old file that comes late and agrees.
-    project.sales("sales_8.csv", &[t1("99.00"), vec![sale("T2", "O2", "2024-05-01 10:00:00", "C1", "P1", "7.00")]].concat());
+    project.sales(
+        "sales_8.csv",
+        &[t1("99.00"), vec![sale("T2", "O2", "2024-05-01 10:00:00", "C1", "P1", "7.00")]].concat(),
+    );
     let said = project.ok(&["ingest"]);
     assert_eq!(said.stderr, "");
     assert_eq!(revenues(&project), ["T1,99.0000", "T2,7.0000"]);
@@ -182,7 +198,9 @@ fn field_a4_a_staging_file_of_an_earlier_version_gets_the_new_order() {
 fn field_a3_records_of_one_file_with_the_same_key_and_other_content_are_counted_and_shown() {
     let project = Project::new();
     let lines: Vec<String> = (1..=6)
-        .map(|number| sale("9.91214E+15", &format!("O{number}"), "2024-05-01 10:00:00", "C1", "P1", &format!("{number}.00")))
+        .map(|number| {
+            sale("9.91214E+15", &format!("O{number}"), "2024-05-01 10:00:00", "C1", "P1", &format!("{number}.00"))
+        })
         .collect();
     project.sales("sales_1.csv", &lines);
     let said = project.ok(&["run"]);
@@ -292,13 +310,20 @@ fn field_a3_a_key_of_several_columns_keeps_stores_apart() {
         (1..=5).map(|id| format!("{store},{id},2024-{month:02}-0{id},{id}.00\n")).collect()
     };
     project.write("data/raw/t_a.csv", format!("store,id,day,amount\n{}", lines("a", 1)));
-    project.write("data/raw/t_b.csv", format!("store,id,day,amount\n{},1,2024-01-01,1.00\n,1,2024-01-01,2.00\n", lines("b", 2)));
+    project.write(
+        "data/raw/t_b.csv",
+        format!("store,id,day,amount\n{},1,2024-01-01,1.00\n,1,2024-01-01,2.00\n", lines("b", 2)),
+    );
     let said = project.ok(&["ingest"]);
     // A record that lacks a part of the key has none.
     assert!(!said.stderr.contains("same"), "{}", said.stderr);
     project.write("data/raw/t_c.csv", "store,id,day,amount\na,1,2024-01-01,1.00\na,1,2024-01-01,2.00\n");
     let said = project.ok(&["ingest"]);
-    assert!(said.stderr.contains("1 record replaced by a later record of the same file, with the same store, id"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("1 record replaced by a later record of the same file, with the same store, id"),
+        "{}",
+        said.stderr
+    );
     assert!(said.stderr.contains("store, id a, 1: data/raw/t_c.csv, line 2"), "{}", said.stderr);
 }
 
