@@ -223,6 +223,12 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
             }
         }
     }
+    // DuckDB's own name of a row's number, by which records with the same key are found.
+    if !file.key.is_empty() && columns.iter().any(|column| column.name.eq_ignore_ascii_case("rowid")) {
+        fail!(
+            "{at}: a contract with a key cannot have a column `rowid`; give the column another name and set its `header`"
+        );
+    }
     Ok(Contract {
         source,
         files: file.files,

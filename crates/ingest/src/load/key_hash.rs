@@ -8,6 +8,9 @@ use duckdb::arrow::record_batch::RecordBatch;
 /// Maximum number of hashes that are kept: 32 MB. Of more records DuckDB is asked.
 const MAX_HASHES: usize = 4 << 20;
 
+/// About as many hashes are compared at once.
+const PART_HASHES: usize = 4096;
+
 /// Hashes of the keys of records.
 #[derive(Debug, Clone)]
 pub enum KeyHashes {
@@ -46,22 +49,43 @@ impl KeyHashes {
     /// Whether a key may occur twice. If it does, the answer is yes.
     pub fn may_repeat(&self) -> bool {
         let Self::Each(hashes) = self else { return true };
-        // A table of open addresses, half full; 0 is a free place.
-        let places = (hashes.len() * 2).next_power_of_two();
-        let mut table = vec![0_u64; places];
-        for hash in hashes {
-            let hash = (*hash).max(1);
-            let mut at = hash as usize & (places - 1);
-            while table[at] != 0 {
-                if table[at] == hash {
-                    return true;
-                }
-                at = (at + 1) & (places - 1);
-            }
-            table[at] = hash;
+        // One table for all is larger than the processor's cache, and a place in it costs a look at memory.
+        let parts = (hashes.len() / PART_HASHES).next_power_of_two();
+        let part_of = |hash: u64| (hash >> 32) as usize & (parts - 1);
+        let mut ends = vec![0_usize; parts];
+        hashes.iter().for_each(|hash| ends[part_of(*hash)] += 1);
+        let mut end = 0;
+        for part in &mut ends {
+            (*part, end) = (end, end + *part);
         }
-        false
+        let mut parted = vec![0_u64; hashes.len()];
+        for hash in hashes {
+            let place = &mut ends[part_of(*hash)];
+            parted[*place] = *hash;
+            *place += 1;
+        }
+        let (mut table, mut start) = (Vec::new(), 0);
+        ends.iter().any(|end| {
+            let part = &parted[start..*end];
+            start = *end;
+            has_repeated(part, &mut table)
+        })
     }
+}
+
+/// Whether a hash occurs twice. `table` is a table of open addresses, at most half full; 0 is a free place.
+fn has_repeated(hashes: &[u64], table: &mut Vec<u64>) -> bool {
+    let places = (hashes.len() * 2).next_power_of_two();
+    table.clear();
+    table.resize(places, 0);
+    hashes.iter().any(|hash| {
+        let hash = (*hash).max(1);
+        let mut at = hash as usize & (places - 1);
+        while table[at] != 0 && table[at] != hash {
+            at = (at + 1) & (places - 1);
+        }
+        std::mem::replace(&mut table[at], hash) == hash
+    })
 }
 
 /// Hashes the values that each row has in these columns. A row without one of them has no key.
