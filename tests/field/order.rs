@@ -339,7 +339,7 @@ fn field_a3_a_source_without_a_key_counts_nothing_and_a_wrong_key_is_named() {
     assert!(error.contains("key names `transaction`, which is no column; did you mean `transaction_id`?"), "{error}");
     let twice = declared("key = [\"a\", \"a\"]", "a = { type = \"varchar\" }");
     assert!(twice.fails(&["ingest"]).contains("key names `a` twice"));
-    let taken = declared("key = [\"a\"]", "a = { type = \"varchar\" }\nRowId = { type = \"varchar\" }");
+    let taken = declared("key = [\"a\"]", "a = { type = \"varchar\" }\nrowid = { type = \"varchar\" }");
     assert!(taken.fails(&["ingest"]).contains("cannot have a column `rowid`"));
 }
 
