@@ -111,14 +111,15 @@ pub fn engine(conn: &Connection) -> Result<String> {
     })
 }
 
-/// DuckDB's name of the type that `money` gives; `None` if there is no such function.
+/// DuckDB's name of the type that `money` gives; `None` if a function is missing, as in files of earlier versions.
 fn money_type(conn: &Connection) -> Result<Option<String>> {
-    let is_made: bool = conn.query_row(
-        "select count(*) > 0 from duckdb_functions() where schema_name = 'main' and function_name = 'money'",
+    let are_made: bool = conn.query_row(
+        "select count(distinct function_name) = 3 from duckdb_functions()
+         where schema_name = 'main' and function_name in ('surrogate_key', 'natural_order', 'money')",
         [],
         |row| row.get(0),
     )?;
-    match is_made {
+    match are_made {
         true => Ok(Some(conn.query_row("select typeof(main.money(0))", [], |row| row.get(0))?)),
         false => Ok(None),
     }
