@@ -131,7 +131,7 @@ pub fn run(args: &Args) -> Result<()> {
         Verb::Build(verb) => build::run(verb, global, &console),
         Verb::Ls(verb) => ls::run(verb, global),
         Verb::Show(verb) => show::run(verb, global),
-        Verb::Compile(verb) => compile::run(verb, global),
+        Verb::Compile(verb) => compile::run(verb, global, &console),
         Verb::Lineage(verb) => lineage::run(verb, global),
         Verb::Docs(verb) => docs::run(verb, global, &console),
         Verb::Test(verb) => test::run(verb, global, &console),

@@ -1,6 +1,7 @@
 //! What the user sees while work goes on: one line per step, bars on long work, JSON lines on demand.
 
 mod bars;
+mod conflicts;
 mod log;
 
 use std::io::IsTerminal;

@@ -116,7 +116,7 @@ fn compile_prints_columns_and_needs_no_data() {
         line,
         json!({
             "model": "agg_days", "file": "sql/marts/agg_days.sql", "layer": "mart",
-            "columns": [{"name": "day", "type": "DATE"}, {"name": "revenue", "type": "DECIMAL(38,4)"}], "errors": [],
+            "columns": [{"name": "day", "type": "DATE"}, {"name": "revenue", "type": "DECIMAL(38,4)"}], "errors": [], "warnings": [],
         })
     );
     // Nothing is run: this would fail.

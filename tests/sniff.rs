@@ -147,7 +147,7 @@ fn leading_zeros_identifiers_and_exponents_stay_text() {
     assert_eq!(
         column("X", &["12", "1.5E+10"]),
         [
-            "# DOUBT: \"1.5E+10\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text",
+            "# DOUBT: \"1.5E+10\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text; if it is a number, declare a decimal with exponent = true",
             "x = { header = \"X\", type = \"varchar\", required = true }"
         ]
     );

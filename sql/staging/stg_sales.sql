@@ -25,7 +25,7 @@ versions as (
 
     select
         *,
-        row_number() over (partition by transaction_id order by _file desc, _line desc) as version_rank
+        row_number() over (partition by transaction_id order by natural_order(_file) desc, _line desc) as version_rank
     from source
 
 ),

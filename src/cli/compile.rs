@@ -11,6 +11,7 @@ use salesmart_transform::compile::{Compiled, compile};
 
 use super::Global;
 use super::select::SelectArgs;
+use crate::console::Console;
 use crate::stdout::Answer;
 
 /// Check the models without running them.
@@ -39,7 +40,7 @@ pub enum Format {
 }
 
 /// Runs the verb.
-pub fn run(args: &Args, global: &Global) -> Result<()> {
+pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let models = Models::load(&config)?;
     let compiled = compile(&models, &contract_file::load_all(&config)?)?;
@@ -59,6 +60,8 @@ pub fn run(args: &Args, global: &Global) -> Result<()> {
         }
         errors.extend(wrong);
     }
+    let warnings = chosen.iter().filter_map(|model| compiled.warnings.get(&model.name)).flatten();
+    warnings.for_each(|warning| console.warn(warning));
     if selected.is_none() {
         errors.extend(compiled.check_faults.values().cloned());
     }
@@ -120,6 +123,7 @@ fn write_json(
         .collect();
     let line = serde_json::json!({
         "model": model.name, "file": file, "layer": model.layer.name(), "columns": columns, "errors": errors,
+        "warnings": compiled.warnings.get(&model.name).map_or(&[][..], Vec::as_slice),
     });
     Ok(writeln!(out, "{line}")?)
 }

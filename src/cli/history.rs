@@ -116,6 +116,7 @@ fn overview(runs: &[Run]) -> Table {
         ("files", true),
         ("rows", true),
         ("rejects", true),
+        ("key_conflicts", true),
         ("pushed", true),
         ("sync", true),
         ("message", false),
@@ -131,6 +132,7 @@ fn overview(runs: &[Run]) -> Table {
             Some(report.files.loaded.to_string()),
             Some(report.rows.accepted.to_string()),
             Some(report.rows.rejected.to_string()),
+            Some(report.rows.conflicts().to_string()),
             Some(report.delta().total().to_string()),
             Some(report.sync_number.map_or_else(String::new, |number| number.to_string())),
             Some(run.message.as_deref().map_or_else(String::new, |message| shortened(message, 40))),
@@ -158,6 +160,7 @@ fn list(runs: &[Run]) -> Table {
         ("files", true),
         ("rows", true),
         ("rejects", true),
+        ("key_conflicts", true),
         ("checks_failed", true),
         ("inserted", true),
         ("updated", true),
@@ -172,6 +175,7 @@ fn list(runs: &[Run]) -> Table {
             report.files.loaded,
             report.rows.accepted,
             report.rows.rejected,
+            report.rows.conflicts(),
             report.checks.failed.len() as u64,
             delta.inserted,
             delta.updated,
@@ -227,6 +231,9 @@ fn detail(run: &Run) -> Table {
     say("rows accepted", report.rows.accepted.to_string());
     say("rows rejected", report.rows.rejected.to_string());
     say("rows repaired", report.rows.repaired.to_string());
+    say("rows replaced in their file", report.rows.repeated.to_string());
+    say("rows outranked by an earlier load", report.rows.outranked.to_string());
+    say("rows replaced by unrelated ones", report.rows.unrelated.to_string());
     say("models built", report.models.built.join(", "));
     say("models unchanged", report.models.unchanged.to_string());
     say("checks run", report.checks.ran.to_string());

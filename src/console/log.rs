@@ -6,7 +6,7 @@ use salesmart_base::count::{counted, grouped};
 use salesmart_base::event::{CheckResult, ChecksRun, Event, Ingested, ModelBuilt, ModelChange, Synced, Verdict};
 use salesmart_base::failure;
 
-use super::{Console, Step};
+use super::{Console, Step, conflicts};
 
 /// Of the files with rejects, so many are named.
 const SHOWN: usize = 3;
@@ -36,6 +36,7 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
         Event::ModelUpToDate { model, why } => {
             console.say(&format!("{:<7} {model:<26} is up to date: {why}", "build"));
         }
+        Event::ModelWarning { text } => console.warn(text),
         Event::AllUpToDate { models } => {
             let note = format!("{} models up to date", grouped(*models));
             console.step(&Step {
@@ -106,6 +107,17 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
     if report.fitted.total() > 0 {
         parts.push(report.fitted.to_string());
     }
+    let conflicts = [
+        (report.conflicts.repeated.records, "replaced in their file"),
+        (report.conflicts.outranked.records, "without effect"),
+        (report.conflicts.unrelated.records, "replaced by unrelated ones"),
+    ];
+    for (count, what) in conflicts.iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{} {what}", counted(*count, "record")));
+    }
+    if report.rounded.total() > 0 {
+        parts.push(report.rounded.to_string());
+    }
     if !report.refused.is_empty() {
         let files = if report.refused.len() == 1 { "file" } else { "files" };
         parts.push(format!("{} {files} refused", report.refused.len()));
@@ -116,6 +128,7 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
         let files = if *files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         console.warn(&format!("{}: in {files} the header differs as the contract allows: {drift}", source));
     }
+    conflicts::warnings(source, &report.conflicts).iter().for_each(|warning| console.warn(warning));
     if report.with_rejects.is_empty() {
         return;
     }

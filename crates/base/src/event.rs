@@ -5,6 +5,8 @@
 
 mod fitted;
 mod ingested;
+mod key_conflicts;
+mod rounded;
 mod skipped;
 
 use std::fmt::Display;
@@ -17,6 +19,8 @@ use crate::count::RowCounts;
 
 pub use fitted::Fitted;
 pub use ingested::{Ingested, Refused};
+pub use key_conflicts::{ConflictExample, KeyConflict, KeyConflicts, RecordPlace};
+pub use rounded::Rounded;
 pub use skipped::Skipped;
 
 /// Receives events. Stages call it from several threads.
@@ -141,6 +145,11 @@ pub enum Event<'a> {
         model: &'a str,
         /// Why it was not built.
         why: &'a str,
+    },
+    /// A model that was built for the first time since it changed may not mean what it says.
+    ModelWarning {
+        /// File, line and advice.
+        text: &'a str,
     },
     /// All selected models were up to date.
     AllUpToDate {

@@ -121,6 +121,7 @@ pub struct RefusedFile {
 
 /// Records of the files that were read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Rows {
     /// Accepted.
     pub accepted: u64,
@@ -128,6 +129,19 @@ pub struct Rows {
     pub rejected: u64,
     /// Accepted because they are repaired.
     pub repaired: u64,
+    /// Accepted and replaced by a later record of the same file, with the same key and other content.
+    pub repeated: u64,
+    /// Accepted without effect: a file that was loaded before and sorts later has their key, with other content.
+    pub outranked: u64,
+    /// Replaced by unrelated records of another file, where that happens to most of a file.
+    pub unrelated: u64,
+}
+
+impl Rows {
+    /// Records that share their key with a record of other content.
+    pub fn conflicts(&self) -> u64 {
+        self.repeated + self.outranked + self.unrelated
+    }
 }
 
 /// What was built.
@@ -209,6 +223,9 @@ impl Report {
         self.rows.accepted += earlier.rows.accepted;
         self.rows.rejected += earlier.rows.rejected;
         self.rows.repaired += earlier.rows.repaired;
+        self.rows.repeated += earlier.rows.repeated;
+        self.rows.outranked += earlier.rows.outranked;
+        self.rows.unrelated += earlier.rows.unrelated;
         self.models.unchanged = self.models.unchanged.saturating_sub(earlier.models.built.len() as u64);
         let again = std::mem::take(&mut self.models.built);
         self.models.built = earlier.models.built;

@@ -49,6 +49,9 @@ fn add_files(report: &mut Report, ingested: &Ingested) {
     report.rows.accepted += ingested.records - ingested.rejected;
     report.rows.rejected += ingested.rejected;
     report.rows.repaired += ingested.repaired;
+    report.rows.repeated += ingested.conflicts.repeated.records;
+    report.rows.outranked += ingested.conflicts.outranked.records;
+    report.rows.unrelated += ingested.conflicts.unrelated.records;
 }
 
 fn summary(results: &[CheckResult<'_>]) -> Checks {

@@ -14,20 +14,31 @@ pub fn is_there(client: &mut Client) -> Result<bool> {
     Ok(client.query_one("select to_regclass('etl.run') is not null", &[])?.get(0))
 }
 
+/// Whether the table has all columns that are written.
+fn is_current(client: &mut Client) -> Result<bool> {
+    let sql = "select exists (
+                   select from pg_attribute
+                   where attrelid = to_regclass('etl.run') and attname = 'rows_unrelated' and not attisdropped
+               )";
+    Ok(client.query_one(sql, &[])?.get(0))
+}
+
 /// Sends the runs that are not recorded yet. A run that was tried again after it was sent takes the place of what was.
 pub fn record(conn: &Connection, client: &mut Client) -> Result<()> {
-    if !is_there(client)? {
+    if !is_current(client)? {
         return Ok(());
     }
     let runs = local::unrecorded(conn, AT_ONCE)?;
     let mut transaction = client.transaction()?;
     let statement = transaction.prepare(
         "insert into etl.run (run_id, started_at, seconds, command, outcome, message, files, rows_accepted, rows_rejected,
-             checks_failed, sync_number, report)
-         values ($1, $2::text::timestamptz, $3::text::numeric, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             checks_failed, sync_number, report, rows_repeated, rows_outranked, rows_unrelated)
+         values ($1, $2::text::timestamptz, $3::text::numeric, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          on conflict (run_id) do update set seconds = excluded.seconds, outcome = excluded.outcome, message = excluded.message,
              files = excluded.files, rows_accepted = excluded.rows_accepted, rows_rejected = excluded.rows_rejected,
-             checks_failed = excluded.checks_failed, sync_number = excluded.sync_number, report = excluded.report",
+             checks_failed = excluded.checks_failed, sync_number = excluded.sync_number, report = excluded.report,
+             rows_repeated = excluded.rows_repeated, rows_outranked = excluded.rows_outranked,
+             rows_unrelated = excluded.rows_unrelated",
     )?;
     for run in &runs {
         let report = &run.report;
@@ -46,6 +57,9 @@ pub fn record(conn: &Connection, client: &mut Client) -> Result<()> {
                 &i64::try_from(report.checks.failed.len())?,
                 &report.sync_number,
                 &postgres::types::Json(storable(run.json()?)),
+                &i64::try_from(report.rows.repeated)?,
+                &i64::try_from(report.rows.outranked)?,
+                &i64::try_from(report.rows.unrelated)?,
             ],
         )?;
     }

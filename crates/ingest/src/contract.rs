@@ -15,7 +15,9 @@ use salesmart_base::hash;
 use salesmart_staging::ident;
 use serde::{Deserialize, Serialize};
 
-use crate::cast::decimal::{Decimal, NumberStyle};
+use crate::cast::decimal::Decimal;
+use crate::cast::digits::Rounding;
+use crate::cast::number_style::NumberStyle;
 use crate::contract::dialect::Dialect;
 
 /// A checked contract.
@@ -33,10 +35,16 @@ pub struct Contract {
     pub drift: Drift,
     /// Columns whose values together occur once in a file; empty: there is no such rule.
     pub unique: Vec<String>,
+    /// Columns that say which record this is: of two with the same values, the later one counts. Empty: nobody said, and records
+    /// that replace others are not counted.
+    pub key: Vec<String>,
     /// How many rejects a file may have before it is refused whole.
     pub max_rejects: RejectLimit,
     /// Whether a file with a header and no records is accepted.
     pub allow_empty: bool,
+    /// What fixed places are counted in.
+    #[serde(skip_serializing_if = "WidthUnit::is_undeclared")]
+    pub width_unit: WidthUnit,
     /// The columns, in declared order.
     pub columns: Vec<Column>,
     /// The contract file, for messages.
@@ -69,11 +77,17 @@ pub struct Column {
     pub formats: Vec<String>,
     /// What to do with a text that is one moment in one format and another in another.
     pub ambiguous_dates: AmbiguousDates,
+    /// The zone whose clock counts where a text has an offset from UTC; else it is the clock in the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     /// How numbers are written.
     pub number: NumberStyle,
+    /// How a number becomes one of the type if it has more places; without it, it is a reject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<Rounding>,
     /// Whether spaces around a text are dropped. Other types are always trimmed.
     pub trim: bool,
-    /// The place in a line of fixed places: first character, from 0, and how many.
+    /// The place in a line of fixed places: first character or column, from 0, and how many.
     pub place: Option<(usize, usize)>,
     /// Which field it is, if that is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +177,34 @@ pub enum Drift {
     Error,
     /// They are not loaded.
     IgnoreExtra,
+}
+
+/// What are fixed places counted in?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum WidthUnit {
+    /// Characters; a line in which columns would make a difference is a reject.
+    #[default]
+    #[serde(skip)]
+    Undeclared,
+    /// Characters.
+    Characters,
+    /// Columns of a terminal: two for a Chinese, Japanese or Korean character, none for a combining mark.
+    Columns,
+}
+
+impl WidthUnit {
+    fn is_undeclared(&self) -> bool {
+        *self == Self::Undeclared
+    }
+
+    /// The word for one of them.
+    pub fn singular(self) -> &'static str {
+        match self {
+            Self::Undeclared | Self::Characters => "character",
+            Self::Columns => "column",
+        }
+    }
 }
 
 /// What becomes of a text that is one moment in one declared format and another in another?
@@ -269,6 +311,11 @@ impl ColumnType {
         };
         formats.iter().map(|format| (*format).to_owned()).collect()
     }
+
+    /// The same with an offset from UTC, where a contract declares a time zone.
+    pub fn default_formats_with_offset() -> Vec<String> {
+        ["%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%dT%H:%M:%S%.f%z"].map(str::to_owned).to_vec()
+    }
 }
 
 impl Column {
@@ -286,7 +333,9 @@ impl Column {
             rules: Rules::default(),
             formats: kind.default_formats(),
             ambiguous_dates: AmbiguousDates::default(),
+            time_zone: None,
             number: NumberStyle::default(),
+            rounding: None,
             trim: false,
             place: None,
             position: None,
@@ -300,11 +349,14 @@ impl Contract {
         self.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect()
     }
 
-    /// Hash of what the contract means for a file's rows. Comments, the glob and the reject limit do not
-    /// count: changing them does not change a row that was accepted.
+    /// Hash of what the contract means for a file's rows. Comments, the glob, the reject limit and the key
+    /// do not count: changing them does not change a row that was accepted.
     pub fn hash(&self) -> Result<String> {
         let meaning =
             serde_json::to_string(&(&self.dialect, self.column_order, self.drift, &self.unique, &self.columns))?;
-        Ok(hash::of_parts([meaning.as_str()]))
+        Ok(match self.width_unit {
+            WidthUnit::Undeclared => hash::of_parts([meaning.as_str()]),
+            unit => hash::of_parts([meaning.as_str(), unit.singular()]),
+        })
     }
 }

@@ -70,16 +70,36 @@ create table if not exists sync.unpushed (table_name varchar primary key, since 
 /// `surrogate_key` is the first 63 bits of the md5 of the natural key: stable across versions, machines and
 /// databases, unlike `hash()` and `md5_number()`, whose order of bytes is DuckDB's own. NULL is the unknown member, 0.
 ///
-/// `money` casts to the project's type of money. It rounds half away from zero, as DuckDB's cast does.
-pub fn functions_sql(money: MoneyScale) -> String {
-    format!(
-        "
+/// `natural_order` is a text that sorts as people sort names of files: a number by its value, whatever its length; upper case as lower
+/// case; a name before one that adds to it (`sales.csv`, `sales (2).csv`), so without its extension. A number becomes the count of its digits in
+/// three places (a name has at most 255 characters) and its digits. Names that are alike so far are compared as they are: the name
+/// comes last, behind the NUL that no name has, so that two names never give the same text. The subquery has DuckDB compute it once per
+/// distinct name: 0.15 s for 2,000,000 rows instead of 4 s.
+const FUNCTIONS_SQL: &str = r"
 create or replace macro main.surrogate_key(natural_key) as
     case when natural_key is null then 0 else (('0x' || left(md5(natural_key), 16))::ubigint >> 1)::bigint end;
-create or replace macro main.money(amount) as cast(amount as {});
-",
-        money.sql()
-    )
+create or replace macro main.natural_order(file_name) as (
+    select
+        array_to_string(
+            list_transform(
+                regexp_extract_all(
+                    regexp_replace(lower(file_name), '\.[a-z][a-z0-9]*(\.(gz|zst))?$', ''), '[0-9]+|[^0-9]+'
+                ),
+                lambda part: case
+                    when part[1] between '0' and '9'
+                        then lpad(cast(length(ltrim(part, '0')) as varchar), 3, '0') || ltrim(part, '0')
+                    else part
+                end
+            ),
+            ''
+        ) || chr(0) || file_name
+);
+";
+
+/// Statements that make these functions, and `money`, which casts to the project's type of money. It rounds half away from zero, as
+/// DuckDB's cast does.
+pub fn functions_sql(money: MoneyScale) -> String {
+    format!("{FUNCTIONS_SQL}create or replace macro main.money(amount) as cast(amount as {});\n", money.sql())
 }
 
 /// What the results of models depend on beside their files and inputs: DuckDB's version, and the type of money if it is not the default.
@@ -91,14 +111,15 @@ pub fn engine(conn: &Connection) -> Result<String> {
     })
 }
 
-/// DuckDB's name of the type that `money` gives; `None` if there is no such function.
+/// DuckDB's name of the type that `money` gives; `None` if a function is missing, as in files of earlier versions.
 fn money_type(conn: &Connection) -> Result<Option<String>> {
-    let is_made: bool = conn.query_row(
-        "select count(*) > 0 from duckdb_functions() where schema_name = 'main' and function_name = 'money'",
+    let are_made: bool = conn.query_row(
+        "select count(distinct function_name) = 3 from duckdb_functions()
+         where schema_name = 'main' and function_name in ('surrogate_key', 'natural_order', 'money')",
         [],
         |row| row.get(0),
     )?;
-    match is_made {
+    match are_made {
         true => Ok(Some(conn.query_row("select typeof(main.money(0))", [], |row| row.get(0))?)),
         false => Ok(None),
     }
@@ -265,7 +286,7 @@ impl Staging {
 
     fn lay_out(&self, money: MoneyScale) -> Result<()> {
         if self.is_laid_out()? {
-            // The setting may have changed since.
+            // Files of earlier versions have the same tables and fewer functions, and the setting may have changed since.
             if money_type(&self.conn)?.is_none_or(|kind| kind != type_name(money)) {
                 self.conn.execute_batch(&functions_sql(money))?;
             }

@@ -25,6 +25,9 @@ use salesmart_transform::graph::Graph;
 use link::Link;
 use origin::{Origin, Origins};
 
+/// The order of the versions of a record, the one that wins first.
+const NEWEST_FIRST: &str = "natural_order(_file) desc, _line desc";
+
 /// Rows of one model or source.
 #[derive(Debug)]
 pub struct Level {
@@ -218,11 +221,8 @@ impl Trace<'_> {
 
     /// Rows of a source, newest version first.
     fn source(&self, contract: &Contract, name: &str, condition: &str, link: Link) -> Result<Level> {
-        let shown = format!(
-            "(select * from {} where {condition} order by _file desc, _line desc limit {})",
-            in_sql(name),
-            self.limit
-        );
+        let shown =
+            format!("(select * from {} where {condition} order by {NEWEST_FIRST} limit {})", in_sql(name), self.limit);
         let origins = self.origins.of(contract, &shown, &link)?;
         Ok(Level { origins, ..self.level(name, condition, &shown, Found::Linked(link))? })
     }

@@ -14,6 +14,7 @@ use salesmart_ingest::read::record_at;
 use salesmart_ingest::rejects::repairs;
 use salesmart_ingest::rejects::repairs::Repairs;
 
+use super::NEWEST_FIRST;
 use super::link::Link;
 
 /// Where one row comes from.
@@ -114,7 +115,7 @@ impl<'a> Origins<'a> {
     fn places(&self, rows: &str, link: &Link) -> Result<Vec<Place>> {
         let key: String = link.columns.iter().map(|linked| format!(", cast({} as varchar)", linked.in_input)).collect();
         let mut statement =
-            self.conn.prepare(&format!("select _file, _line{key} from {rows} order by _file desc, _line desc"))?;
+            self.conn.prepare(&format!("select _file, _line{key} from {rows} order by {NEWEST_FIRST}"))?;
         let places = statement.query_map([], |row| {
             let key = (0..link.columns.len()).map(|index| row.get(index + 2)).collect::<Result<_, _>>()?;
             Ok(Place { file: row.get(0)?, line: row.get(1)?, key })

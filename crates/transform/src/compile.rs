@@ -13,7 +13,7 @@ use salesmart_staging::relation;
 use salesmart_staging::relation::Column;
 
 use super::graph::{Graph, Node};
-use super::{blank, parse};
+use super::{blank, parse, text_casts};
 
 /// The models of a project with their columns, and everything that is wrong with them.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Compiled<'m> {
     pub faults: BTreeMap<String, Vec<String>>,
     /// Models that cannot be checked, each with a model that it reads and that is at fault itself.
     pub blocked: BTreeMap<String, String>,
+    /// What a model may not mean, by model: warnings with file and line.
+    pub warnings: BTreeMap<String, Vec<String>>,
     /// What is wrong with checks, by name.
     pub check_faults: BTreeMap<String, String>,
 }
@@ -55,7 +57,7 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
             faults.entry(model.clone()).or_default().push(fault.error.to_string());
         }
     }
-    let mut blocked = BTreeMap::new();
+    let (mut blocked, mut warnings) = (BTreeMap::new(), BTreeMap::new());
     for node in &graph.nodes {
         let name = &node.model.name;
         if faults.contains_key(name) {
@@ -71,6 +73,7 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
                 if !wrong.is_empty() {
                     faults.insert(name.clone(), wrong);
                 }
+                warnings.insert(name.clone(), text_casts::warnings(&conn, node.model)?);
                 columns.insert(name.clone(), bound);
             }
             Err(error) => {
@@ -90,7 +93,7 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
             check_faults.insert(check.name.clone(), error.to_string());
         }
     }
-    Ok(Compiled { graph, columns, faults, blocked, check_faults })
+    Ok(Compiled { graph, columns, faults, blocked, warnings, check_faults })
 }
 
 /// Makes the model as an empty table, or as a view.

@@ -25,5 +25,6 @@ pub mod publish;
 pub mod published;
 pub mod select;
 pub mod space;
+mod text_casts;
 pub mod usage;
 pub mod whole;

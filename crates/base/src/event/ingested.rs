@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Fitted, Skipped};
+use super::{Fitted, KeyConflicts, Rounded, Skipped};
 
 /// What an ingest did, of one source or of all.
 #[derive(Debug, Clone, Default)]
@@ -27,12 +27,16 @@ pub struct Ingested {
     pub skipped: Skipped,
     /// Accepted records whose number of fields was made to fit.
     pub fitted: Fitted,
+    /// Numbers with more places than their column, which the contract has rounded.
+    pub rounded: Rounded,
     /// What differs from the contract and is allowed, once each: files and difference.
     pub drift: BTreeMap<String, u64>,
     /// Files with refused records: name and counts.
     pub with_rejects: Vec<String>,
     /// Files refused whole.
     pub refused: Vec<Refused>,
+    /// Loaded records that share their key with a record of other content.
+    pub conflicts: KeyConflicts,
 }
 
 /// A file of which nothing is loaded.
@@ -57,8 +61,10 @@ impl Ingested {
         self.repaired += other.repaired;
         self.skipped.add(&other.skipped);
         self.fitted.add(&other.fitted);
+        self.rounded.merge(&other.rounded);
         self.with_rejects.extend(other.with_rejects);
         self.refused.extend(other.refused);
+        self.conflicts.add(&other.conflicts);
         for (drift, files) in other.drift {
             *self.drift.entry(drift).or_default() += files;
         }

@@ -35,6 +35,7 @@ fn source(site: &Site<'_>, contract: &Contract) -> Markup {
             dt { "Files" } dd { code { (contract.files) } }
             dt { "Format" } dd { (format!("{:?}", contract.dialect.format).to_lowercase()) }
             @if !contract.unique.is_empty() { dt { "Unique in a file" } dd { code { (contract.unique.join(", ")) } } }
+            @if !contract.key.is_empty() { dt { "Key" } dd { code { (contract.key.join(", ")) } } }
             dt { "A file is refused" } dd { "with more than " (contract.max_rejects.to_string()) " rejects" }
             dt { "Read by" } dd { (page::models(site.lineage.read_by(&name).into_iter(), Place::Sources)) }
         }

@@ -44,7 +44,7 @@ pub(super) fn content(
     let mut blocks = vec![Block::Tiles(tiles(&scene, &told))];
     if !told.is_empty() {
         blocks.extend([rejects(&told).into(), checks(&told).into()]);
-        blocks.extend([found(&told), pushed(&told), run_table(&told)].map(Block::Table));
+        blocks.extend([found(&told), same_keys(&told), pushed(&told), run_table(&told)].map(Block::Table));
     } else if !runs.is_empty() {
         blocks.push(Block::Table(outcomes(runs)));
     }
@@ -179,6 +179,28 @@ fn found(runs: &[Told<'_>]) -> Table {
     Table {
         empty: "No check found anything in these runs.".to_owned(),
         ..Table::new("found-table", "Checks that found something", &heads)
+    }
+    .rows(rows)
+}
+
+/// Runs that loaded records which share their key with a record of other content.
+fn same_keys(runs: &[Told<'_>]) -> Table {
+    let with_some = runs.iter().filter(|run| run.details.repeated + run.details.outranked + run.details.unrelated > 0);
+    let rows = with_some.take(ROWS).map(|run| {
+        let values = [
+            Value::Time(run.run.started_at.clone()),
+            Value::Count(run.details.repeated),
+            Value::Count(run.details.outranked),
+            Value::Count(run.details.unrelated),
+        ];
+        Row::new(values.map(Cell::from).into())
+    });
+    let heads = ["Run", "#Replaced in their file", "#Without effect", "#Replaced by unrelated ones"];
+    Table {
+        empty:
+            "No record of these runs has the key of another one and other content, in a source that declares its key."
+                .to_owned(),
+        ..Table::new("same-keys-table", "Records with the same key", &heads)
     }
     .rows(rows)
 }

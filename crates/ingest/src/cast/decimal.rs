@@ -9,39 +9,6 @@ pub struct Decimal {
     scale: u32,
 }
 
-/// How numbers are written. A leading sign is always allowed; everything else only if it is declared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NumberStyle {
-    /// The decimal mark, `.` or `,`.
-    pub mark: u8,
-    /// What may stand between groups of three digits.
-    pub thousands: Option<char>,
-    /// Signs that may stand before or behind the number.
-    pub currency: Vec<String>,
-    /// Numbers end with `%`, and are a hundredth of what is written.
-    pub percent: bool,
-    /// `5-` is minus five.
-    pub trailing_minus: bool,
-    /// `(5)` is minus five.
-    pub parentheses: bool,
-    /// `1.5e3` is a number, as in JSON.
-    pub exponent: bool,
-}
-
-impl Default for NumberStyle {
-    fn default() -> Self {
-        Self {
-            mark: b'.',
-            thousands: None,
-            currency: Vec::new(),
-            percent: false,
-            trailing_minus: false,
-            parentheses: false,
-            exponent: false,
-        }
-    }
-}
-
 /// Why a text is not a [`Decimal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotDecimal {
@@ -56,120 +23,8 @@ pub enum NotDecimal {
 /// A number as written: its value, and whether it began with a zero that the value has not.
 pub type Written = (Decimal, bool);
 
-impl NumberStyle {
-    /// The style of typed formats: JSON and Parquet.
-    pub fn typed() -> Self {
-        Self { exponent: true, ..Self::default() }
-    }
-
-    /// Reads a number; no spaces around it.
-    pub fn parse(&self, text: &str) -> Result<Written, NotDecimal> {
-        if self.percent {
-            return self.parse_dressed(text);
-        }
-        match parse_plain(text.as_bytes(), self.mark) {
-            Err(NotDecimal::Malformed) if self.is_dressed() => self.parse_dressed(text),
-            result => result,
-        }
-    }
-
-    fn is_dressed(&self) -> bool {
-        self.thousands.is_some()
-            || !self.currency.is_empty()
-            || self.trailing_minus
-            || self.parentheses
-            || self.exponent
-    }
-
-    /// Takes signs, currency, percent and parentheses off, one each, and reads what is left.
-    fn parse_dressed(&self, text: &str) -> Result<Written, NotDecimal> {
-        let mut rest = text;
-        let (mut sign, mut has_currency, mut has_percent) = (None, false, false);
-        loop {
-            rest = rest.trim();
-            let before = rest;
-            if sign.is_none() {
-                if let Some(inner) = rest.strip_prefix(['-', '\u{2212}']) {
-                    (sign, rest) = (Some(true), inner);
-                } else if let Some(inner) = rest.strip_prefix('+') {
-                    (sign, rest) = (Some(false), inner);
-                } else if let Some(inner) = rest.strip_suffix(['-', '\u{2212}']).filter(|_| self.trailing_minus) {
-                    (sign, rest) = (Some(true), inner);
-                } else if self.parentheses && rest.starts_with('(') && rest.ends_with(')') {
-                    (sign, rest) = (Some(true), &rest[1..rest.len() - 1]);
-                }
-            }
-            if !has_currency {
-                let found = self.currency.iter().find_map(|currency| {
-                    rest.strip_prefix(currency.as_str()).or_else(|| rest.strip_suffix(currency.as_str()))
-                });
-                if let Some(inner) = found {
-                    (has_currency, rest) = (true, inner);
-                }
-            }
-            if self.percent
-                && !has_percent
-                && let Some(inner) = rest.strip_suffix('%')
-            {
-                (has_percent, rest) = (true, inner);
-            }
-            if rest == before {
-                break;
-            }
-        }
-        if rest.starts_with(['-', '+']) {
-            return Err(NotDecimal::Malformed);
-        }
-        let digits = self.without_groups(rest)?;
-        let (number, exponent) = match self.exponent.then(|| digits.split_once(['e', 'E'])).flatten() {
-            Some((number, exponent)) => (number, exponent.parse::<i32>().map_err(|_| NotDecimal::Malformed)?),
-            None => (digits.as_str(), 0),
-        };
-        let (decimal, leading_zero) = parse_plain(number.as_bytes(), self.mark)?;
-        if self.percent && !has_percent {
-            return Err(NotDecimal::NoPercent);
-        }
-        let shift = exponent - if has_percent { 2 } else { 0 };
-        let mut decimal = decimal.shifted(shift).ok_or(NotDecimal::TooLong)?;
-        if sign == Some(true) {
-            decimal.mantissa = -decimal.mantissa;
-        }
-        Ok((decimal, leading_zero))
-    }
-
-    /// The digits without the marks between groups; every group but the first has three digits. The first does not begin
-    /// with zero: `0,123` is a fraction behind another decimal mark, not 123.
-    fn without_groups(&self, text: &str) -> Result<String, NotDecimal> {
-        let Some(mark) = self.thousands else { return Ok(text.to_owned()) };
-        let is_mark = |c: char| match mark {
-            ' ' | '\u{a0}' => matches!(c, ' ' | '\u{a0}' | '\u{202f}'),
-            '\'' => matches!(c, '\'' | '\u{2019}'),
-            mark => c == mark,
-        };
-        let (whole, fraction) = match text.split_once(char::from(self.mark)) {
-            Some((whole, fraction)) => (whole, Some(fraction)),
-            None => (text, None),
-        };
-        let groups: Vec<&str> = whole.split(is_mark).collect();
-        if let [first, others @ ..] = groups.as_slice()
-            && !others.is_empty()
-            && (!(1..=3).contains(&first.len())
-                || first.starts_with('0')
-                || others.iter().any(|group| group.len() != 3))
-        {
-            return Err(NotDecimal::Malformed);
-        }
-        let mut digits = groups.concat();
-        if let Some(fraction) = fraction {
-            digits.push(char::from(self.mark));
-            digits.push_str(fraction);
-        }
-        Ok(digits)
-    }
-}
-
 /// An optional sign, digits, and an optional fraction behind `mark`.
-fn parse_plain(text: &[u8], mark: u8) -> Result<Written, NotDecimal> {
+pub(super) fn parse_plain(text: &[u8], mark: u8) -> Result<Written, NotDecimal> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -244,6 +99,20 @@ impl Decimal {
         Self { mantissa, scale }
     }
 
+    /// The same number, negative if it is said to be.
+    pub(super) fn with_sign(self, is_negative: bool) -> Self {
+        Self { mantissa: if is_negative { -self.mantissa } else { self.mantissa }, ..self }
+    }
+
+    /// The same number without zeros at the end of its fraction.
+    pub(super) fn trimmed(self) -> Self {
+        let Self { mut mantissa, mut scale } = self;
+        while scale > 0 && mantissa % 10 == 0 {
+            (mantissa, scale) = (mantissa / 10, scale - 1);
+        }
+        Self { mantissa, scale }
+    }
+
     /// Written with so many digits behind the point, as databases do.
     pub fn padded(self, scale: u32) -> String {
         match self.at_scale(scale) {
@@ -274,23 +143,6 @@ impl Decimal {
             missing => self.mantissa.checked_mul(10_i128.checked_pow(missing)?),
         }
     }
-
-    /// The number times ten to `power`; `None` if it has more digits than fit.
-    fn shifted(self, power: i32) -> Option<Self> {
-        if self.mantissa == 0 {
-            return Some(Self { mantissa: 0, scale: 0 });
-        }
-        let mut scale = i64::from(self.scale) - i64::from(power);
-        let mut mantissa = self.mantissa;
-        while scale > 0 && mantissa % 10 == 0 {
-            (mantissa, scale) = (mantissa / 10, scale - 1);
-        }
-        if scale < 0 {
-            let factor = 10_i128.checked_pow(u32::try_from(-scale).ok()?)?;
-            (mantissa, scale) = (mantissa.checked_mul(factor).filter(|value| value.abs() < TEN_TO_38)?, 0);
-        }
-        Some(Self { mantissa, scale: u32::try_from(scale).ok()? })
-    }
 }
 
 impl PartialOrd for Decimal {
@@ -318,7 +170,7 @@ impl std::fmt::Display for Decimal {
     }
 }
 
-const TEN_TO_38: i128 = 10_i128.pow(38);
+pub(super) const TEN_TO_38: i128 = 10_i128.pow(38);
 
 #[cfg(test)]
 mod tests {
@@ -343,63 +195,5 @@ mod tests {
             let decimal = Decimal::parse(text.as_bytes(), b'.').unwrap();
             assert_eq!(decimal.length(), decimal.to_string().len(), "{text}");
         }
-    }
-
-    fn parsed(style: &NumberStyle, text: &str) -> String {
-        match style.parse(text) {
-            Ok((decimal, _)) => decimal.to_string(),
-            Err(error) => format!("{error:?}"),
-        }
-    }
-
-    #[test]
-    fn spellings_count_only_where_they_are_declared() {
-        let plain = NumberStyle::default();
-        for text in ["1,234", "€5", "5%", "5-", "(5)", "1e3", "1 234", "", "-", "+", ".", "--5", "5.5.5", "५"] {
-            assert_eq!(parsed(&plain, text), "Malformed", "{text}");
-        }
-        assert_eq!(parsed(&plain, "-0012.3400"), "-12.34");
-        let german = NumberStyle {
-            mark: b',',
-            thousands: Some('.'),
-            currency: vec!["EUR".into(), "€".into()],
-            trailing_minus: true,
-            parentheses: true,
-            ..NumberStyle::default()
-        };
-        for (text, expected) in [
-            ("1.234.567,89", "1234567.89"),
-            ("1234567,89", "1234567.89"),
-            ("-€ 1.234,50", "-1234.5"),
-            ("1.234,50 EUR-", "-1234.5"),
-            ("(12,00 €)", "-12"),
-            ("5-", "-5"),
-            ("1.23", "Malformed"),
-            ("12.34,5", "Malformed"),
-            ("1234.567", "Malformed"),
-            ("1.234.56", "Malformed"),
-            ("0,5.000", "Malformed"),
-            ("(-5)", "Malformed"),
-            ("-5-", "Malformed"),
-            ("€€5", "Malformed"),
-            ("€", "Malformed"),
-            ("5 %", "Malformed"),
-        ] {
-            assert_eq!(parsed(&german, text), expected, "{text}");
-        }
-        let spaced = NumberStyle { mark: b',', thousands: Some(' '), ..NumberStyle::default() };
-        assert_eq!(parsed(&spaced, "1\u{202f}234\u{a0}567,5"), "1234567.5");
-        let percent = NumberStyle { percent: true, ..NumberStyle::default() };
-        assert_eq!(parsed(&percent, "12.5 %"), "0.125");
-        assert_eq!(parsed(&percent, "-300%"), "-3");
-        assert_eq!(parsed(&percent, "12"), "NoPercent");
-        let typed = NumberStyle::typed();
-        assert_eq!(parsed(&typed, "1.5E3"), "1500");
-        assert_eq!(parsed(&typed, "-25e-3"), "-0.025");
-        assert_eq!(parsed(&typed, "1e99"), "TooLong");
-        assert_eq!(parsed(&typed, "1e"), "Malformed");
-        assert_eq!(parsed(&plain, &"9".repeat(38)), "9".repeat(38));
-        assert_eq!(parsed(&plain, &"9".repeat(39)), "TooLong");
-        assert_eq!(parsed(&plain, &format!("{}x", "9".repeat(50))), "Malformed");
     }
 }

@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use regex::Regex;
 use salesmart_base::count::counted;
 
-use super::decimal::{Decimal, NotDecimal, NumberStyle};
+use super::decimal::{Decimal, NotDecimal};
+use super::digits::Rounding;
 use super::fault::{Code, Fault};
 use super::moment::Moments;
+use super::number_style::NumberStyle;
 use crate::contract::contract_file;
 use crate::contract::{Column, ColumnType};
 
@@ -20,6 +22,8 @@ pub enum Value<'a> {
     Text(&'a str),
     /// Any integer or decimal: the number times ten to the column's scale.
     Number(i128),
+    /// As a number, which the contract's rounding has changed.
+    Rounded(i128),
     /// Days since 1970-01-01.
     Date(i32),
     /// Microseconds since 1970-01-01 00:00:00.
@@ -61,7 +65,9 @@ impl Caster {
         Self {
             only_empty_is_null: column.nulls.iter().all(String::is_empty) && !column.nulls.is_empty(),
             keeps_blanks: column.kind == ColumnType::Varchar && !column.trim,
-            moments: Moments::new(column.kind, &column.formats, column.ambiguous_dates),
+            // The contract has been checked: a zone that is none does not get here.
+            moments: Moments::new(column.kind, &column.formats, column.ambiguous_dates)
+                .in_zone(column.time_zone.as_deref().and_then(|zone| zone.parse().ok())),
             allowed: column.rules.allowed.as_ref().map(|allowed| allowed.iter().cloned().collect()),
             // The contract has been checked: an expression that is none does not get here.
             regex: column.rules.regex.as_deref().and_then(|regex| contract_file::whole(regex).ok()),
@@ -79,6 +85,9 @@ impl Caster {
             ColumnType::Date => ColumnType::Timestamp.default_formats(),
             kind => kind.default_formats(),
         };
+        // Moments of UTC are marked as such where a zone is declared.
+        let with_offset = formats.iter().map(|format| format!("{format}%z")).filter(|_| column.time_zone.is_some());
+        let formats = formats.iter().cloned().chain(with_offset).collect();
         Self::new(&Column { number: NumberStyle::typed(), formats, ..column.clone() })
     }
 
@@ -118,7 +127,7 @@ impl Caster {
     /// Casts `null_as`, which is written as contracts write: with a point, and without the file's decorations.
     pub fn stand_in<'v>(&self, text: &'v str) -> Result<Value<'v>, Fault> {
         match self.column.kind.is_number() {
-            true => self.number(text, &NumberStyle::default()),
+            true => self.number(text, &NumberStyle::default(), None),
             false => self.cast(text),
         }
     }
@@ -128,7 +137,7 @@ impl Caster {
             ColumnType::Varchar => self.text(text),
             ColumnType::Boolean => boolean(text),
             ColumnType::Date | ColumnType::Timestamp => self.moment(text),
-            _ => self.number(text, &self.column.number),
+            _ => self.number(text, &self.column.number, self.column.rounding),
         }
     }
 
@@ -164,8 +173,12 @@ impl Caster {
         Ok(Value::Text(text))
     }
 
-    fn number<'v>(&self, text: &str, style: &NumberStyle) -> Result<Value<'v>, Fault> {
-        let (decimal, leading_zero) = match style.parse(text) {
+    fn number<'v>(&self, text: &str, style: &NumberStyle, rounding: Option<Rounding>) -> Result<Value<'v>, Fault> {
+        let parsed = match rounding {
+            None => style.parse(text).map(|written| (written, false)),
+            Some(rounding) => style.parse_rounded(text, self.scale, rounding),
+        };
+        let ((decimal, leading_zero), is_rounded) = match parsed {
             Ok(parsed) => parsed,
             Err(NotDecimal::Malformed) => return Err(Fault::new(Code::NotANumber, "this is not a number")),
             Err(NotDecimal::TooLong) => return Err(Fault::new(Code::OutOfRange, "more than 38 digits")),
@@ -186,7 +199,7 @@ impl Caster {
             return Err(Fault::new(Code::OutOfRange, format!("too large for {}", kind())));
         };
         self.within(decimal)?;
-        Ok(Value::Number(number))
+        Ok(if is_rounded { Value::Rounded(number) } else { Value::Number(number) })
     }
 
     fn within(&self, decimal: Decimal) -> Result<(), Fault> {
@@ -255,6 +268,7 @@ mod tests {
         match Caster::new(column).field(text) {
             Ok(Value::Text(_)) => panic!("text"),
             Ok(Value::Number(number)) => Value::Number(number),
+            Ok(Value::Rounded(number)) => Value::Rounded(number),
             Ok(Value::Date(day)) => Value::Date(day),
             Ok(Value::Timestamp(moment)) => Value::Timestamp(moment),
             Ok(Value::Boolean(truth)) => Value::Boolean(truth),

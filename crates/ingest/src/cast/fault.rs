@@ -29,6 +29,8 @@ pub enum Code {
     TooFewFields,
     /// A key that an earlier record of the file has.
     Duplicate,
+    /// A line of fixed places that holds characters of another width than one column, where that makes a difference.
+    BadWidth,
     /// A line that is no JSON object.
     BadJson,
     /// A name in a JSON object that the contract does not know.
@@ -49,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NotExact,
         Self::NotANumber,
         Self::BadDate,
@@ -63,6 +65,7 @@ impl Code {
         Self::TooManyFields,
         Self::TooFewFields,
         Self::Duplicate,
+        Self::BadWidth,
         Self::BadJson,
         Self::UnknownField,
         Self::BadEncoding,
@@ -94,6 +97,7 @@ impl Code {
             Self::TooManyFields => "too_many_fields",
             Self::TooFewFields => "too_few_fields",
             Self::Duplicate => "duplicate",
+            Self::BadWidth => "bad_width",
             Self::BadJson => "bad_json",
             Self::UnknownField => "unknown_field",
             Self::BadEncoding => "bad_encoding",

@@ -1,20 +1,23 @@
 //! Days and moments from text, exactly: only what is written in a declared format, and only if it exists.
 
-use chrono::format::{Item, Parsed, StrftimeItems};
-use chrono::{Datelike, NaiveDate, NaiveDateTime};
+use chrono::{Datelike, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike};
+use chrono_tz::Tz;
 
 use super::fault::{Code, Fault};
+use super::moment_format::{self, MomentFormat, Reading};
 use crate::contract::{AmbiguousDates, ColumnType};
 
 /// The formats of one column, parsed once.
 pub struct Moments {
     kind: ColumnType,
     formats: Vec<Format>,
+    /// Where a text has an offset from UTC, the clock of this zone counts, not the one in the text.
+    zone: Option<Tz>,
 }
 
 struct Format {
     text: String,
-    items: Vec<Item<'static>>,
+    pieces: MomentFormat,
     iso: Option<Iso>,
     /// The other formats that some text may fit as well.
     rivals: Vec<usize>,
@@ -33,10 +36,10 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 impl Moments {
     /// Formats in the order in which they are tried.
     pub fn new(kind: ColumnType, formats: &[String], ambiguous: AmbiguousDates) -> Self {
-        let marks: Vec<String> = formats.iter().map(|format| marks(format)).collect();
+        let marks: Vec<String> = formats.iter().map(|format| MomentFormat::new(format).marks()).collect();
         let formats = formats.iter().enumerate().map(|(index, text)| Format {
             text: text.clone(),
-            items: StrftimeItems::new(text).parse_to_owned().unwrap_or_default(),
+            pieces: MomentFormat::new(text),
             iso: match text.as_str() {
                 "%Y-%m-%d" => Some(Iso::Day),
                 "%Y-%m-%d %H:%M:%S" | "%Y-%m-%d %H:%M:%S%.f" => Some(Iso::Moment(b' ')),
@@ -50,7 +53,12 @@ impl Moments {
                 }
             },
         });
-        Self { kind, formats: formats.collect() }
+        Self { kind, formats: formats.collect(), zone: None }
+    }
+
+    /// Reads moments that have an offset from UTC as the clock of this zone shows them.
+    pub fn in_zone(self, zone: Option<Tz>) -> Self {
+        Self { zone, ..self }
     }
 
     /// Reads a day or moment, in microseconds since 1970; no spaces around it.
@@ -60,7 +68,7 @@ impl Moments {
     pub fn read(&self, text: &str) -> Result<i64, Fault> {
         let mut finest = None;
         for format in &self.formats {
-            match format.read(text).map(|moment| self.exact(text, moment)) {
+            match format.read(text).map(|moment| self.exact(moment)) {
                 Some(Ok(micros)) => return self.unrivalled(text, format, micros),
                 Some(Err(fault)) => finest = Some(fault),
                 None => {}
@@ -68,14 +76,19 @@ impl Moments {
         }
         Err(finest.unwrap_or_else(|| {
             let formats: Vec<&str> = self.formats.iter().map(|format| format.text.as_str()).collect();
-            Fault::new(Code::BadDate, format!("no such {} in the format {}", self.kind.sql(), formats.join(" or ")))
+            let advice = match moment_format::ends_with_offset(text) && !self.formats.iter().any(|format| format.pieces.has_offset()) {
+                true => "; it ends with an offset from UTC: add %z to the format, and time_zone if the clock of one zone counts",
+                false => "",
+            };
+            let reason = format!("no such {} in the format {}{advice}", self.kind.sql(), formats.join(" or "));
+            Fault::new(Code::BadDate, reason)
         }))
     }
 
     /// A text that another declared format reads as another moment is a guess, unless the contract says who wins.
     fn unrivalled(&self, text: &str, format: &Format, micros: i64) -> Result<i64, Fault> {
         for rival in format.rivals.iter().map(|index| &self.formats[*index]) {
-            if let Some(Ok(other)) = rival.read(text).map(|moment| self.exact(text, moment))
+            if let Some(Ok(other)) = rival.read(text).map(|moment| self.exact(moment))
                 && other != micros
             {
                 let (this, other) = (shown(micros), shown(other));
@@ -91,8 +104,8 @@ impl Moments {
         Ok(micros)
     }
 
-    fn exact(&self, text: &str, moment: Moment) -> Result<i64, Fault> {
-        let moment = match moment {
+    fn exact(&self, moment: Moment<'_>) -> Result<i64, Fault> {
+        let reading = match moment {
             // Four digits and whole seconds, by construction.
             Moment::Whole { micros, year } if year >= 1000 => {
                 return match self.kind == ColumnType::Date && micros % MICROS_PER_DAY != 0 {
@@ -101,42 +114,59 @@ impl Moments {
                 };
             }
             Moment::Whole { year, .. } => return Err(short_year(year)),
-            Moment::General(moment) => moment,
+            Moment::General(reading) => reading,
         };
-        if moment.and_utc().timestamp_subsec_nanos() >= 1_000_000_000 {
+        if reading.clock.nanosecond() >= 1_000_000_000 {
             return Err(Fault::new(Code::BadDate, "second 60 would become another moment"));
         }
         // A year of two or three digits that was read with %Y is a misread date, not an ancient sale.
-        if !(1000..=9999).contains(&moment.year()) {
-            return Err(short_year(moment.year()));
+        if !(1000..=9999).contains(&reading.clock.year()) {
+            return Err(short_year(reading.clock.year()));
         }
-        match self.kind {
-            ColumnType::Date if moment.time() != chrono::NaiveTime::MIN => Err(loses_time()),
-            ColumnType::Date => Ok(moment.and_utc().timestamp_micros()),
-            _ if loses_fraction(text) || !moment.and_utc().timestamp_subsec_nanos().is_multiple_of(1000) => {
-                Err(Fault::new(Code::NotExact, "timestamp would lose digits below the microsecond"))
-            }
-            _ => Ok(moment.and_utc().timestamp_micros()),
+        let Some(micros) = micros_of(reading.fraction) else {
+            return Err(Fault::new(
+                Code::NotExact,
+                format!("{} would lose digits below the microsecond", self.kind.sql()),
+            ));
+        };
+        let micros = self.clock(&reading).and_utc().timestamp_micros() + micros;
+        match self.kind == ColumnType::Date && micros % MICROS_PER_DAY != 0 {
+            true => Err(loses_time()),
+            false => Ok(micros),
         }
+    }
+
+    /// What the clock shows that counts.
+    fn clock(&self, reading: &Reading<'_>) -> NaiveDateTime {
+        let (Some(zone), Some(offset)) = (self.zone, reading.offset) else { return reading.clock };
+        let utc = reading.clock - TimeDelta::seconds(offset);
+        utc + TimeDelta::seconds(i64::from(zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()))
     }
 }
 
+/// Microseconds of the digits of a fraction; `None` if there is more behind them.
+fn micros_of(fraction: &str) -> Option<i64> {
+    let (kept, rest) = fraction.split_at(fraction.len().min(6));
+    let missing = 6 - kept.len() as u32;
+    rest.bytes().all(|byte| byte == b'0').then_some(kept.parse::<i64>().unwrap_or(0) * 10_i64.pow(missing))
+}
+
 /// A moment that a format has read.
-enum Moment {
+enum Moment<'t> {
     /// Read by the short way: whole seconds.
     Whole {
         micros: i64,
         year: i32,
     },
-    General(NaiveDateTime),
+    General(Reading<'t>),
 }
 
 impl Format {
-    fn read(&self, text: &str) -> Option<Moment> {
-        if let Some(moment) = self.iso.and_then(|iso| iso_moment(text.as_bytes(), iso)) {
-            return Some(moment);
+    fn read<'t>(&self, text: &'t str) -> Option<Moment<'t>> {
+        match self.iso.and_then(|iso| iso_moment(text.as_bytes(), iso)) {
+            Some(moment) => Some(moment),
+            None => self.pieces.read(text).map(Moment::General),
         }
-        parse_moment(text, &self.items).filter(|moment| is_written_so(text, *moment, &self.text)).map(Moment::General)
     }
 }
 
@@ -162,16 +192,8 @@ pub fn iso_micros(text: &str) -> Option<i64> {
     Moments::new(ColumnType::Timestamp, &formats, AmbiguousDates::FirstFormat).read(text).ok()
 }
 
-/// What is left of a date in this format without letters and digits. Two formats that differ in it fit no text
-/// in common.
-fn marks(format: &str) -> String {
-    let probe = NaiveDate::from_ymd_opt(2001, 11, 23).and_then(|day| day.and_hms_opt(14, 15, 16));
-    let written = probe.map(|probe| probe.format(&format.replace("%.f", "")).to_string()).unwrap_or_default();
-    written.chars().filter(|c| !c.is_alphanumeric()).collect()
-}
-
 /// Reads `2024-03-05` or `2024-03-05 14:22:31`. `None` means "let the general parser decide", never "wrong".
-fn iso_moment(bytes: &[u8], iso: Iso) -> Option<Moment> {
+fn iso_moment(bytes: &[u8], iso: Iso) -> Option<Moment<'static>> {
     let two = |at: usize| -> Option<i64> {
         let (tens, ones) = (bytes[at].wrapping_sub(b'0'), bytes[at + 1].wrapping_sub(b'0'));
         (tens < 10 && ones < 10).then(|| i64::from(tens) * 10 + i64::from(ones))
@@ -220,99 +242,31 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     365 * year + leap_days + days_before_month + day - 1 - 719_468
 }
 
-/// Is the moment, written in the format, the text again? The parser is lenient about signs, spaces and missing
-/// separators; those are guesses. Leading zeros (`1/2/2024`) and the length of a fraction may differ.
-fn is_written_so(text: &str, moment: NaiveDateTime, format: &str) -> bool {
-    match format.contains("%.f") {
-        true => skeleton(without_fraction(text)) == skeleton(&moment.format(&format.replace("%.f", "")).to_string()),
-        false => skeleton(text) == skeleton(&moment.format(format).to_string()),
-    }
-}
-
-/// The text in lower case, with every run of digits marked and without its leading zeros.
-fn skeleton(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut in_digits = false;
-    for c in text.chars() {
-        match c.is_ascii_digit() {
-            true => {
-                if !in_digits {
-                    out.push('#');
-                }
-                in_digits = true;
-                if c != '0' || !out.ends_with('#') {
-                    out.push(c);
-                }
-            }
-            false => {
-                in_digits = false;
-                out.extend(c.to_lowercase());
-            }
-        }
-    }
-    out
-}
-
-/// The digits behind the last point, if it is followed by nothing else.
-fn fraction(text: &str) -> Option<&str> {
-    let (_, digits) = text.rsplit_once('.')?;
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
-}
-
-fn without_fraction(text: &str) -> &str {
-    match fraction(text) {
-        Some(digits) => &text[..text.len() - digits.len() - 1],
-        None => text,
-    }
-}
-
-/// Has a time more digits behind the second than a microsecond holds? The parser drops those beyond nine.
-fn loses_fraction(text: &str) -> bool {
-    text.contains(':')
-        && fraction(text).is_some_and(|digits| digits.len() > 6 && digits[6..].bytes().any(|byte| byte != b'0'))
-}
-
-fn parse_moment(text: &str, items: &[Item<'_>]) -> Option<NaiveDateTime> {
-    let mut parsed = Parsed::new();
-    chrono::format::parse(&mut parsed, text, items.iter()).ok()?;
-    let day = parsed.to_naive_date().ok()?;
-    match (parsed.hour_div_12(), parsed.hour_mod_12()) {
-        (None, None) => day.and_hms_opt(0, 0, 0),
-        _ => Some(day.and_time(parsed.to_naive_time().ok()?)),
-    }
-}
-
 /// Is this a usable format for the type? The error is the end of a sentence about the format.
 pub fn check_format(format: &str, kind: ColumnType) -> Result<(), String> {
-    let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();
-    if items.iter().any(|item| matches!(item, Item::Error)) {
-        return Err("has an unknown % code; see strftime: %Y %m %d %H %M %S %.f %y %b %I %p".to_owned());
+    if format.contains("%Z") {
+        return Err(
+            "has %Z, the name of a zone, which does not say one offset; offsets and Z are read by %z".to_owned()
+        );
     }
-    if format.contains("%z")
-        || format.contains("%Z")
-        || format.contains("%:z")
-        || format.contains("%+")
-        || format.contains("%s")
-    {
-        return Err("holds a time zone or an epoch, which this type does not".to_owned());
+    if format.contains("%+") || format.contains("%s") {
+        return Err(format!(
+            "has a code that no {} is read by; ISO 8601 with an offset is %Y-%m-%dT%H:%M:%S%.f%z, seconds since 1970 are an integer",
+            kind.sql()
+        ));
     }
-    if format.replace("%.f", "").contains("%f") {
-        return Err("has %f, which counts nanoseconds; a fraction of a second is %.f, its point included".to_owned());
-    }
-    let probe = NaiveDate::from_ymd_opt(2001, 11, 23).and_then(|day| day.and_hms_opt(14, 15, 16));
-    let Some(probe) = probe else { return Err("cannot be tried".to_owned()) };
-    let written = probe.format(format).to_string();
-    match parse_moment(&written, &items) {
-        Some(read) if read.date() == probe.date() && read.format(format).to_string() == written => Ok(()),
-        Some(read) if read.date() == probe.date() => {
-            Err("names a part of the time without the larger ones, so it would be dropped".to_owned())
-        }
-        _ => Err(format!("does not name one {}: day, month and year are needed", kind.sql())),
-    }
+    MomentFormat::new(format).fault(&kind.sql()).map_or(Ok(()), Err)
+}
+
+/// Does one of these formats name an offset from UTC?
+pub fn has_offset(formats: &[String]) -> bool {
+    formats.iter().any(|format| MomentFormat::new(format).has_offset())
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
 
     fn read(kind: ColumnType, formats: &[&str], text: &str) -> Result<i64, Code> {
@@ -351,10 +305,14 @@ mod tests {
         assert!(check_format("%Y-%m", ColumnType::Date).is_err());
         assert!(check_format("%Q", ColumnType::Date).is_err());
         assert!(check_format("%Y-%m-%d %M", ColumnType::Timestamp).is_err());
-        assert!(check_format("%Y-%m-%d %H:%M:%S.%f", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%d %H:%M:%S.%f", ColumnType::Timestamp).is_ok());
+        assert!(check_format("%Y-%m-%d %H:%M%.f", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%d %H:%M:%S%.f %f", ColumnType::Timestamp).is_err());
         assert!(check_format("%Y-%m-%d %H:%M", ColumnType::Timestamp).is_ok());
         assert!(check_format("%Y-%m-%d %H:%M:%S%.f", ColumnType::Timestamp).is_ok());
         assert!(check_format("%d-%b-%y", ColumnType::Date).is_ok());
-        assert!(check_format("%Y-%m-%d %z", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%d %H:%M:%S %z", ColumnType::Timestamp).is_ok());
+        assert!(check_format("%Y-%m-%d %Z", ColumnType::Timestamp).is_err());
+        assert!(check_format("%Y-%m-%dT%H:%M:%S%.f%z %z", ColumnType::Timestamp).is_err());
     }
 }

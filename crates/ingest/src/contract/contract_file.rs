@@ -16,9 +16,11 @@ use self::column_keys::{Defaults, column};
 use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd, LongRecords, ShortRecords, StrayQuotes};
-use crate::cast::decimal::NumberStyle;
+use crate::cast::number_style::{Grouping, NumberStyle};
 use crate::contract::dialect::Dialect;
-use crate::contract::{AmbiguousDates, Column, ColumnOrder, Contract, Drift, Position, RejectLimit, pattern};
+use crate::contract::{
+    AmbiguousDates, Column, ColumnOrder, Contract, Drift, Position, RejectLimit, WidthUnit, pattern,
+};
 use salesmart_base::config::{Config, MoneyScale};
 use salesmart_base::{fail, toml_file};
 use salesmart_staging::is_plain_name;
@@ -54,10 +56,12 @@ struct ContractFile {
     encoding: String,
     decimal: Option<String>,
     thousands: Option<String>,
+    grouping: Option<Grouping>,
     #[serde(default)]
     currency: Vec<String>,
     #[serde(default)]
     negatives: Vec<Negative>,
+    exponent: Option<bool>,
     nulls: Option<Vec<String>>,
     #[serde(default)]
     trim: bool,
@@ -68,7 +72,11 @@ struct ContractFile {
     #[serde(default)]
     drift: Drift,
     #[serde(default)]
+    width_unit: WidthUnit,
+    #[serde(default)]
     unique: Vec<String>,
+    #[serde(default)]
+    key: Vec<String>,
     #[serde(default = "one_percent", deserialize_with = "reject_limit")]
     max_rejects: RejectLimit,
     #[serde(default)]
@@ -164,12 +172,17 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         fail!("{at}: [columns] is empty; declare every column of the file's header");
     }
     let dialect = dialect(path, &file)?;
+    if file.width_unit != WidthUnit::Undeclared && file.format != Format::Fixed {
+        fail!("{at}: width_unit goes with format = \"fixed\" only");
+    }
     let written = NumberFile {
         decimal: file.decimal.as_deref(),
         thousands: file.thousands.as_deref(),
+        grouping: file.grouping,
         currency: Some(&file.currency),
         negatives: Some(&file.negatives),
         percent: false,
+        exponent: file.exponent,
     };
     let defaults = Defaults {
         number: number_style(&at.to_string(), &written, &NumberStyle::default())?,
@@ -198,12 +211,23 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         columns.push(column);
     }
     check_positions(path, &dialect, file.drift, &columns)?;
-    for name in &file.unique {
-        if !columns.iter().any(|column| column.name == *name) {
-            let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
-            let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            fail!("{at}: unique names `{name}`, which is no column{advice}");
+    for (option, names) in [("unique", &file.unique), ("key", &file.key)] {
+        for (index, name) in names.iter().enumerate() {
+            if !columns.iter().any(|column| column.name == *name) {
+                let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
+                let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                fail!("{at}: {option} names `{name}`, which is no column{advice}");
+            }
+            if option == "key" && names[..index].contains(name) {
+                fail!("{at}: {option} names `{name}` twice");
+            }
         }
+    }
+    // DuckDB's own name of a row's number, by which records with the same key are found.
+    if !file.key.is_empty() && columns.iter().any(|column| column.name.eq_ignore_ascii_case("rowid")) {
+        fail!(
+            "{at}: a contract with a key cannot have a column `rowid`; give the column another name and set its `header`"
+        );
     }
     Ok(Contract {
         source,
@@ -212,8 +236,10 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
         column_order: file.column_order,
         drift: file.drift,
         unique: file.unique,
+        key: file.key,
         max_rejects: file.max_rejects,
         allow_empty: file.allow_empty,
+        width_unit: file.width_unit,
         columns,
         path: path.to_owned(),
     })

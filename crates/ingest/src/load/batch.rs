@@ -11,9 +11,9 @@ use duckdb::arrow::array::{
 };
 use duckdb::arrow::datatypes::{DataType, Decimal128Type, Field, Int32Type, Int64Type, Schema};
 use duckdb::arrow::record_batch::RecordBatch;
-
 use salesmart_base::event::Fitted;
 
+use super::key_hash::{self, KeyHashes};
 use crate::cast::exact::{Caster, Value};
 use crate::cast::fault::{Code, Fault};
 use crate::contract::{ColumnType, Contract};
@@ -28,6 +28,8 @@ pub struct Typer {
     splitter: Splitter,
     columns: Vec<Casters>,
     repairs: Repairs,
+    /// Places of the key's columns in a batch.
+    key: Vec<usize>,
     /// Whether records name and type their own columns.
     is_typed_format: bool,
     schema: Arc<Schema>,
@@ -57,12 +59,18 @@ pub struct Typed {
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits, and 0 for columns without numbers.
     pub totals: Vec<Option<i128>>,
+    /// Hashes of the keys of the accepted rows.
+    pub keys: KeyHashes,
+    /// Per contract column, how many of its accepted numbers were rounded.
+    pub rounded: Vec<u64>,
 }
 
 /// A batch under construction.
 struct Rows {
     lines: Int64Builder,
     builders: Vec<Builder>,
+    /// Row and contract column of every number that was rounded.
+    rounded: Vec<(usize, usize)>,
     /// Which rows stay: a row with a fault has been appended before the fault was seen.
     kept: Vec<bool>,
     rejects: Vec<Reject>,
@@ -79,6 +87,15 @@ impl Rows {
             Fit::Padded => self.fitted.padded += 1,
             Fit::Shortened => self.fitted.shortened += 1,
         }
+    }
+
+    /// Appends a value to the row that is not counted yet.
+    #[inline]
+    fn append(&mut self, index: usize, value: Value<'_>) {
+        if let Value::Rounded(_) = value {
+            self.rounded.push((self.kept.len(), index));
+        }
+        self.builders[index].append(value);
     }
 
     /// Counts a record whose faults, if any, are those from `before` on. They share its raw text.
@@ -101,7 +118,9 @@ impl Typer {
         let mut schema = vec![Field::new("_line", DataType::Int64, false)];
         schema.extend(contract.columns.iter().map(|column| Field::new(&column.name, arrow_type(column.kind), true)));
         let is_typed_format = contract.dialect.format.names_columns();
-        Self { splitter, columns, repairs, is_typed_format, schema: Arc::new(Schema::new(schema)) }
+        let schema = Schema::new(schema);
+        let key = contract.key.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        Self { splitter, columns, repairs, key, is_typed_format, schema: Arc::new(schema) }
     }
 
     /// The columns of a batch: name and DuckDB type.
@@ -124,7 +143,7 @@ impl Typer {
                 Some(text) => self
                     .splitter
                     .split_text(text, &mut spans, |index, text| match self.columns[index].written.field(text) {
-                        Ok(value) => rows.builders[index].append(value),
+                        Ok(value) => rows.append(index, value),
                         Err(fault) => self.refuse(index, text, fault, record, &mut rows),
                     })
                     .map(|()| Fit::Exact),
@@ -196,6 +215,7 @@ impl Typer {
         Rows {
             lines: Int64Builder::with_capacity(count),
             builders: self.columns.iter().map(|casters| Builder::new(casters.written.column().kind, count)).collect(),
+            rounded: Vec::new(),
             kept: Vec::with_capacity(count),
             rejects: Vec::new(),
             rejected: 0,
@@ -214,7 +234,7 @@ impl Typer {
             Cell::Bad(fault, shown) => (Err(fault.clone()), shown.as_str()),
         };
         match result {
-            Ok(value) => rows.builders[index].append(value),
+            Ok(value) => rows.append(index, value),
             Err(fault) => self.refuse(index, text, fault, record, rows),
         }
     }
@@ -269,8 +289,13 @@ impl Typer {
             batch = kept(&batch, &rows.kept)?;
         }
         let totals = batch.columns()[1..].iter().map(total).collect();
+        let mut rounded = vec![0; self.columns.len()];
+        for (_, column) in rows.rounded.iter().filter(|(row, _)| rows.kept[*row]) {
+            rounded[*column] += 1;
+        }
+        let keys = key_hash::of_batch(&batch, &self.key);
         let Rows { rejects, rejected, repaired, fitted, .. } = rows;
-        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals })
+        Ok(Typed { batch, rejects, rejected, repaired, fitted, totals, rounded, keys })
     }
 }
 
@@ -341,6 +366,10 @@ impl Builder {
 
     /// Appends a value that the column's own caster made; it has checked the range.
     fn append(&mut self, value: Value<'_>) {
+        let value = match value {
+            Value::Rounded(number) => Value::Number(number),
+            value => value,
+        };
         match (self, value) {
             (Self::Text(builder), Value::Text(text)) => builder.append_value(text),
             (Self::Integer(builder), Value::Number(number)) => builder.append_value(number as i32),

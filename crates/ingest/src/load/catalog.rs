@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use duckdb::{Connection, OptionalExt, params};
 use salesmart_base::config::Config;
-use salesmart_staging::{ident, literal};
+use salesmart_staging::{Staging, ident, literal};
 
 use super::{expand, source_table};
 use crate::cast::decimal::Decimal;
@@ -22,7 +22,7 @@ pub struct SourceFile {
     /// Where it is.
     pub path: PathBuf,
     /// Its name in the staging file: relative to the project, so the same on every machine. The order of the
-    /// names is the order of versions: of two records with one key, the one in the later name wins.
+    /// names (`natural_order` in SQL) is the order of versions: of two records with one key, the one in the later name wins.
     pub name: String,
     /// Why it cannot be loaded, where its directory entry alone says so. It is refused unread.
     pub fault: Option<String>,
@@ -188,19 +188,35 @@ pub fn record_twin(
          from ingest.files where source = ? and file = ? and content_hash = ?",
         params![name, signature, source, twin, content_hash],
     )?;
-    match name > twin {
+    let is_later = conn.query_row("select natural_order(?) > natural_order(?)", [name, twin], |row| row.get(0))?;
+    match is_later {
         true => rename(conn, source, twin, name),
         false => Ok(()),
     }
 }
 
+/// Hands the rows of each content to the greatest of its names. They are there already, unless the staging file was written by a
+/// version that compared names otherwise.
+pub fn elect(staging: &Staging, source: &str) -> Result<()> {
+    let mut statement = staging.conn().prepare(
+        "select same_as, arg_max(file, natural_order(file)) from ingest.files
+         where source = ? and same_as is not null and natural_order(file) > natural_order(same_as) group by same_as",
+    )?;
+    let heirs = statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let heirs: Vec<(String, String)> = heirs.collect::<Result<_, _>>()?;
+    for (from, to) in heirs {
+        staging.transaction(|conn| rename(conn, source, &from, &to))?;
+    }
+    Ok(())
+}
+
+/// The greatest of the other names of a file's content.
+const HEIR: &str = "select arg_max(file, natural_order(file)) from ingest.files where source = ? and same_as = ?";
+
 /// Takes a file's rows, rejects and totals out of the staging file. If the same content is known under other
 /// names, the greatest of them takes the rows over; it is returned.
 pub fn withdraw(conn: &Connection, source: &str, name: &str) -> Result<Option<String>> {
-    let heir: Option<String> =
-        conn.query_row("select max(file) from ingest.files where source = ? and same_as = ?", [source, name], |row| {
-            row.get(0)
-        })?;
+    let heir: Option<String> = conn.query_row(HEIR, [source, name], |row| row.get(0))?;
     if let Some(heir) = &heir {
         rename(conn, source, name, heir)?;
     }

@@ -14,6 +14,7 @@ use duckdb::vtab::{BindInfo, InitInfo, TableFunctionInfo, VTab, record_batch_to_
 use salesmart_base::event::{Fitted, Progress, Skipped};
 
 use super::batch::{Typed, Typer};
+use super::key_hash::KeyHashes;
 use crate::contract::ColumnType;
 use crate::read::block::{BLOCK_RECORDS, Block};
 use crate::read::input::Text;
@@ -42,6 +43,8 @@ pub struct Job {
     repaired: AtomicU64,
     fitted: Mutex<Fitted>,
     totals: Mutex<Vec<Option<i128>>>,
+    keys: Mutex<KeyHashes>,
+    rounded: Mutex<Vec<u64>>,
     /// Counts the records of all jobs.
     progress: Progress,
     /// What broke the reading, in its own type: DuckDB passes on a text only.
@@ -66,6 +69,11 @@ pub struct Outcome {
     /// Per contract column the sum of its accepted numbers, times ten to the column's scale; `None` if it is beyond 38
     /// digits. Empty if nothing was read.
     pub totals: Vec<Option<i128>>,
+    /// Hashes of the keys of the accepted records.
+    pub keys: KeyHashes,
+    /// Per contract column, how many of its accepted numbers were rounded, before records with a key of another one were taken out.
+    /// Empty if nothing was read.
+    pub rounded: Vec<u64>,
     /// Rows that DuckDB says it has inserted.
     pub inserted: u64,
 }
@@ -88,6 +96,8 @@ impl Job {
             repaired: AtomicU64::new(0),
             fitted: Mutex::default(),
             totals: Mutex::default(),
+            keys: Mutex::default(),
+            rounded: Mutex::default(),
             progress,
             failure: Mutex::default(),
         }
@@ -125,6 +135,14 @@ impl Job {
                 *sum = sum.zip(*more).and_then(|(sum, more)| sum.checked_add(more));
             }
             drop(totals);
+            let keys = std::mem::take(&mut typed.keys);
+            if !keys.is_empty() {
+                locked(&self.keys).append(keys);
+            }
+            let mut rounded = locked(&self.rounded);
+            rounded.resize(typed.rounded.len(), 0);
+            rounded.iter_mut().zip(&typed.rounded).for_each(|(sum, more)| *sum += more);
+            drop(rounded);
             if !typed.rejects.is_empty() {
                 locked(&self.rejects).append(&mut typed.rejects)?;
             }
@@ -149,6 +167,8 @@ impl Job {
             skipped,
             fitted: *locked(&self.fitted),
             totals: std::mem::take(&mut *locked(&self.totals)),
+            keys: std::mem::take(&mut *locked(&self.keys)),
+            rounded: std::mem::take(&mut *locked(&self.rounded)),
             inserted: 0,
         }
     }

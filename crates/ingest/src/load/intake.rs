@@ -16,6 +16,7 @@ use salesmart_staging::Staging;
 
 use super::catalog::{self, Known, SourceFile};
 use super::file::{self, Earlier, Facts, Loaded};
+use super::key_conflicts::Arrivals;
 use super::{complete, feed, group, source_table};
 use crate::contract::Contract;
 use crate::rejects;
@@ -174,6 +175,8 @@ impl<'a> Intake<'a> {
         let names = catalog::names(self.staging.conn(), &self.contract.source)?;
         let contents = Some(catalog::loaded_contents(self.staging.conn(), &self.contract.source)?);
         let mut lookup = Lookup { sizes, names, contents, repairs: repairs_by_content(&files, &known)? };
+        catalog::elect(self.staging, &self.contract.source)?;
+        let mut arrivals = Arrivals::default();
         let (mut loads, mut twins, mut hashes) = (Vec::new(), Vec::new(), HashSet::new());
         for file in files {
             match self.plan(file, known.get(&file.name), &lookup, &mut hashes, &mut report)? {
@@ -182,22 +185,24 @@ impl<'a> Intake<'a> {
                 Plan::Twin => twins.push(file),
             }
         }
-        self.settle(self.load_all(&loads)?, &mut report)?;
+        self.settle(self.load_all(&loads)?, &mut arrivals, &mut report)?;
         lookup.contents = None;
         // Now their twins are loaded, or refused.
         for file in twins {
             if let Plan::Load(facts) = self.plan(file, None, &lookup, &mut HashSet::new(), &mut report)? {
-                self.settle(vec![self.load(self.staging, &facts)?], &mut report)?;
+                self.settle(vec![self.load(self.staging, &facts)?], &mut arrivals, &mut report)?;
             }
         }
+        report.conflicts = arrivals.conflicts(self.staging.conn(), self.contract)?;
         Ok(report)
     }
 
     /// Compares what was read with what the table holds, and adds it to the report.
-    fn settle(&self, loaded: Vec<Loaded>, report: &mut Ingested) -> Result<()> {
+    fn settle(&self, mut loaded: Vec<Loaded>, arrivals: &mut Arrivals, report: &mut Ingested) -> Result<()> {
         let names: HashSet<&str> =
             loaded.iter().filter(|loaded| loaded.refused.is_none()).map(|loaded| loaded.name.as_str()).collect();
         catalog::reconcile(self.staging.conn(), self.contract, &names)?;
+        loaded.iter_mut().for_each(|loaded| arrivals.add(loaded));
         loaded.into_iter().for_each(|loaded| self.note(loaded, report));
         Ok(())
     }
@@ -342,6 +347,10 @@ impl<'a> Intake<'a> {
                 report.repaired += outcome.repaired;
                 report.skipped.add(&outcome.skipped);
                 report.fitted.add(&outcome.fitted);
+                let counts = self.contract.columns.iter().zip(&outcome.rounded).filter(|(_, count)| **count > 0);
+                for (column, count) in counts {
+                    report.rounded.add(&column.name, *count);
+                }
             }
         }
         if !drift.is_empty() {

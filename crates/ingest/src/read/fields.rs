@@ -65,22 +65,12 @@ pub fn cut(record: &[u8], syntax: Syntax, into: &mut Vec<Span>) {
     }
 }
 
-/// Cuts a line at fixed places, counted in characters. A line may end early: what is missing is empty.
-pub fn cut_fixed(record: &str, places: &[(usize, usize)], into: &mut Vec<Span>) {
-    into.clear();
-    let is_ascii = record.is_ascii();
-    let byte_at = |character: usize| match is_ascii {
-        true => character.min(record.len()),
-        false => record.char_indices().nth(character).map_or(record.len(), |(at, _)| at),
-    };
-    into.extend(places.iter().map(|(start, width)| Span {
-        start: byte_at(*start),
-        end: byte_at(start + width),
-        escaped: false,
-    }));
-}
-
 impl Span {
+    /// The field between these bytes, as it stands.
+    pub fn between(start: usize, end: usize) -> Self {
+        Self { start, end, escaped: false }
+    }
+
     /// Whether the field stands in quotes, which tells an empty text from no value. Before the start of a field that does
     /// not, there is a separator or nothing.
     pub fn is_quoted(&self, record: &[u8], syntax: Syntax) -> bool {
@@ -180,14 +170,5 @@ mod tests {
         let blanks = Dialect { format: Format::Whitespace, ..Dialect::default() };
         assert_eq!(fields(&blanks, "  a\t b   \"c d\" "), ["a", "b", "c d"]);
         assert_eq!(fields(&blanks, "a"), ["a"]);
-    }
-
-    #[test]
-    fn fixed_places_count_characters_and_lines_may_end_early() {
-        let mut into = Vec::new();
-        let syntax = Dialect { format: Format::Fixed, ..Dialect::default() }.syntax(b'\n');
-        cut_fixed("äbc  12", &[(0, 3), (5, 4), (9, 2)], &mut into);
-        let seen: Vec<_> = into.iter().map(|span| span.text("äbc  12", syntax).into_owned()).collect();
-        assert_eq!(seen, ["äbc", "12", ""]);
     }
 }

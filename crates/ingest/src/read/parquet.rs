@@ -1,20 +1,31 @@
-//! Rows of Parquet files. DuckDB reads them; every value comes as text in its one exact spelling and goes through the
-//! contract like any other.
+//! Rows of Parquet files: every value comes as text in its one exact spelling and goes through the contract like any other.
+//!
+//! [`columns`] reads the values as they are stored; [`kind`] says what they are by the file's own schema, [`spelling`] writes them.
+//! DuckDB decodes every page before, as a second opinion: it finds damage, and must count as many values. It does not give the
+//! values, because it takes decimals of more than 38 digits for doubles and cuts the nanoseconds of INT96.
 
+mod columns;
+mod kind;
+mod spelling;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use duckdb::Connection;
 use duckdb::arrow::array::{Array, AsArray};
 use duckdb::arrow::record_batch::RecordBatch;
 use salesmart_staging::{ident, literal};
 
+use self::columns::Selected;
+use self::kind::{Clock, Kind};
 use super::header::{self, Places};
-use crate::contract::Contract;
+use crate::contract::{Column, Contract};
 
 /// Batches that wait to be cast, at most.
-const WAITING: usize = 4;
+const WAITING: usize = 16;
 
 /// The rows of one file, as they come.
 pub struct Rows {
@@ -36,50 +47,103 @@ pub fn open(path: &Path, contract: &Contract) -> Result<Result<(Rows, Places), S
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<Vec<(String, String)>, _>>()
         });
-    let columns = match described {
+    let names_and_types = match described {
         Ok(columns) => columns,
         Err(error) => return Ok(Err(unreadable(&error))),
     };
-    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+    let names: Vec<String> = names_and_types.iter().map(|(name, _)| name.clone()).collect();
     let places = match header::places(contract, &names, 1) {
         Ok(places) => places,
         Err(reason) => return Ok(Err(reason.replacen("line 1: the header does", "the columns do", 1))),
     };
+    let fields = match guarded(|| columns::fields(path)) {
+        Ok(fields) if fields.len() == names.len() => fields,
+        Ok(_) => return Ok(Err("it cannot be read as Parquet: its columns are not those of its schema".to_owned())),
+        Err(error) => return Ok(Err(format!("it cannot be read as Parquet: {error:#}"))),
+    };
     let mut selected = Vec::new();
-    let mut is_typed = Vec::new();
-    for place in &places.of {
-        let Some((name, kind)) = place.map(|place| &columns[place]) else {
-            selected.push("null::varchar".to_owned());
-            is_typed.push(false);
+    for (column, place) in contract.columns.iter().zip(&places.of) {
+        let Some(place) = *place else {
+            selected.push(None);
             continue;
         };
-        if ["STRUCT", "MAP", "BLOB", "UNION", "BIT"].iter().any(|nested| kind.starts_with(nested))
-            || kind.ends_with(']')
-        {
-            return Ok(Err(format!("column \"{name}\" holds {kind}, which no contract type does")));
+        let (name, sql_type) = &names_and_types[place];
+        match select(column, place, Kind::of(&fields[place]), name, sql_type) {
+            Ok(one) => selected.push(Some(one)),
+            Err(reason) => return Ok(Err(reason)),
         }
-        if kind.contains("WITH TIME ZONE") {
-            return Ok(Err(format!(
-                "column \"{name}\" holds moments of a time zone, which contracts do not; write it as UTC without zone"
-            )));
-        }
-        selected.push(format!("cast({} as varchar)", ident(name)));
-        is_typed.push(kind != "VARCHAR");
     }
-    // The stream below cannot report damage in the middle of a file, so every page is decoded once before.
-    let counts: Vec<String> = selected.iter().map(|value| format!("count({value})")).collect();
-    if let Err(error) = conn.execute_batch(&format!("select {} {from}", counts.join(", "))) {
-        return Ok(Err(unreadable(&error)));
-    }
+    let is_typed =
+        places.of.iter().map(|place| place.is_some_and(|place| names_and_types[place].1 != "VARCHAR")).collect();
+    let counted = match count(&conn, &from, &names, &places) {
+        Ok(counted) => counted,
+        Err(error) => return Ok(Err(unreadable(&error))),
+    };
+    drop(conn);
     let (sender, batches) = sync_channel(WAITING);
-    let query = format!("select {} {from}", selected.join(", "));
+    let path = path.to_owned();
     std::thread::spawn(move || {
-        if let Err(error) = stream(&conn, &query, &sender) {
-            // If nobody listens any more, the load has ended already.
-            let _ = sender.send(Err(error));
-        }
+        let end = match guarded(|| stream(&path, &selected, &counted, &sender)) {
+            Ok(()) => Ok(None),
+            // The file's fault, as its kind says.
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{error:#}")).into()),
+        };
+        // If nobody listens any more, the load has ended already.
+        let _ = sender.send(end);
     });
     Ok(Ok((Rows { batches, next_row: 1, is_over: false, is_typed }, places)))
+}
+
+/// How a column of the file is read for this column of the contract.
+fn select(column: &Column, place: usize, kind: Option<Kind>, name: &str, sql_type: &str) -> Result<Selected, String> {
+    let Some(kind) = kind else {
+        return Err(format!("column \"{name}\" holds {sql_type}, which no contract type does"));
+    };
+    let has_zone = column.time_zone.is_some();
+    if kind.clock() == Some(Clock::Utc) && !has_zone {
+        return Err(format!(
+            "column \"{name}\" holds moments of UTC; set time_zone of column `{}` to the zone whose clock counts, such as \
+             \"America/Chicago\", or to \"UTC\"",
+            column.name
+        ));
+    }
+    let is_marked_utc = has_zone && matches!(kind.clock(), Some(Clock::Utc | Clock::Unsaid));
+    Ok(Selected { place, kind, is_marked_utc })
+}
+
+/// How many rows DuckDB finds, and how many values in each of the contract's columns. Every page is decoded for that.
+fn count(conn: &Connection, from: &str, names: &[String], places: &Places) -> Result<Vec<u64>, duckdb::Error> {
+    let counts = places.of.iter().map(|place| match place {
+        Some(place) => format!(", count(cast({} as varchar))", ident(&names[*place])),
+        None => ", 0".to_owned(),
+    });
+    conn.query_row(&format!("select count(*){} {from}", counts.collect::<String>()), [], |row| {
+        (0..=places.of.len()).map(|index| row.get(index)).collect()
+    })
+}
+
+/// A damaged file must not end the program.
+fn guarded<T>(read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| bail!("its structure is damaged"))
+}
+
+/// Sends all rows of the file.
+fn stream(
+    path: &Path,
+    selected: &[Option<Selected>],
+    counted: &[u64],
+    sender: &SyncSender<Result<Option<RecordBatch>>>,
+) -> Result<()> {
+    let mut is_heard = true;
+    let (rows, values) = columns::read(path, selected, |batch| {
+        is_heard = sender.send(Ok(Some(batch))).is_ok();
+        is_heard
+    })?;
+    let [counted_rows, counted_values @ ..] = counted else { bail!("nothing was counted") };
+    if is_heard && (rows != *counted_rows || values != counted_values) {
+        bail!("it has {rows} rows with {values:?} values, and DuckDB finds {counted_rows} with {counted_values:?}");
+    }
+    Ok(())
 }
 
 /// DuckDB's error without the query it cites.
@@ -98,18 +162,6 @@ fn one_file(path: &Path) -> String {
         }
     }
     pattern
-}
-
-fn stream(conn: &Connection, query: &str, sender: &SyncSender<Result<Option<RecordBatch>>>) -> Result<()> {
-    let mut statement = conn.prepare(query)?;
-    for batch in statement.stream_arrow([])? {
-        if sender.send(Ok(Some(batch))).is_err() {
-            return Ok(());
-        }
-    }
-    // If nobody listens any more, the load has ended already.
-    let _ = sender.send(Ok(None));
-    Ok(())
 }
 
 /// A row as an object of texts: what stands for its raw record, as there is no text.

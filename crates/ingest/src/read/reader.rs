@@ -11,7 +11,7 @@ use memchr::memchr;
 use salesmart_base::event::Skipped;
 
 use super::block::Block;
-use super::scan::{Scan, StructuralFault, breaks_in, scan, without_return};
+use super::scan::{Cut, Scan, StructuralFault, breaks_in, scan, without_return};
 use crate::cast::fault::{Code, Fault};
 use crate::contract::dialect::{Dialect, LineEnd, Separator, Syntax};
 use crate::contract::encoding::Encoding;
@@ -206,13 +206,8 @@ impl<R: Read> RecordReader<R> {
                 }
             }
             match scan(rest, self.syntax, self.at_end) {
-                Scan::Record { len, next, breaks } => {
-                    if self.take(block, len, next, breaks, None) {
-                        return Ok(true);
-                    }
-                }
-                Scan::Faulty { len, next, breaks, fault } => {
-                    if self.take(block, len, next, breaks, Some(fault)) {
+                Scan::Record(cut) => {
+                    if self.take(block, cut) {
                         return Ok(true);
                     }
                 }
@@ -252,14 +247,8 @@ impl<R: Read> RecordReader<R> {
     }
 
     /// Takes the row at the head of the buffer. False if it is no record, or one that has to wait for those held back before it.
-    fn take(
-        &mut self,
-        block: &mut Block,
-        len: usize,
-        next: usize,
-        breaks: u64,
-        fault: Option<StructuralFault>,
-    ) -> bool {
+    fn take(&mut self, block: &mut Block, cut: Cut) -> bool {
+        let Cut { len, next, breaks, fault } = cut;
         let row = self.kind(&self.buffer[self.start..self.start + len]);
         self.repeated = match row {
             Row::RepeatedHeader(repeated) => repeated,

@@ -14,28 +14,22 @@ pub struct StructuralFault {
     pub field: Option<usize>,
 }
 
+/// A record whose end is certain.
+pub struct Cut {
+    /// Its bytes, without the line break.
+    pub len: usize,
+    /// Where the next one starts.
+    pub next: usize,
+    /// Physical lines that end before that.
+    pub breaks: u64,
+    /// The fault of one of its fields.
+    pub fault: Option<StructuralFault>,
+}
+
 /// What lies at the head of the buffer.
 pub enum Scan {
     /// A record.
-    Record {
-        /// Its bytes, without the line break.
-        len: usize,
-        /// Where the next one starts.
-        next: usize,
-        /// Physical lines that end before that.
-        breaks: u64,
-    },
-    /// A record whose end is certain, with a fault in one of its fields.
-    Faulty {
-        /// Its bytes, without the line break.
-        len: usize,
-        /// Where the next one starts.
-        next: usize,
-        /// Physical lines that end before that.
-        breaks: u64,
-        /// The fault.
-        fault: StructuralFault,
-    },
+    Record(Cut),
     /// A structural fault: where the record ends is not certain.
     Broken(StructuralFault),
     /// The line goes on behind the buffer.
@@ -70,9 +64,10 @@ pub fn scan(bytes: &[u8], syntax: Syntax, at_end: bool) -> Scan {
     }
     // Most lines have neither: then the line is the record.
     match first_break {
-        Some(at) => Scan::Record { len: without_return(bytes, at, syntax), next: at + 1, breaks: 1 },
+        Some(at) => Scan::Record(Cut { len: without_return(bytes, at, syntax), next: at + 1, breaks: 1, fault: None }),
         None if at_end => {
-            Scan::Record { len: without_return(bytes, bytes.len(), syntax), next: bytes.len(), breaks: 0 }
+            let len = without_return(bytes, bytes.len(), syntax);
+            Scan::Record(Cut { len, next: bytes.len(), breaks: 0, fault: None })
         }
         None => Scan::NeedLine,
     }
@@ -133,10 +128,7 @@ fn scan_fields(bytes: &[u8], syntax: Syntax, at_end: bool) -> Scan {
         });
         let next = (at + 1).min(bytes.len());
         let breaks = breaks_in(&bytes[..next], syntax);
-        return match fault {
-            None => Scan::Record { len, next, breaks },
-            Some(fault) => Scan::Faulty { len, next, breaks, fault },
-        };
+        return Scan::Record(Cut { len, next, breaks, fault });
     }
 }
 

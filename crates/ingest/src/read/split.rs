@@ -7,6 +7,7 @@ use salesmart_base::count::counted;
 
 use super::block::Record;
 use super::fields::{self, Span};
+use super::fixed::FixedPlaces;
 use super::header::Places;
 use super::multi_byte::bad_byte;
 use super::ndjson;
@@ -38,7 +39,7 @@ pub struct Splitter {
     /// Per contract column, its place in the record.
     places: Places,
     /// Fixed places of the contract's columns.
-    fixed: Vec<(usize, usize)>,
+    fixed: FixedPlaces,
     /// Per contract column, its names in a record that names its columns.
     names: Vec<Vec<String>>,
     /// All of them.
@@ -95,7 +96,7 @@ impl Splitter {
                 long: contract.dialect.long_records,
             },
             places,
-            fixed: contract.columns.iter().filter_map(|column| column.place).collect(),
+            fixed: FixedPlaces::new(contract),
             known: names.iter().flatten().cloned().collect(),
             names,
         }
@@ -136,8 +137,7 @@ impl Splitter {
                 return Ok(fit);
             }
             Format::Fixed => {
-                fields::cut_fixed(&text, &self.fixed, spans);
-                self.check_rest(&text)?;
+                self.fixed.cut(&text, spans).map_err(|fault| Unsplit { fault, column: None })?;
                 for (column, span) in spans.iter().enumerate() {
                     // A place filled with blanks is an empty one.
                     let cell = span.text(&text, self.syntax);
@@ -323,24 +323,6 @@ impl Splitter {
         let code = if count > self.places.count { Code::TooManyFields } else { Code::TooFewFields };
         let expected = if self.places.has_header { "the header has" } else { "the contract has" };
         Unsplit::record(code, format!("{} where {expected} {}", counted(count as u64, "field"), self.places.count))
-    }
-
-    /// Text outside the declared places would be lost unseen.
-    fn check_rest(&self, text: &str) -> Result<(), Unsplit> {
-        if self.drift == Drift::IgnoreExtra {
-            return Ok(());
-        }
-        let is_declared = |at: usize| self.fixed.iter().any(|(start, width)| (*start..start + width).contains(&at));
-        match text.chars().enumerate().find(|(at, c)| !c.is_whitespace() && !is_declared(*at)) {
-            None => Ok(()),
-            Some((at, c)) => Err(Unsplit::record(
-                Code::TooManyFields,
-                format!(
-                    "'{c}' at character {} lies outside the declared columns; drift = \"ignore_extra\" drops it",
-                    at + 1
-                ),
-            )),
-        }
     }
 
     /// Bytes as text: NUL and bytes without a character as `\xNN`.

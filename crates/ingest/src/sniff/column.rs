@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use super::super::contract::{AmbiguousDates, ColumnType};
 use super::draft::snake_case;
-use crate::cast::decimal::NumberStyle;
 use crate::cast::moment::Moments;
+use crate::cast::moment_format;
+use crate::cast::number_style::NumberStyle;
 
 /// Spellings that stand for "no value" in many exports.
 const PLACEHOLDERS: [&str; 14] =
@@ -303,6 +304,14 @@ impl Column {
         } else if !self.guess_number(&mut guess) {
             self.guess_date(&mut guess);
         }
+        if let Some(example) = self.example.as_deref().filter(|example| moment_format::ends_with_offset(example))
+            && guess.kind == ColumnType::Varchar
+        {
+            guess.doubts.push(format!(
+                "\"{example}\" ends with an offset from UTC and is kept as text; declare a timestamp with %z in its formats: the clock in the \
+                 text counts then, or that of a time_zone"
+            ));
+        }
         let mut placeholders: Vec<(&String, &u64)> = self.placeholders.iter().collect();
         placeholders.sort();
         let spelled: Vec<String> =
@@ -320,7 +329,7 @@ impl Column {
     fn guess_number(&self, guess: &mut Guess) -> bool {
         if let Some(example) = &self.exponent {
             guess.doubts.push(format!(
-                "\"{example}\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text"
+                "\"{example}\" has an exponent: a spreadsheet may have dropped digits, so it is kept as text; if it is a number, declare a decimal with exponent = true"
             ));
             return true;
         }

@@ -104,7 +104,8 @@ impl Draft<'_> {
         if let Some((column, _)) = names.iter().zip(*columns).find(|(_, column)| column.is_key()) {
             let _ = writeln!(
                 out,
-                "# DOUBT: every value of {column} is different. If it has to be:\n# unique = [\"{column}\"]"
+                "# DOUBT: every value of {column} is different: is it what a correction has in common with the record that it corrects?\n\
+                 key = [\"{column}\"]\n# If it has to be different in every record of a file:\n# unique = [\"{column}\"]"
             );
         }
         out.push_str("max_rejects = \"1%\"\n\n[columns]\n");
@@ -131,7 +132,10 @@ impl Draft<'_> {
                 let _ = writeln!(out, "-- key: {key}");
             }
             None => {
-                out.push_str("-- No column is a key: decide which record wins where several state the same thing.\n")
+                out.push_str(
+                    "-- No column is a key: decide which record wins where several state the same thing, and sort the later one\n\
+                     -- first with `order by natural_order(_file) desc, _line desc`.\n",
+                );
             }
         }
         let _ = writeln!(out, "with source as (\n    select * from raw.{name}\n),\n");

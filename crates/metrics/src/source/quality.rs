@@ -45,6 +45,12 @@ pub struct RunDetails {
     pub accepted: u64,
     /// Records that were rejected.
     pub rejected: u64,
+    /// Records that a later record of the same file replaces: same key, other content.
+    pub repeated: u64,
+    /// Records without effect: a file that was loaded before and sorts later has their key, with other content.
+    pub outranked: u64,
+    /// Records that unrelated records of another file replace, where that happens to most of a file.
+    pub unrelated: u64,
     /// Checks that ran.
     pub checks: u64,
     /// Names of the checks that failed.
@@ -117,6 +123,9 @@ struct StoredRefused {
 struct StoredRows {
     accepted: u64,
     rejected: u64,
+    repeated: u64,
+    outranked: u64,
+    unrelated: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -142,6 +151,9 @@ impl RunSummary {
             refused: stored.files.refused.into_iter().map(|refused| refused.file).collect(),
             accepted: stored.rows.accepted,
             rejected: stored.rows.rejected,
+            repeated: stored.rows.repeated,
+            outranked: stored.rows.outranked,
+            unrelated: stored.rows.unrelated,
             checks: stored.checks.ran,
             checks_failed: stored.checks.failed,
             checks_warned: stored.checks.warned,
@@ -163,13 +175,14 @@ mod tests {
 
     const RUN: &str = r#"{"run_id":"r1","started_at":"2024-03-31T01:00:00Z","seconds":1.5,"command":"run","outcome":"failed",
         "message":"secret.csv is empty","files":{"loaded":1,"refused":[{"file":"secret.csv","reason":"empty"}]},
-        "rows":{"accepted":12345,"rejected":6,"repaired":0},"sync_number":7,
+        "rows":{"accepted":12345,"rejected":6,"repaired":0,"repeated":4,"outranked":5,"unrelated":0},"sync_number":7,
         "tables":{"fact_sales":{"inserted":3,"updated":2,"deleted":1}}}"#;
 
     #[test]
     fn a_record_is_read_as_it_is_kept() {
         let details = RunSummary::from_json(RUN).unwrap().details.unwrap();
         assert_eq!((details.accepted, details.rejected, details.refused), (12_345, 6, vec!["secret.csv".to_owned()]));
+        assert_eq!((details.repeated, details.outranked, details.unrelated), (4, 5, 0));
         assert_eq!(details.tables["fact_sales"], Change { inserted: 3, updated: 2, deleted: 1 });
         // Counts of other names are none, which is not the same as zero.
         assert!(RunSummary::from_json(&RUN.replace("inserted", "inserts")).is_err());

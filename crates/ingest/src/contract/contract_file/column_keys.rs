@@ -9,9 +9,11 @@ use salesmart_staging::is_plain_name;
 use serde::Deserialize;
 
 use super::number_keys::{Negative, NumberFile, number_style};
-use crate::cast::decimal::{Decimal, NumberStyle};
+use crate::cast::decimal::Decimal;
+use crate::cast::digits::Rounding;
 use crate::cast::exact::Caster;
 use crate::cast::moment;
+use crate::cast::number_style::{Grouping, NumberStyle};
 use crate::contract::dialect::Format;
 use crate::contract::{AmbiguousDates, Column, ColumnType, Position, Rules, header_name};
 
@@ -37,13 +39,17 @@ struct ColumnFile {
     min_length: Option<usize>,
     max_length: Option<usize>,
     formats: Option<Vec<String>>,
+    time_zone: Option<String>,
     ambiguous_dates: Option<AmbiguousDates>,
     decimal: Option<String>,
     thousands: Option<String>,
+    grouping: Option<Grouping>,
     currency: Option<Vec<String>>,
     #[serde(default)]
     percent: bool,
     negatives: Option<Vec<Negative>>,
+    exponent: Option<bool>,
+    rounding: Option<Rounding>,
     trim: Option<bool>,
     start: Option<usize>,
     width: Option<usize>,
@@ -112,18 +118,25 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
     let in_file = |name: &String| if has_header { header_name(name) } else { name.clone() };
     let has_number_keys = written.decimal.is_some()
         || written.thousands.is_some()
+        || written.grouping.is_some()
+        || written.exponent.is_some()
+        || written.rounding.is_some()
         || written.currency.is_some()
         || written.negatives.is_some()
         || written.percent;
     if has_number_keys && !kind.is_number() {
-        fail!("{at}: decimal, thousands, currency, percent and negatives go with numbers only");
+        fail!(
+            "{at}: decimal, thousands, grouping, currency, percent, negatives, exponent and rounding go with numbers only"
+        );
     }
     let number = NumberFile {
         decimal: written.decimal.as_deref(),
         thousands: written.thousands.as_deref(),
+        grouping: written.grouping,
         currency: written.currency.as_ref(),
         negatives: written.negatives.as_ref(),
         percent: written.percent,
+        exponent: written.exponent,
     };
     let nulls = written.nulls.as_ref().or(defaults.nulls.as_ref());
     let column = Column {
@@ -137,9 +150,11 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
         },
         null_as: written.null_as.clone(),
         rules: rules(&at, kind, &written)?,
-        formats: formats(&at, kind, written.formats)?,
+        formats: formats(&at, kind, written.formats, written.time_zone.as_deref(), defaults.format)?,
+        time_zone: written.time_zone,
         ambiguous_dates: written.ambiguous_dates.unwrap_or(defaults.ambiguous_dates),
         number: number_style(&at, &number, &defaults.number)?,
+        rounding: written.rounding,
         trim: written.trim.unwrap_or(defaults.trim),
         place,
         position,
@@ -159,11 +174,21 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
     Ok(column)
 }
 
-fn formats(at: &str, kind: ColumnType, written: Option<Vec<String>>) -> Result<Vec<String>> {
+fn formats(
+    at: &str,
+    kind: ColumnType,
+    written: Option<Vec<String>>,
+    time_zone: Option<&str>,
+    file_format: Format,
+) -> Result<Vec<String>> {
+    if let Some(zone) = time_zone {
+        check_zone(at, kind, zone)?;
+    }
     let formats = match written {
         Some(_) if !kind.is_moment() => fail!("{at}: formats goes with date and timestamp only"),
         Some(formats) if formats.is_empty() => fail!("{at}: formats is empty"),
         Some(formats) => formats,
+        None if time_zone.is_some() => ColumnType::default_formats_with_offset(),
         None => kind.default_formats(),
     };
     for format in &formats {
@@ -171,7 +196,25 @@ fn formats(at: &str, kind: ColumnType, written: Option<Vec<String>>) -> Result<V
             fail!("{at}: format \"{format}\" {reason}");
         }
     }
+    // The moments of a Parquet file say themselves whether they are UTC's.
+    if time_zone.is_some() && file_format != Format::Parquet && !moment::has_offset(&formats) {
+        fail!(
+            "{at}: time_zone converts moments that have an offset from UTC, and no format has an offset; write %z where it stands (it reads Z, too)"
+        );
+    }
     Ok(formats)
+}
+
+fn check_zone(at: &str, kind: ColumnType, zone: &str) -> Result<()> {
+    if !kind.is_moment() {
+        fail!("{at}: time_zone goes with date and timestamp only");
+    }
+    if zone.parse::<chrono_tz::Tz>().is_err() {
+        let near = toml_file::nearest(zone, chrono_tz::TZ_VARIANTS.iter().map(|known| known.name()));
+        let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        fail!("{at}: time_zone = \"{zone}\" is no time zone such as \"America/Chicago\" or \"UTC\"{advice}");
+    }
+    Ok(())
 }
 
 fn rules(at: &str, kind: ColumnType, written: &ColumnFile) -> Result<Rules> {
