@@ -6,6 +6,7 @@
 mod harness;
 
 mod acceptance;
+mod amounts;
 mod architecture;
 
 mod cli;

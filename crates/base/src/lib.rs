@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows a stage, DuckDB or a file format. [`clock`] is the system's, [`event`] is how stages report, [`failure`] how they fail,
 //! [`sqlstate`] what PostgreSQL's error codes mean,
-//! [`whole_file`] how files are written.
+//! [`sum`] what databases have added up, [`whole_file`] how files are written.
 
 pub mod clock;
 pub mod config;
@@ -16,5 +16,6 @@ pub mod hash;
 pub mod notice;
 pub mod settings;
 pub mod sqlstate;
+pub mod sum;
 pub mod toml_file;
 pub mod whole_file;

@@ -1,7 +1,8 @@
-//! The effect on money: sums of decimal columns before and after, exact.
+//! The effect on money: sums of decimal columns before and after, exact. DuckDB adds up, with 38 digits.
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::sum::Sum;
 use salesmart_staging::ident;
 use salesmart_staging::relation::{Column, named};
 use salesmart_staging::render::Table;
@@ -16,20 +17,17 @@ pub struct Total {
     /// The column.
     pub column: String,
     /// Its sum over all rows before.
-    pub before: Option<String>,
+    pub before: Option<Sum>,
     /// Its sum over all rows after.
-    pub after: Option<String>,
+    pub after: Option<Sum>,
     /// After less before.
-    pub delta: Option<String>,
+    pub delta: Option<Sum>,
 }
 
 impl Total {
     /// Whether the sum is another one.
     pub fn is_changed(&self) -> bool {
-        match &self.delta {
-            Some(delta) => delta.chars().any(|c| c.is_ascii_digit() && c != '0'),
-            None => true,
-        }
+        self.delta.as_ref().is_none_or(|delta| !delta.is_zero())
     }
 }
 
@@ -91,16 +89,17 @@ pub fn compare(conn: &Connection, columns: &Columns, before: &str, after: &str, 
     Ok(Sums {
         rows_before: count(0)?,
         rows_after: count(1)?,
-        totals: summed
-            .iter()
-            .zip(row[2..].chunks(3))
-            .map(|(column, values)| Total {
-                column: column.name.to_owned(),
-                before: values[0].clone(),
-                after: values[1].clone(),
-                delta: values[2].clone(),
-            })
-            .collect(),
+        totals: summed.iter().zip(row[2..].chunks(3)).map(total).collect::<Result<_>>()?,
+    })
+}
+
+fn total((column, values): (&Summed<'_>, &[Option<String>])) -> Result<Total> {
+    let sum = |value: &Option<String>| value.as_deref().map(str::parse::<Sum>).transpose();
+    Ok(Total {
+        column: column.name.to_owned(),
+        before: sum(&values[0])?,
+        after: sum(&values[1])?,
+        delta: sum(&values[2])?,
     })
 }
 

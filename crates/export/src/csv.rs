@@ -7,6 +7,7 @@ use csv::{Terminator, WriterBuilder};
 use salesmart_base::formula::{neutralize, neutralize_line};
 use salesmart_dashboard::content::{Block, Said, Table, Tile, Value};
 use salesmart_metrics::filter::Invalid;
+use salesmart_metrics::money;
 
 use super::{Failure, Order, Report};
 
@@ -70,7 +71,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::None => String::new(),
         Value::Text(text) => cell(text),
-        Value::Money(amount) | Value::Quantity(amount) => amount.to_string(),
+        Value::Money(amount) | Value::Quantity(amount) => money::text(*amount),
         Value::Count(count) => count.to_string(),
         Value::Percent(share) | Value::Change(share) => share.to_string(),
         Value::Seconds(seconds) => seconds.to_string(),
@@ -130,7 +131,7 @@ mod tests {
         ] {
             assert_eq!(plain(&Value::text(text)), written);
         }
-        assert_eq!(plain(&Value::Money(salesmart_metrics::money::Amount(-5))), "-0.0005");
+        assert_eq!(plain(&Value::Money(money::amount(-5))), "-0.0005");
         assert!(cell(&"x".repeat(40_000)).len() < 32_767);
     }
 

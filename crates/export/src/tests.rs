@@ -4,7 +4,7 @@ use salesmart_base::settings::{Currency, SymbolPlace};
 use salesmart_dashboard::chart;
 use salesmart_dashboard::chart::{Heading, Mark};
 use salesmart_dashboard::content::{Block, Change, Direction, Drawing, Figure, Page, Row, Table};
-use salesmart_metrics::money::Amount;
+use salesmart_metrics::money::amount;
 
 use super::*;
 
@@ -27,7 +27,7 @@ pub(super) fn report(sample: &Sample) -> Report<'_> {
 }
 
 fn money(units: i128) -> Value {
-    Value::Money(Amount(units))
+    Value::Money(amount(units))
 }
 
 pub(super) fn table(id: &str, title: &str, heads: &[&str], rows: Vec<Vec<Value>>) -> Table {

@@ -1,8 +1,8 @@
 //! Amounts of money and quantities, exact to four decimals: what `numeric(18,4)` columns hold, and sums of them.
 //!
 //! An amount that is computed or shown is a [`Decimal`]. The columns of a cube and their running sums hold ten-thousandths as
-//! integers instead: half the memory, and a tenth of the time to add up (`docs/adr/0002-decimal.md` has the figures). [`amount`] is
-//! the one way out of them.
+//! integers instead: half the memory, and 0.5 ns to add one up instead of 30 (`docs/adr/0003-decimal.md`). [`amount`] is the one way
+//! out of them.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Serialize, Serializer};

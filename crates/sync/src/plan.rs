@@ -12,6 +12,7 @@ use postgres::{Client, Transaction};
 use salesmart_base::config::SyncPolicy;
 use salesmart_base::count::RowCounts;
 use salesmart_base::event::{Progress, Silent};
+use salesmart_base::sum::Sum;
 use salesmart_base::{fail, whole_file};
 use salesmart_staging::{Staging, ident, idents, literal};
 use serde::{Deserialize, Serialize};
@@ -67,7 +68,7 @@ pub struct MonthPlan {
     #[serde(flatten)]
     pub counts: RowCounts,
     /// By how much the sum of the money column changes, exact.
-    pub change: Option<String>,
+    pub change: Option<Sum>,
 }
 
 /// A row that changes.
@@ -227,7 +228,8 @@ fn send_keys(transaction: &mut Transaction<'_>, sender: &Sender<'_>, table: &Pus
     Ok(transaction.batch_execute(&format!("analyze {planned}"))?)
 }
 
-/// RowCounts per month, and what the money of the rows after is more than that of the rows before.
+/// RowCounts per month, and what the money of the rows after is more than that of the rows before. DuckDB takes the difference: columns
+/// of `decimal(38, s)` add up to more digits than a `Decimal` has.
 fn months(
     conn: &Connection,
     transaction: &mut Transaction<'_>,
@@ -271,14 +273,14 @@ fn months(
     };
     sql.push_str(&format!(" select month, i, u, d, {change} from counted{joins} order by month"));
     let mut statement = conn.prepare(&sql)?;
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_and_then([], |row| -> Result<MonthPlan> {
         Ok(MonthPlan {
             month: table.partition.is_some().then_some(row.get(0)?),
             counts: RowCounts { inserted: row.get(1)?, updated: row.get(2)?, deleted: row.get(3)? },
-            change: row.get(4)?,
+            change: row.get::<_, Option<String>>(4)?.map(|change| change.parse()).transpose()?,
         })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.collect()
 }
 
 /// The money of the rows that PostgreSQL holds and that will change, by month. What is no number there counts as nothing.

@@ -1,4 +1,7 @@
 //! Control totals: rows, hashes and money of the touched partitions, compared before anything is committed.
+//!
+//! The sums of money stay in the databases, which add up 38 digits and more exactly (a `Decimal` has 28), and are compared as they write
+//! them: two sums are equal if all of their digits are.
 
 use std::thread;
 

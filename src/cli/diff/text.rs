@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use anyhow::Result;
-use salesmart_base::count::{counted, grouped, grouped_decimal};
+use salesmart_base::count::{counted, grouped};
+use salesmart_base::sum::Sum;
 use salesmart_diff::report::shown;
 use salesmart_diff::{Cells, ModelDiff, Outcome, State};
 use salesmart_staging::render::Table;
@@ -97,7 +98,7 @@ impl DiffText<'_> {
         let is_revenue = |column: &str| column.eq_ignore_ascii_case("revenue");
         let shown: Vec<_> =
             self.diff.totals.iter().filter(|total| is_revenue(&total.column) || total.is_changed()).collect();
-        let value = |value: &Option<String>| value.as_deref().map_or_else(|| "none".to_owned(), grouped_decimal);
+        let value = |value: &Option<Sum>| value.as_ref().map_or_else(|| "none".to_owned(), Sum::grouped);
         let width = |texts: &mut dyn Iterator<Item = String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let name_width = width(&mut shown.iter().map(|total| total.column.clone()));
         let before_width = width(&mut shown.iter().map(|total| value(&total.before)));
@@ -109,8 +110,8 @@ impl DiffText<'_> {
             let delta = match &total.delta {
                 None => String::new(),
                 Some(_) if !total.is_changed() => return format!("{name}  {before:>before_width$}   no change"),
-                Some(delta) if delta.starts_with('-') => self.console.ink(Ink::Red, &grouped_decimal(delta)),
-                Some(delta) => self.console.ink(Ink::Green, &format!("+{}", grouped_decimal(delta))),
+                Some(delta) if delta.is_negative() => self.console.ink(Ink::Red, &delta.grouped()),
+                Some(delta) => self.console.ink(Ink::Green, &format!("+{}", delta.grouped())),
             };
             format!("{name}  {before:>before_width$} → {after:>after_width$}   {delta}").trim_end().to_owned()
         };

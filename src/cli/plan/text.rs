@@ -1,6 +1,7 @@
 //! A plan for people.
 
 use salesmart_base::count::{RowCounts, counted, grouped};
+use salesmart_base::sum::Sum;
 use salesmart_staging::render::Table;
 use salesmart_sync::plan::{Plan, Sample, TablePlan};
 use serde_json::{Map, Value};
@@ -67,11 +68,11 @@ fn months(plan: &Plan) -> Table {
     lines
 }
 
-fn line(table: &TablePlan, month: String, counts: RowCounts, change: Option<String>) -> Vec<Option<String>> {
+fn line(table: &TablePlan, month: String, counts: RowCounts, change: Option<Sum>) -> Vec<Option<String>> {
     let count = |count: u64| (count > 0).then(|| grouped(count)).or_else(|| Some(String::new()));
     let of = change.as_ref().and(table.money.clone()).unwrap_or_default();
-    let signed = change.map_or_else(String::new, |change| match change.starts_with('-') {
-        true => change,
+    let signed = change.map_or_else(String::new, |change| match change.is_negative() {
+        true => change.to_string(),
         false => format!("+{change}"),
     });
     vec![

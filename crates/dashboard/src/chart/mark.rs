@@ -1,5 +1,8 @@
 //! One bucket, bar or product: what most charts are lists of.
 
+use rust_decimal::Decimal;
+use salesmart_metrics::money::as_f64;
+
 use super::Format;
 
 /// A named value.
@@ -11,10 +14,14 @@ pub struct Mark {
     pub short: Option<String>,
     /// The value; nothing, like NaN, leaves a gap.
     pub value: Option<f64>,
+    /// The amount that the value is the nearest float of: what is written, and added up.
+    pub amount: Option<Decimal>,
     /// The exact text of the value; without it the chart's format makes one.
     pub text: Option<String>,
     /// What it is compared with, for example the same month a year before.
     pub compare: Option<f64>,
+    /// The amount that it is the nearest float of.
+    pub compare_amount: Option<Decimal>,
     /// Where a click leads.
     pub href: Option<String>,
     /// Tooltip; without it name and values.
@@ -27,6 +34,11 @@ impl Mark {
     /// A value with its name.
     pub fn new(label: impl Into<String>, value: f64) -> Self {
         Self { label: label.into(), value: Some(value), ..Self::default() }
+    }
+
+    /// An amount with its name.
+    pub fn amount(label: impl Into<String>, amount: Decimal) -> Self {
+        Self { amount: Some(amount), ..Self::new(label, as_f64(amount)) }
     }
 
     /// A bucket without a value.
@@ -47,6 +59,11 @@ impl Mark {
     /// With a value to compare with.
     pub fn compare(self, value: f64) -> Self {
         Self { compare: Some(value), ..self }
+    }
+
+    /// With an amount to compare with, if there is one.
+    pub fn compare_amount(self, amount: Option<Decimal>) -> Self {
+        Self { compare: amount.map(as_f64), compare_amount: amount, ..self }
     }
 
     /// With a link.
@@ -80,10 +97,18 @@ impl Mark {
 
     /// The caller's text or the exact form.
     pub(crate) fn full(&self, format: &Format) -> String {
-        match (&self.text, self.finite()) {
+        match (&self.text, self.amount) {
             (Some(text), _) => text.clone(),
-            (None, Some(value)) => format.full(value),
-            (None, None) => "–".to_owned(),
+            (None, Some(amount)) => format.exact(amount),
+            (None, None) => format.full(self.value.unwrap_or(f64::NAN)),
+        }
+    }
+
+    /// The exact form of what it is compared with, if there is anything.
+    pub(crate) fn full_compare(&self, format: &Format) -> Option<String> {
+        match self.compare_amount {
+            Some(amount) => Some(format.exact(amount)),
+            None => self.finite_compare().map(|value| format.full(value)),
         }
     }
 
@@ -102,9 +127,26 @@ impl Mark {
             return tip.clone();
         }
         let mut tip = format!("{}: {}", self.label, self.full(format));
-        if let (Some(name), Some(value)) = (compare_name, self.finite_compare()) {
-            tip.push_str(&format!("\n{name}: {}", format.full(value)));
+        if let (Some(name), Some(value)) = (compare_name, self.full_compare(format)) {
+            tip.push_str(&format!("\n{name}: {value}"));
         }
         tip
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use salesmart_metrics::money::amount;
+
+    use super::*;
+
+    #[test]
+    fn an_amount_is_written_as_a_table_writes_it_and_not_as_its_float() {
+        // The floats nearest to them lie below.
+        let mark = Mark::amount("May", amount(10_050)).compare_amount(Some(amount(-20_150)));
+        assert_eq!(mark.full(&Format::pounds()), "£1.01");
+        assert_eq!(mark.tip_text(&Format::pounds(), Some("Before")), "May: £1.01\nBefore: −£2.02");
+        assert_eq!((mark.value, mark.compare), (Some(1.005), Some(-2.015)));
+        assert_eq!(Mark::gap("June").full(&Format::pounds()), "–");
     }
 }

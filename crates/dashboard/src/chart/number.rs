@@ -2,6 +2,10 @@
 
 use std::borrow::Cow;
 
+use rust_decimal::Decimal;
+use salesmart_base::count::grouped_decimal;
+use salesmart_metrics::money;
+
 /// Before a unit: it must not break, and every font has it.
 const GAP: char = '\u{a0}';
 /// What stands for a value that is not a number.
@@ -49,14 +53,19 @@ impl Format {
 
     /// The exact form: `£1,234,567.89`, `−12`, `23.4 %`; powers of ten from 10¹⁵ on, a dash for what is no number.
     pub fn full(&self, value: f64) -> String {
-        let decimals = match self {
-            Self::Currency { decimals, .. } | Self::Percent(decimals) | Self::Decimal(decimals) => *decimals,
-            Self::Count => 0,
-        };
-        self.dress(self.shown(value), decimals, "")
+        self.dress(self.shown(value), self.decimals(), "")
     }
 
-    /// Few digits: `£1.2 M`, `340 k`, `1,234`, `23 %`.
+    /// The exact form of an amount, rounded half away from zero; a float would round some amounts down that lie halfway.
+    pub fn exact(&self, amount: Decimal) -> String {
+        let decimals = self.decimals();
+        let scaled = if matches!(self, Self::Percent(_)) { amount * Decimal::ONE_HUNDRED } else { amount };
+        let rounded = money::round(scaled, decimals as u32);
+        let sign = if rounded.is_sign_negative() && !rounded.is_zero() { "−" } else { "" };
+        self.assemble(sign, &grouped_decimal(&format!("{:.decimals$}", rounded.abs())), "")
+    }
+
+    /// Few digits: `£1.2 M`, `340 k`, `1,234`, `23 %`. A float has enough of them.
     pub fn short(&self, value: f64) -> String {
         let value = self.shown(value);
         for (index, (divisor, suffix)) in SUFFIXES.iter().enumerate() {
@@ -104,12 +113,26 @@ impl Format {
         if *self == Self::Count { 1.0 } else { 0.0 }
     }
 
+    /// Digits after the point of the full form.
+    fn decimals(&self) -> usize {
+        match self {
+            Self::Currency { decimals, .. } | Self::Percent(decimals) | Self::Decimal(decimals) => *decimals,
+            Self::Count => 0,
+        }
+    }
+
     fn shown(&self, value: f64) -> f64 {
         if matches!(self, Self::Percent(_)) { value * 100.0 } else { value }
     }
 
     fn dress(&self, value: f64, decimals: usize, suffix: &str) -> String {
-        let Some((sign, digits)) = digits(value, decimals) else { return NONE.to_owned() };
+        match digits(value, decimals) {
+            Some((sign, digits)) => self.assemble(sign, &digits, suffix),
+            None => NONE.to_owned(),
+        }
+    }
+
+    fn assemble(&self, sign: &str, digits: &str, suffix: &str) -> String {
         let suffix = if suffix.is_empty() { String::new() } else { format!("{GAP}{suffix}") };
         match self {
             Self::Currency { symbol, place: Place::Before, .. } => format!("{sign}{symbol}{digits}{suffix}"),
@@ -149,19 +172,7 @@ fn digits(value: f64, decimals: usize) -> Option<(&'static str, String)> {
     if plain.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
         return Some(("", plain));
     }
-    let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
-    let mut grouped = String::with_capacity(plain.len() + whole.len() / 3);
-    for (index, digit) in whole.char_indices() {
-        if index > 0 && (whole.len() - index) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    if !fraction.is_empty() {
-        grouped.push('.');
-        grouped.push_str(fraction);
-    }
-    Some((minus, grouped))
+    Some((minus, grouped_decimal(&plain)))
 }
 
 #[cfg(test)]
@@ -187,6 +198,18 @@ mod tests {
         assert_eq!(plain(Format::Percent(1).full(0.234)), "23.4 %");
         assert_eq!(Format::Decimal(2).full(1.005), "1.00");
         assert_eq!(Format::Decimal(2).full(1e300), "1.0e300");
+    }
+
+    #[test]
+    fn an_amount_halfway_is_rounded_away_from_zero() {
+        let pounds = Format::pounds();
+        for (units, text) in
+            [(0, "£0.00"), (10_050, "£1.01"), (-10_050, "−£1.01"), (-49, "£0.00"), (123_456_789, "£12,345.68")]
+        {
+            assert_eq!(pounds.exact(money::amount(units)), text);
+        }
+        assert_eq!(pounds.exact(-Decimal::ZERO), "£0.00");
+        assert_eq!(plain(Format::Percent(1).exact(Decimal::new(2345, 4))), "23.5 %");
     }
 
     #[test]

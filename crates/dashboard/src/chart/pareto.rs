@@ -1,6 +1,8 @@
 //! Few items that make most of the total.
 
 use maud::{Markup, html};
+use rust_decimal::Decimal;
+use salesmart_metrics::money::{as_f64, round};
 
 use super::draw::{Anchor, Label, area, area_path, block, document, path, rule, spot, stroke, target};
 use super::frame::{Plot, crisp, share_labels, tick_count};
@@ -55,6 +57,9 @@ impl Pareto {
 
     /// Share of the total that the first items make together, one entry per item; nothing without a positive total.
     pub fn shares(&self) -> Option<Vec<f64>> {
+        if let Some(amounts) = self.marks.iter().map(|mark| mark.amount).collect::<Option<Vec<Decimal>>>() {
+            return shares_of(&amounts);
+        }
         // Of the largest, so that no sum overflows.
         let unit = self.marks.first()?.finite().filter(|largest| *largest > 0.0)?;
         let mut sum = 0.0;
@@ -291,6 +296,19 @@ impl Chart for Pareto {
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// The shares of amounts, which are added up exactly.
+fn shares_of(amounts: &[Decimal]) -> Option<Vec<f64>> {
+    // As many as a float has of a share.
+    const DECIMALS: u32 = 15;
+    let positive = || amounts.iter().map(|amount| (*amount).max(Decimal::ZERO));
+    let whole: Decimal = positive().sum();
+    let sums = positive().scan(Decimal::ZERO, |sum, amount| {
+        *sum += amount;
+        Some(*sum)
+    });
+    sums.map(|sum| sum.checked_div(whole).map(|share| as_f64(round(share, DECIMALS)))).collect()
 }
 
 #[cfg(test)]

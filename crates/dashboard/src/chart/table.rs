@@ -50,7 +50,7 @@ pub fn marks_table(table: &Table<'_>) -> Markup {
                         }
                         td.ch-number { (legal(&mark.full(table.format))) }
                         @if table.compare.is_some() {
-                            td.ch-number { (table.format.full(mark.finite_compare().unwrap_or(f64::NAN))) }
+                            td.ch-number { (mark.full_compare(table.format).unwrap_or_else(|| table.format.full(f64::NAN))) }
                         }
                         @if let Some(shares) = &table.cumulative {
                             td.ch-number { (Format::Percent(1).full(shares.get(index).copied().unwrap_or(f64::NAN))) }

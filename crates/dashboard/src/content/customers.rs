@@ -5,6 +5,7 @@ use salesmart_metrics::cube::{Cube, Selection};
 use salesmart_metrics::figures;
 use salesmart_metrics::figures::{By, Cohorts, Group, Lifetime, RfmCell, Span, breakdown, cohorts, lifetime, rfm};
 use salesmart_metrics::filter::Field;
+use salesmart_metrics::money::per;
 
 use super::parts::Scene;
 use super::table::{Cell, Row, Table};
@@ -33,7 +34,7 @@ fn tiles(scene: &Scene<'_>, values: &Lifetime) -> Vec<Tile> {
     let overview = figures::overview(scene.selection);
     vec![
         scene.tile("Customers", &overview, |figures| Value::Count(figures.customers)),
-        scene.tile("Revenue per customer", &overview, |figures| Value::money(figures.revenue.per(figures.customers))),
+        scene.tile("Revenue per customer", &overview, |figures| Value::money(per(figures.revenue, figures.customers))),
         Tile::new("Lifetime value, mean", Value::money(values.mean)).noted("all days, per customer"),
         Tile::new("Lifetime value, median", Value::money(values.median)).noted("half brought at least this"),
         Tile::new("Best tenth from", Value::money(values.top_tenth)).noted("lifetime value of one in ten"),

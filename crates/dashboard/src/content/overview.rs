@@ -6,7 +6,6 @@ use salesmart_metrics::cube::Selection;
 use salesmart_metrics::figures;
 use salesmart_metrics::figures::{By, KeyFigures, Overview, Revenue, weekdays};
 use salesmart_metrics::filter::{Dates, Field};
-use salesmart_metrics::money::Amount;
 
 use super::parts::{Scene, days_so_far};
 use super::table::{Cell, Row, Table};
@@ -105,13 +104,13 @@ fn revenue(scene: &Scene<'_>, trend: &Trend) -> Figure {
 }
 
 fn mark(scene: &Scene<'_>, granularity: Granularity, bucket: &Bucket) -> Mark {
-    let compare = bucket.compared.map(|then| then.amount.as_f64());
     let mark = if has_begun(scene, bucket) {
-        Mark::new(&bucket.label, bucket.figures.revenue.as_f64())
+        Mark::amount(&bucket.label, bucket.figures.revenue)
     } else {
         Mark::gap(&bucket.label)
     };
-    Mark { compare, href: narrower(scene, bucket), ..mark.short(short_label(granularity, bucket)) }
+    let mark = mark.compare_amount(bucket.compared.map(|then| then.amount));
+    Mark { href: narrower(scene, bucket), ..mark.short(short_label(granularity, bucket)) }
 }
 
 /// Figures of days to come are no zero.
@@ -189,9 +188,9 @@ fn best_products(scene: &Scene<'_>) -> Figure {
 fn days_of_the_week(scene: &Scene<'_>) -> Figure {
     let title = "Revenue by day of the week";
     let days = weekdays(scene.selection, scene.filter().comparison);
-    let marks = days.iter().map(|day| Mark {
-        compare: day.compared.map(Amount::as_f64),
-        ..Mark::new(day.label, day.revenue.as_f64()).short(day.label.chars().take(3).collect::<String>())
+    let marks = days.iter().map(|day| {
+        let short: String = day.label.chars().take(3).collect();
+        Mark::amount(day.label, day.revenue).compare_amount(day.compared).short(short)
     });
     let best = days.iter().max_by_key(|day| day.revenue);
     let described = best.map_or_else(String::new, |best| format!("Most is sold on {}.", best.label));

@@ -1,5 +1,6 @@
 //! What pages are made of.
 
+use rust_decimal::Decimal;
 use salesmart_base::settings::Settings;
 use salesmart_metrics::calendar::Range;
 use salesmart_metrics::cube::{Cube, Selection};
@@ -7,13 +8,12 @@ use salesmart_metrics::figures::{
     Best, By, Compared, Figures, Group, KeyFigures, Overview, Ranked, Revenue, best, breakdown,
 };
 use salesmart_metrics::filter::{Comparison, Field, Filter};
-use salesmart_metrics::money::Amount;
 
 use super::link::Links;
 use super::said::{name, said};
 use super::table::{Cell, Row, Table};
 use super::tile::{Change, Tile};
-use super::value::{Value, Written};
+use super::value::{self, Value, Written};
 use super::wanted::Wanted;
 use super::{Block, Content, Drawing, Figure};
 use crate::chart::{Heading, Mark, Ranking};
@@ -127,11 +127,11 @@ impl<'a> Scene<'a> {
         href: impl Fn(&Group<C>) -> String,
     ) -> Figure {
         let marks = groups.iter().map(|group| Mark {
-            compare: group.compared.map(|then| then.revenue().as_f64()),
             href: Some(href(group)),
             tip: Some(self.tip(group)),
             selected: self.is_selected(field, &group.key),
-            ..Mark::new(&group.label, group.figures.revenue.as_f64())
+            ..Mark::amount(&group.label, group.figures.revenue)
+                .compare_amount(group.compared.map(|then| then.revenue()))
         });
         let heading = Heading::new(id(title), title, self.written.money_unit("net of returns"));
         let chart = Ranking {
@@ -209,7 +209,7 @@ impl<'a> Scene<'a> {
     }
 
     fn tip<C: Figures>(&self, group: &Group<C>) -> String {
-        let money = |amount: Amount| self.written.full(&Value::Money(amount));
+        let money = |amount: Decimal| self.written.full(&Value::Money(amount));
         let mut tip = format!("{}\n{}", group.label, money(group.figures.revenue));
         if let Some(share) = group.share {
             tip.push_str(&format!(", {} of all", self.written.full(&Value::Percent(share))));
@@ -258,8 +258,7 @@ impl<'a> Scene<'a> {
 
 /// The change of a group's revenue against the days compared with.
 pub(super) fn change<C: Figures>(group: &Group<C>) -> Option<f64> {
-    let then = group.compared?.revenue();
-    (then > Amount(0)).then(|| group.figures.revenue.as_f64() / then.as_f64() - 1.0)
+    value::change(group.figures.revenue, group.compared?.revenue())
 }
 
 /// `A`, `A and B`, `A, B and 3 more`

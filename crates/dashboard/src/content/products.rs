@@ -1,11 +1,11 @@
 //! What sells, and what earns?
 
+use rust_decimal::Decimal;
 use salesmart_base::settings::Settings;
 use salesmart_metrics::cube::{Cube, Selection};
 use salesmart_metrics::figures;
 use salesmart_metrics::figures::{By, Group, KeyFigures, Pareto, Ranked, Revenue, breakdown, pareto, ranking, ratio};
 use salesmart_metrics::filter::Field;
-use salesmart_metrics::money::Amount;
 
 use super::parts::{Scene, change};
 use super::table::{Cell, Row, Table};
@@ -46,8 +46,8 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
     let overview = figures::overview(scene.selection);
     let figures = overview.figures;
     let share = curve.share_for_80.map(|share| scene.written.full(&Value::Percent(share)));
-    let returned = ratio(-figures.returns.as_f64(), (figures.revenue - figures.returns).as_f64());
-    let worth = scene.written.short(&Value::Money(Amount(-figures.returns.0)));
+    let returned = ratio(-figures.returns, figures.revenue - figures.returns);
+    let worth = scene.written.short(&Value::Money(-figures.returns));
     vec![
         scene.tile("Revenue", &overview, |figures| Value::Money(figures.revenue)),
         scene.tile("Margin", &overview, |figures| Value::percent(figures.margin)),
@@ -62,9 +62,9 @@ fn tiles(scene: &Scene<'_>, curve: &Pareto) -> Vec<Tile> {
 /// How few products make most of the revenue.
 fn curve_figure(scene: &Scene<'_>, curve: &Pareto, sold: &[Ranked<'_>]) -> Figure {
     let title = "How many products make the revenue";
-    let marks = sold.iter().filter(|one| one.revenue > Amount(0)).map(|one| Mark {
+    let marks = sold.iter().filter(|one| one.revenue > Decimal::ZERO).map(|one| Mark {
         href: Some(scene.links.toggle(Field::Product, one.key)),
-        ..Mark::new(one.label, one.revenue.as_f64())
+        ..Mark::amount(one.label, one.revenue)
     });
     let heading =
         Heading::new("pareto", title, scene.written.money_unit("best product first")).described(in_words(curve));

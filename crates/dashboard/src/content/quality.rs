@@ -72,7 +72,7 @@ fn tiles(scene: &Scene<'_>, runs: &[Told<'_>]) -> Vec<Tile> {
     }
     // Runs that read no file say nothing of rejects.
     if let Some(last) = runs.iter().find(|run| run.details.accepted + run.details.rejected > 0) {
-        let share = ratio(last.details.rejected as f64, (last.details.accepted + last.details.rejected) as f64);
+        let share = ratio(last.details.rejected, last.details.accepted + last.details.rejected);
         let records = scene.written.full(&Value::Count(last.details.rejected));
         tiles.push(Tile::new("Rejected", Value::percent(share)).noted(format!("{records} records of the last files")));
     }
@@ -107,7 +107,7 @@ fn rejects(runs: &[Told<'_>]) -> Figure {
     let runs: Vec<Told<'_>> =
         runs.iter().filter(|run| run.details.accepted + run.details.rejected > 0).copied().collect();
     let marks = marks(&runs, |run| {
-        let share = ratio(run.details.rejected as f64, (run.details.accepted + run.details.rejected) as f64);
+        let share = ratio(run.details.rejected, run.details.accepted + run.details.rejected);
         let share = share.map_or_else(String::new, |share| format!(" ({})", Format::Percent(2).full(share)));
         let all = Format::Count.full((run.details.accepted + run.details.rejected) as f64);
         (
@@ -118,7 +118,7 @@ fn rejects(runs: &[Told<'_>]) -> Figure {
     let heading = Heading::new("rejects", title, "records").described("Runs that read files, the oldest first.");
     let chart = chart::Columns::new(heading, Format::Count, "", "Rejected", marks);
     let rows = runs.iter().map(|run| {
-        let share = ratio(run.details.rejected as f64, (run.details.accepted + run.details.rejected) as f64);
+        let share = ratio(run.details.rejected, run.details.accepted + run.details.rejected);
         let values = [
             Value::Time(run.run.started_at.clone()),
             Value::Count(run.details.files),

@@ -1,5 +1,6 @@
 //! Where do we sell? From regions down to cities and stores.
 
+use rust_decimal::Decimal;
 use salesmart_base::settings::Settings;
 use salesmart_metrics::cube::Selection;
 use salesmart_metrics::figures;
@@ -80,14 +81,14 @@ fn trail(scene: &Scene<'_>) -> Vec<Crumb> {
 fn tiles(scene: &Scene<'_>) -> Vec<Tile> {
     let overview = figures::overview(scene.selection);
     let everywhere = figures::overview(&scene.selection.in_all_places());
-    let share = |of: fn(&Overview) -> f64| Value::percent(ratio(of(&overview), of(&everywhere)));
+    let share = |of: fn(&Overview) -> Decimal| Value::percent(ratio(of(&overview), of(&everywhere)));
     vec![
         scene.tile("Revenue", &overview, |figures| Value::Money(figures.revenue)),
         scene.tile("Customers", &overview, |figures| Value::Count(figures.customers)),
         scene.tile("Orders", &overview, |figures| Value::Count(figures.orders)),
         scene.tile("Average order", &overview, |figures| Value::money(figures.average_order)),
-        Tile::new("Share of revenue", share(|overview| overview.figures.revenue.as_f64())).noted("of all regions"),
-        Tile::new("Share of customers", share(|overview| overview.figures.customers as f64)).noted("of all regions"),
+        Tile::new("Share of revenue", share(|overview| overview.figures.revenue)).noted("of all regions"),
+        Tile::new("Share of customers", share(|overview| overview.figures.customers.into())).noted("of all regions"),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use salesmart_fixtures::{pounds, quality, small};
 use salesmart_metrics::filter::Field;
-use salesmart_metrics::money::Amount;
+use salesmart_metrics::money::amount;
 use salesmart_metrics::source::Scope;
 
 use super::*;
@@ -39,7 +39,7 @@ fn values(row: &Row) -> Vec<Value> {
 }
 
 fn money(units: i64) -> Value {
-    Value::Money(Amount(i128::from(units) * 10_000))
+    Value::Money(amount(units * 10_000))
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn products_are_ranked_and_few_make_most() {
         money(112),
         Value::Percent(0.4),
         Value::Count(2),
-        Value::Quantity(Amount(10_000)),
+        Value::Quantity(amount(10_000)),
         money(-20),
     ];
     assert_eq!(values(&rows[0]), mug);

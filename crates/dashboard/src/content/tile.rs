@@ -2,7 +2,7 @@
 
 use salesmart_metrics::figures::Compared;
 
-use super::value::{Value, Written, signed};
+use super::value::{Value, Written, change, signed};
 use crate::chart::Spark;
 
 /// One key figure.
@@ -103,9 +103,9 @@ impl Change {
                 let points = signed(now - then);
                 (points.replace('%', "pts"), Some(now - then))
             }
-            _ => match (value.number(), before.number()) {
-                (Some(now), Some(then)) if then > 0.0 => (signed(now / then - 1.0), Some(now / then - 1.0)),
-                _ => ("not comparable".to_owned(), None),
+            _ => match value.exact().zip(before.exact()).and_then(|(now, then)| change(now, then)) {
+                Some(change) => (signed(change), Some(change)),
+                None => ("not comparable".to_owned(), None),
             },
         };
         let is_zero = !text.bytes().any(|byte| (b'1'..=b'9').contains(&byte));

@@ -1,8 +1,10 @@
 //! Values with their type, and how they are written: exactly in tables, short in tiles.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use salesmart_base::count::grouped;
 use salesmart_base::settings::{Currency, SymbolPlace};
-use salesmart_metrics::money::{Amount, ONE};
+use salesmart_metrics::money::{as_f64, round};
 
 use crate::chart;
 use crate::chart::Format;
@@ -18,9 +20,9 @@ pub enum Value {
     /// A name.
     Text(String),
     /// Money, exact to four decimals.
-    Money(Amount),
+    Money(Decimal),
     /// A quantity, exact to four decimals.
-    Quantity(Amount),
+    Quantity(Decimal),
     /// Things counted.
     Count(u64),
     /// A share: 0.23 is 23 %.
@@ -47,7 +49,7 @@ impl Value {
     }
 
     /// Money that there may be.
-    pub fn money(amount: Option<Amount>) -> Self {
+    pub fn money(amount: Option<Decimal>) -> Self {
         amount.map_or(Self::None, Self::Money)
     }
 
@@ -61,10 +63,19 @@ impl Value {
         !matches!(self, Self::Text(_) | Self::Date(_) | Self::Time(_))
     }
 
+    /// What was counted or summed.
+    pub fn exact(&self) -> Option<Decimal> {
+        match self {
+            Self::Money(amount) | Self::Quantity(amount) => Some(*amount),
+            Self::Count(count) => Some(Decimal::from(*count)),
+            _ => None,
+        }
+    }
+
     /// The number, for geometry and for spreadsheets.
     pub fn number(&self) -> Option<f64> {
         match self {
-            Self::Money(amount) | Self::Quantity(amount) => Some(amount.as_f64()),
+            Self::Money(amount) | Self::Quantity(amount) => Some(as_f64(*amount)),
             Self::Count(count) => Some(*count as f64),
             Self::Percent(share) | Self::Change(share) => Some(*share),
             Self::Seconds(seconds) => Some(*seconds),
@@ -90,9 +101,9 @@ impl<'a> Written<'a> {
         match value {
             Value::None => "–".to_owned(),
             Value::Text(text) => text.clone(),
-            Value::Money(amount) => self.with_symbol(&decimal(*amount, 2)),
-            Value::Quantity(amount) => decimal(*amount, if amount.0 % i128::from(ONE) == 0 { 0 } else { 2 }),
-            Value::Count(count) => grouped(&count.to_string()),
+            Value::Money(amount) => self.money_format().exact(*amount),
+            Value::Quantity(amount) => Format::Decimal(if amount.fract().is_zero() { 0 } else { 2 }).exact(*amount),
+            Value::Count(count) => grouped(*count),
             Value::Percent(share) => Format::Percent(1).full(*share),
             Value::Change(share) => signed(*share),
             Value::Date(day) => self.day(*day),
@@ -104,8 +115,8 @@ impl<'a> Written<'a> {
     /// Few digits: `£1.2 M`, `34 k`.
     pub fn short(&self, value: &Value) -> String {
         match value {
-            Value::Money(amount) => self.money_format().short(amount.as_f64()),
-            Value::Quantity(amount) => Format::Decimal(2).short(amount.as_f64()),
+            Value::Money(amount) => self.money_format().short(as_f64(*amount)),
+            Value::Quantity(amount) => Format::Decimal(2).short(as_f64(*amount)),
             Value::Count(count) => Format::Count.short(*count as f64),
             _ => self.full(value),
         }
@@ -136,18 +147,6 @@ impl<'a> Written<'a> {
             (symbol, what) => format!("{symbol}, {what}"),
         }
     }
-
-    fn with_symbol(&self, digits: &str) -> String {
-        let symbol = &self.currency.symbol;
-        match (symbol.as_str(), self.currency.place) {
-            ("", _) => digits.to_owned(),
-            (_, SymbolPlace::After) => format!("{digits}{GAP}{symbol}"),
-            (_, SymbolPlace::Before) => match digits.strip_prefix('−') {
-                Some(digits) => format!("−{symbol}{digits}"),
-                None => format!("{symbol}{digits}"),
-            },
-        }
-    }
 }
 
 /// `+5.2 %`, `−3.0 %`, `0.0 %`
@@ -157,27 +156,11 @@ pub fn signed(share: f64) -> String {
     if share > 0.0 && !is_zero { format!("+{text}") } else { text }
 }
 
-/// Exact digits of an amount, rounded half away from zero, in groups of three.
-fn decimal(amount: Amount, decimals: u32) -> String {
-    let unit = 10_u128.pow(4 - decimals);
-    let rounded = (amount.0.unsigned_abs() + unit / 2) / unit;
-    let scale = 10_u128.pow(decimals);
-    let mut text = grouped(&(rounded / scale).to_string());
-    if decimals > 0 {
-        text.push_str(&format!(".{:0width$}", rounded % scale, width = decimals as usize));
-    }
-    if amount.0 < 0 && rounded > 0 { format!("−{text}") } else { text }
-}
-
-fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// By which part of what it was an amount went up; nothing where it was zero or less. Fifteen decimals, as many as a float has.
+pub(super) fn change(now: Decimal, then: Decimal) -> Option<f64> {
+    const DECIMALS: u32 = 15;
+    let is_comparable = then > Decimal::ZERO;
+    is_comparable.then(|| (now - then).checked_div(then))?.map(|change| as_f64(round(change, DECIMALS)))
 }
 
 /// `5 Mar 2024, 14:03 UTC`
@@ -190,6 +173,8 @@ fn moment(time: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use salesmart_metrics::money::amount;
+
     use super::*;
 
     fn euros() -> Currency {
@@ -203,7 +188,7 @@ mod tests {
     #[test]
     fn money_is_exact_and_rounded_half_away_from_zero() {
         for (units, before, after) in [
-            (0, "£0.00", "0.00\u{a0}€"),
+            (0_i128, "£0.00", "0.00\u{a0}€"),
             (49, "£0.00", "0.00\u{a0}€"),
             (50, "£0.01", "0.01\u{a0}€"),
             (-50, "−£0.01", "−0.01\u{a0}€"),
@@ -211,7 +196,7 @@ mod tests {
             // A float would lose the last digits of this.
             (9_999_999_999_999_999_999_900, "£999,999,999,999,999,999.99", "999,999,999,999,999,999.99\u{a0}€"),
         ] {
-            let value = Value::Money(Amount(units));
+            let value = Value::Money(amount(units));
             assert_eq!(Written::new(&pounds()).full(&value), before);
             assert_eq!(Written::new(&euros()).full(&value), after);
         }
@@ -224,8 +209,8 @@ mod tests {
         for (value, full, short) in [
             (Value::None, "–", "–"),
             (Value::Count(1_234_567), "1,234,567", "1.2\u{a0}M"),
-            (Value::Quantity(Amount(20_000)), "2", "2"),
-            (Value::Quantity(Amount(25_000)), "2.50", "2.5"),
+            (Value::Quantity(amount(20_000_i64)), "2", "2"),
+            (Value::Quantity(amount(25_000_i64)), "2.50", "2.5"),
             (Value::Percent(0.2351), "23.5\u{a0}%", "23.5\u{a0}%"),
             (Value::Change(0.05), "+5.0\u{a0}%", "+5.0\u{a0}%"),
             (Value::Change(-0.05), "−5.0\u{a0}%", "−5.0\u{a0}%"),

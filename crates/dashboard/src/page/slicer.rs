@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use maud::{Markup, html};
+use rust_decimal::Decimal;
 use salesmart_metrics::cube::{Cube, Customer, Place, Product};
 use salesmart_metrics::filter::{Field, Filter};
-use salesmart_metrics::money::Amount;
 
 use crate::content::name;
 
@@ -115,8 +115,8 @@ fn within<'c>(cube: &'c Cube, filter: &Filter, of: impl Fn(&'c Place) -> &'c str
 
 /// The members of a long list with the greatest revenue of all days.
 fn greatest(field: Field, cube: &Cube) -> Vec<(String, String)> {
-    let mut revenue: HashMap<&str, Amount> = HashMap::new();
-    let mut add = |name, own: &Amount| *revenue.entry(name).or_default() += *own;
+    let mut revenue: HashMap<&str, Decimal> = HashMap::new();
+    let mut add = |name, own: &Decimal| *revenue.entry(name).or_default() += *own;
     match field {
         Field::Region | Field::City | Field::Store => {
             let name: fn(&Place) -> &String = match field {
@@ -138,7 +138,7 @@ fn greatest(field: Field, cube: &Cube) -> Vec<(String, String)> {
             cube.customers.iter().zip(&cube.totals.customers).for_each(|(customer, own)| add(segment(customer), own));
         }
     }
-    let mut greatest: Vec<(&str, Amount)> = revenue.into_iter().collect();
+    let mut greatest: Vec<(&str, Decimal)> = revenue.into_iter().collect();
     greatest.sort_by_key(|(key, revenue)| (Reverse(*revenue), *key));
     greatest.into_iter().take(MOST).map(|(key, _)| (key.to_owned(), name(cube, field, key).to_owned())).collect()
 }

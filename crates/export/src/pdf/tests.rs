@@ -2,7 +2,7 @@
 
 use krilla::configure::Validator;
 use salesmart_dashboard::content::Value;
-use salesmart_metrics::money::Amount;
+use salesmart_metrics::money::amount;
 
 use super::paper::Shape;
 use super::*;
@@ -38,7 +38,7 @@ fn assert_inside(paper: &Paper) {
 
 fn with_rows(rows: usize) -> Sample {
     let rows =
-        (1..=rows).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row as i128 * 10_000))]);
+        (1..=rows).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(amount(row as i128 * 10_000))]);
     let mut sample = sample();
     sample.content.blocks.push(Block::Table(table(
         "long",
@@ -138,7 +138,7 @@ fn many_columns_lie_on_their_side() {
     let heads: Vec<&str> = ["Cohort"].into_iter().chain(heads.iter().map(String::as_str)).collect();
     let rows = (0..30).map(|row| {
         std::iter::once(Value::text(format!("Cohort {row}")))
-            .chain((0..14).map(|_| Value::Money(Amount(12_345_678_900))))
+            .chain((0..14).map(|_| Value::Money(amount(12_345_678_900_i64))))
     });
     let mut sample = sample();
     let rows = rows.map(Iterator::collect).collect();

@@ -5,7 +5,6 @@ use salesmart_base::settings::{Currency, SymbolPlace};
 use salesmart_dashboard::chart;
 use salesmart_dashboard::chart::palette::{AXIS, MARK, MUTED, Paint};
 use salesmart_dashboard::content::Value;
-use salesmart_metrics::money::ONE;
 
 /// How cells look.
 pub(super) struct Look {
@@ -44,7 +43,7 @@ impl Look {
     pub(super) fn number(&self, value: &Value) -> &str {
         match value {
             Value::Money(_) => &self.money,
-            Value::Quantity(amount) if amount.0 % i128::from(ONE) != 0 => "#,##0.00",
+            Value::Quantity(amount) if !amount.fract().is_zero() => "#,##0.00",
             Value::Quantity(_) | Value::Count(_) => "#,##0",
             Value::Percent(_) => "0.0%",
             Value::Change(_) => "+0.0%;-0.0%;0.0%",

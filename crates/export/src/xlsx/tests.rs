@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 
 use calamine::{Data, Range, Reader, Xlsx};
 use salesmart_dashboard::content::Value;
-use salesmart_metrics::money::Amount;
+use salesmart_metrics::money::amount;
 
 use super::*;
 use crate::tests::{Sample, hostile, report, sample, table};
@@ -119,7 +119,7 @@ fn no_text_is_a_formula_and_none_breaks_a_sheet() {
 #[test]
 fn every_row_of_a_long_table_is_there() {
     let rows =
-        (1..=5_000).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(Amount(row * 10_000 + 1))]);
+        (1..=5_000).map(|row| vec![Value::text(format!("Product {row}")), Value::Money(amount(row * 10_000 + 1))]);
     let mut sample = sample();
     sample.content.blocks = vec![Block::Table(table("long", "Long", &["Product", "#Revenue"], rows.collect()))];
     let range = sheet(&sample, "Long");
@@ -198,7 +198,7 @@ fn the_share_of_a_pareto_chart_ends_at_all_of_it() {
     let marks = vec![Mark::new("Mug", 3.0), Mark::new("Cup", 1.0)];
     let chart = Pareto::new(Heading::new("pareto", "Curve", ""), Format::Count, "products", "revenue", marks);
     let rows = [("Mug", 3, 0.75), ("Cup", 1, 1.0)]
-        .map(|(name, revenue, share)| vec![Value::text(name), Value::Money(Amount(revenue)), Value::Percent(share)]);
+        .map(|(name, revenue, share)| vec![Value::text(name), Value::Money(amount(revenue)), Value::Percent(share)]);
     let mut sample = sample();
     let data = table("pareto-table", "Curve", &["Product", "#Revenue", "#Revenue up to it"], rows.into());
     sample.content.blocks = vec![Figure::half(Drawing::Pareto(chart), data).into()];

@@ -10,6 +10,7 @@ use arrow_array::{
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{Field, Schema};
 use chrono::{Datelike, NaiveDate};
+use salesmart_metrics::money::units;
 
 use super::tabular::{Table, Values};
 
@@ -37,7 +38,7 @@ fn array(values: &Values) -> Result<ArrayRef> {
         Values::Text(values) => Arc::new(StringArray::from_iter(values)),
         Values::Count(values) => Arc::new(Int64Array::from_iter(values)),
         Values::Amount(values) => {
-            let units = values.iter().map(|value| value.map(|amount| amount.0));
+            let units = values.iter().map(|value| value.map(units));
             Arc::new(Decimal128Array::from_iter(units).with_precision_and_scale(PRECISION, SCALE)?)
         }
         Values::Ratio(values) => Arc::new(Float64Array::from_iter(values)),

@@ -4,6 +4,7 @@
 //! stay as they are, also those below zero. Programs that need such text unchanged ask for NDJSON or Arrow.
 
 use salesmart_base::formula::neutralize;
+use salesmart_metrics::money;
 
 use super::tabular::{Table, Values};
 
@@ -24,7 +25,7 @@ pub(super) fn write(table: &Table) -> Vec<u8> {
                     None
                 }
                 Values::Count(values) => values[row].map(|value| value.to_string()),
-                Values::Amount(values) => values[row].map(|value| value.to_string()),
+                Values::Amount(values) => values[row].map(money::text),
                 Values::Ratio(values) => values[row].map(|value| value.to_string()),
                 Values::Day(values) => values[row].map(|value| value.to_string()),
                 Values::Flag(values) => values[row].map(|value| value.to_string()),
@@ -56,7 +57,7 @@ fn text(csv: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use salesmart_metrics::money::Amount;
+    use rust_decimal::Decimal;
 
     #[test]
     fn texts_are_quoted_and_formulas_are_made_harmless() {
@@ -72,7 +73,7 @@ mod tests {
         ];
         let table = Table::of(&things)
             .text("name", |thing| thing.0)
-            .amount("worth", |thing| thing.1.map(|worth| Amount(worth * 10_000)))
+            .amount("worth", |thing| thing.1.map(Decimal::from))
             .maybe_text("none", |_| None)
             .table();
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use axum::routing::get;
+use rust_decimal::Decimal;
 use salesmart_metrics::cube::Selection;
 use salesmart_metrics::figures::{
     Best, By, Group, KeyFigures, Level, PlaceGroup, best, breakdown, places, ranking, whole,
@@ -103,13 +104,13 @@ impl Measure {
     }
 
     /// What it is of some figures, for their order only.
-    fn of(self, figures: &KeyFigures) -> Option<i128> {
+    fn of(self, figures: &KeyFigures) -> Option<Decimal> {
         match self {
-            Self::Revenue => Some(figures.revenue.0),
-            Self::Profit => figures.profit.map(|profit| profit.0),
+            Self::Revenue => Some(figures.revenue),
+            Self::Profit => figures.profit,
             Self::Orders => Some(figures.orders.into()),
             Self::Customers => Some(figures.customers.into()),
-            Self::Quantity => Some(figures.quantity.0),
+            Self::Quantity => Some(figures.quantity),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A table as NDJSON: a flat object per row and line.
 
 use anyhow::Result;
+use salesmart_metrics::money::Amounts;
 use serde::Serialize;
 
 use super::tabular::{Table, Values};
@@ -16,7 +17,7 @@ pub(super) fn write(table: &Table) -> Result<Vec<u8>> {
             match &column.values {
                 Values::Text(values) => write_one(&mut out, &values[row])?,
                 Values::Count(values) => write_one(&mut out, &values[row])?,
-                Values::Amount(values) => write_one(&mut out, &values[row])?,
+                Values::Amount(values) => write_one(&mut out, &values[row].json()?)?,
                 Values::Ratio(values) => write_one(&mut out, &values[row])?,
                 Values::Day(values) => write_one(&mut out, &values[row])?,
                 Values::Flag(values) => write_one(&mut out, &values[row])?,

@@ -1,8 +1,8 @@
 //! Figures as flat tables.
 
+use rust_decimal::Decimal;
 use salesmart_metrics::calendar::Range;
 use salesmart_metrics::figures::{Cohort, Cohorts, KeyFigures, Lifetime, Overview, Pareto, Trend};
-use salesmart_metrics::money::Amount;
 
 use super::grouped::{Groups, Places};
 use super::overall::RfmGrid;
@@ -101,7 +101,7 @@ pub(super) fn cohorts(cohorts: &Cohorts) -> Table {
         since: usize,
         active: u64,
         retention: Option<f64>,
-        revenue: Amount,
+        revenue: Decimal,
     }
     let months: Vec<Month<'_>> = cohorts
         .cohorts

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use salesmart_metrics::figures::KeyFigures;
-use salesmart_metrics::money::Amount;
 
 /// Columns of the same length.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) enum Values {
     /// Whole numbers.
     Count(Vec<Option<i64>>),
     /// Exact amounts.
-    Amount(Vec<Option<Amount>>),
+    Amount(Vec<Option<Decimal>>),
     /// Shares and other ratios.
     Ratio(Vec<Option<f64>>),
     /// Days.
@@ -86,7 +86,7 @@ impl<'t, T> Rows<'t, T> {
         self.column(name, Values::Count(values))
     }
 
-    pub(super) fn amount(self, name: impl Into<Cow<'static, str>>, value: impl Fn(&'t T) -> Option<Amount>) -> Self {
+    pub(super) fn amount(self, name: impl Into<Cow<'static, str>>, value: impl Fn(&'t T) -> Option<Decimal>) -> Self {
         let values = self.each(value);
         self.column(name, Values::Amount(values))
     }

@@ -8,13 +8,14 @@ use duckdb::Connection;
 use duckdb::arrow::array::{Array, AsArray, RecordBatch};
 use duckdb::arrow::datatypes::{Int32Type, Int64Type};
 use salesmart_base::config::Config;
-use salesmart_base::failure;
+use salesmart_base::{fail, failure};
 use salesmart_history::local;
 use salesmart_metrics::calendar::{date_id, from_date_id};
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
 use salesmart_metrics::filter::Field;
-use salesmart_metrics::money::{Amount, ONE};
+use salesmart_metrics::money::{ONE, SCALE, amount};
 use salesmart_metrics::source::{Local, Quality, RowsQuery, RunSummary, SaleKey, SaleRow};
+use salesmart_staging::relation::{self, Column, named};
 use salesmart_staging::{Staging, literal};
 
 /// Runs on the page about quality.
@@ -60,6 +61,7 @@ impl Local for StagingFile {
     fn load(&self) -> Result<Cube> {
         let staging = self.open()?;
         let conn = staging.conn();
+        refuse_more_decimals(conn)?;
         let mut builder = Builder::default();
         read(conn, "select product_id, product_code, product_name, category from dim_product", |row| {
             builder.product(
@@ -106,6 +108,7 @@ impl Local for StagingFile {
 
     fn rows(&self, query: &RowsQuery) -> Result<Vec<SaleRow>> {
         let staging = self.open()?;
+        refuse_more_decimals(staging.conn())?;
         let mut rows = Vec::new();
         read(staging.conn(), &sales(query), |row| {
             let key = SaleKey { date_id: row.get(0)?, sale_id: row.get(1)? };
@@ -125,8 +128,8 @@ impl Local for StagingFile {
                 store: row.get(12)?,
                 quantity: row.get::<_, Option<i64>>(13)?.map(amount),
                 unit_price: row.get::<_, Option<i64>>(14)?.map(amount),
-                discount_amount: amount(row.get(15)?),
-                revenue: amount(row.get(16)?),
+                discount_amount: amount(row.get::<_, i64>(15)?),
+                revenue: amount(row.get::<_, i64>(16)?),
                 cost: row.get::<_, Option<i64>>(17)?.map(amount),
                 profit: row.get::<_, Option<i64>>(18)?.map(amount),
                 is_return: row.get(19)?,
@@ -197,7 +200,7 @@ fn sales(query: &RowsQuery) -> String {
          where date_id between {} and {} and (date_id > {} or date_id = {} and sale_id > {}){restricted}
          order by date_id, sale_id
          limit {}",
-        ["quantity", "unit_price", "discount_amount", "revenue", "cost", "profit"].map(units).join(", "),
+        AMOUNTS.map(units).join(", "),
         date_id(query.range.from),
         date_id(query.range.to),
         after.date_id,
@@ -207,11 +210,59 @@ fn sales(query: &RowsQuery) -> String {
     )
 }
 
-/// A column of money or quantity in ten-thousandths: `decimal(18,4)` times that is a whole number.
+/// The columns of money and quantity.
+const AMOUNTS: [&str; 6] = ["quantity", "unit_price", "discount_amount", "revenue", "cost", "profit"];
+
+/// Holds the models to the four decimals of an amount: the cast of [`units`] would round what has more, unsaid. A column that is declared
+/// with four or fewer is not looked at.
+fn refuse_more_decimals(conn: &Connection) -> Result<()> {
+    let columns = relation::columns(conn, "fact_sales")?;
+    let is_wide =
+        |name: &&str| named(&columns, name).and_then(Column::scale).is_some_and(|scale| u32::from(scale) > SCALE);
+    for name in AMOUNTS.into_iter().filter(is_wide) {
+        let sql = format!("select max({name})::varchar from fact_sales where {name} <> round({name}, {SCALE})");
+        if let Some(value) = conn.query_row(&sql, [], |row| row.get::<_, Option<String>>(0))? {
+            fail!(
+                "fact_sales.{name} holds {value}, and a dashboard has {SCALE} decimals; round it in the model: cast({name} as decimal(18, {SCALE}))"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A column of money or quantity in ten-thousandths: with four decimals, times that is a whole number.
 fn units(column: &str) -> String {
     format!("cast({column} * {ONE} as bigint)")
 }
 
-fn amount(units: i64) -> Amount {
-    Amount(i128::from(units))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn models(kind: &str, revenue: &str) -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(&format!(
+            "create table fact_sales as select 1 as quantity, 2.5 as unit_price, '{revenue}'::{kind} as revenue,
+                 null::decimal(18, 4) as cost, null::decimal(18, 4) as profit"
+        ))
+        .unwrap();
+        conn
+    }
+
+    #[test]
+    fn an_amount_with_more_decimals_is_refused_and_not_rounded() {
+        let error = refuse_more_decimals(&models("decimal(18, 6)", "-0.012345")).unwrap_err().to_string();
+        assert!(error.contains("fact_sales.revenue holds -0.012345, and a dashboard has 4 decimals"), "{error}");
+        for (kind, revenue, units) in [
+            ("decimal(18, 6)", "-0.012300", -123),
+            ("decimal(18, 4)", "99999999999999.9999", 999_999_999_999_999_999),
+            ("decimal(9, 2)", "12.34", 123_400),
+            ("integer", "-7", -70_000),
+        ] {
+            let conn = models(kind, revenue);
+            refuse_more_decimals(&conn).unwrap();
+            let sql = format!("select {} from fact_sales", super::units("revenue"));
+            assert_eq!(conn.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap(), units, "{kind}");
+        }
+    }
 }

@@ -4,41 +4,42 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
 use arrow_ipc::reader::StreamReader;
 use axum::http::{Method, StatusCode, header};
+use rust_decimal::Decimal;
 use salesmart_metrics::figures::By;
-use salesmart_metrics::money::Amount;
+use salesmart_metrics::money;
 use serde_json::Value;
 
 use super::super::endpoint;
 use super::super::format::Format;
 use super::shop::{REVENUE, Server, revenue};
 
-fn amount(value: &Value) -> Amount {
+fn amount(value: &Value) -> Decimal {
     value.to_string().parse().or_else(|_| format!("{:.4}", value.as_f64().unwrap()).parse()).unwrap()
 }
 
-fn of_csv(body: &[u8]) -> Amount {
+fn of_csv(body: &[u8]) -> Decimal {
     let mut reader = csv::Reader::from_reader(body);
     let place = reader.headers().unwrap().iter().position(|name| name == "revenue").unwrap();
-    reader.records().map(|record| record.unwrap()[place].parse::<Amount>().unwrap()).sum()
+    reader.records().map(|record| record.unwrap()[place].parse::<Decimal>().unwrap()).sum()
 }
 
-fn of_ndjson(body: &[u8]) -> Amount {
+fn of_ndjson(body: &[u8]) -> Decimal {
     let lines = std::str::from_utf8(body).unwrap().lines();
     lines.map(|line| amount(&serde_json::from_str::<Value>(line).unwrap()["revenue"])).sum()
 }
 
-fn of_arrow(body: &[u8]) -> Amount {
+fn of_arrow(body: &[u8]) -> Decimal {
     let reader = StreamReader::try_new(body, None).unwrap();
     assert_eq!(reader.schema().metadata()["salesmart.load"], "load-1");
     let sum = |batch: arrow_array::RecordBatch| {
         let revenue = batch.column_by_name("revenue").unwrap().as_primitive::<Decimal128Type>().clone();
         assert_eq!((revenue.precision(), revenue.scale()), (38, 4));
-        Amount(revenue.iter().flatten().sum())
+        money::amount(revenue.iter().flatten().sum::<i128>())
     };
     reader.map(|batch| sum(batch.unwrap())).sum()
 }
 
-fn of_json(data: &Value, list: &str) -> Amount {
+fn of_json(data: &Value, list: &str) -> Decimal {
     let figures = |row: &Value| {
         if row["figures"].is_null() { amount(&row["revenue"]) } else { amount(&row["figures"]["revenue"]) }
     };

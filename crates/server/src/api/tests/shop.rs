@@ -5,10 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use rust_decimal::Decimal;
 use salesmart_base::settings::Settings;
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale, Selection};
 use salesmart_metrics::filter::Filter;
-use salesmart_metrics::money::{Amount, ONE};
+use salesmart_metrics::money::{ONE, amount};
 use salesmart_metrics::source::{Local, Quality, RowsQuery, SaleKey, SaleRow, Source};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -40,7 +41,7 @@ const PLACES: [(&str, &str, &str); 3] =
     [("North", "Oslo", "Oslo 1"), ("North", "Bergen", "Bergen 1"), ("South", "Rome", "Rome 1")];
 
 /// 100 + 50.5 + 25.25 - 25.25 + 10
-pub(super) const REVENUE: Amount = Amount(1_605_000);
+pub(super) const REVENUE: Decimal = Decimal::from_parts(1_605_000, 0, 0, false, 4);
 
 struct Shop;
 
@@ -82,7 +83,6 @@ impl Local for Shop {
     }
 
     fn rows(&self, query: &RowsQuery) -> Result<Vec<SaleRow>> {
-        let amount = |units: i64| Amount(units.into());
         let rows = LINES.into_iter().enumerate().map(|(id, line)| {
             let (day, product, customer, place, order, quantity, revenue, profit, is_return) = line;
             let date: chrono::NaiveDate = day.parse()?;
@@ -127,7 +127,7 @@ impl Local for Shop {
 }
 
 /// The revenue that the figures have for a filter.
-pub(super) fn revenue(query: &str) -> Amount {
+pub(super) fn revenue(query: &str) -> Decimal {
     let cube = Shop.load().unwrap();
     salesmart_metrics::figures::whole(&Selection::new(&cube, &Filter::parse(query).unwrap())).revenue
 }
