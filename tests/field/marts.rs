@@ -226,6 +226,14 @@ fn field_a6_contracts_marts_and_warehouse_follow_the_declared_scale() {
     }
     project.warehouse_equals_marts("with six places");
     project.ok(&["verify"]);
+    for args in [&[] as &[&str], &["--from", "staging"]] {
+        let dashboard = Dashboard::with(&project, args);
+        let figures = dashboard.get("/api/v1/kpis?dates=all").text();
+        assert!(figures.contains("\"revenue\":13.344999,") && figures.contains("\"profit\":12.344999,"), "{figures}");
+        let lines = dashboard.get("/api/v1/sales?dates=all&format=csv").text();
+        assert!(lines.contains(",1000.000000,0.012345,0.000000,12.345000,0.000001,12.344999,"), "{lines}");
+        dashboard.end();
+    }
 }
 
 #[test]

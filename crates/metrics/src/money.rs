@@ -1,18 +1,38 @@
-//! Amounts of money and quantities, exact to four decimals: what `numeric(18,4)` columns hold, and sums of them.
+//! Amounts of money and quantities, exact to four decimals (or to those of money, if the project has more): what `numeric(18,4)`
+//! columns hold, and sums of them.
 //!
-//! An amount that is computed or shown is a [`Decimal`]. The columns of a cube and their running sums hold ten-thousandths as
-//! integers instead: half the memory, and 0.5 ns to add one up instead of 30 (`docs/adr/0003-decimal.md`). [`amount`] is the one way
+//! An amount that is computed or shown is a [`Decimal`]. The columns of a cube and their running sums hold integers, in ten-thousandths
+//! if there are four decimals, instead: half the memory, and 0.5 ns to add one up instead of 30 (`docs/adr/0003-decimal.md`). [`amount`] is the one way
 //! out of them.
+
+use std::sync::OnceLock;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// Digits after the point of an amount.
-pub const SCALE: u32 = 4;
+/// Digits after the point of a quantity, and of money unless a project has more.
+const DEFAULT_SCALE: u32 = 4;
 
-/// How many ten-thousandths are one.
-pub const ONE: i64 = 10_000;
+/// The digits after the point in this process, which shows one project. Not a field of every cube, figure and table, as each place that
+/// writes an amount would need it.
+static SCALE: OnceLock<u32> = OnceLock::new();
+
+/// Digits after the point of an amount.
+pub fn scale() -> u32 {
+    SCALE.get().copied().unwrap_or(DEFAULT_SCALE)
+}
+
+/// Sets the digits after the point to those of the project's money, if these are more, before anything is read.
+pub fn set_scale(money: u8) {
+    // A process shows one project, so the second call of a process says the same as the first.
+    let _ = SCALE.set(u32::from(money).max(DEFAULT_SCALE));
+}
+
+/// How many of the smallest units are one.
+pub fn one() -> i64 {
+    10_i64.pow(scale())
+}
 
 /// How the description of the API has an amount.
 #[derive(utoipa::ToSchema)]
@@ -25,13 +45,13 @@ pub struct Amount(#[expect(dead_code, reason = "a schema alone")] Decimal);
 /// # Panics
 /// Beyond 96 bits.
 pub fn amount(units: impl Into<i128>) -> Decimal {
-    Decimal::from_i128_with_scale(units.into(), SCALE)
+    Decimal::from_i128_with_scale(units.into(), scale())
 }
 
 /// The ten-thousandths of an amount, for binary forms.
 pub fn units(amount: Decimal) -> i128 {
-    let amount = round(amount, SCALE);
-    amount.mantissa() * 10_i128.pow(SCALE - amount.scale())
+    let amount = round(amount, scale());
+    amount.mantissa() * 10_i128.pow(scale() - amount.scale())
 }
 
 /// Rounded half away from zero to `decimals` digits after the point, as PostgreSQL and DuckDB round.
@@ -44,7 +64,7 @@ pub fn round(amount: Decimal, decimals: u32) -> Decimal {
 /// The quotient has 28 digits before it is rounded. That is exact for amounts below 10²²: the next quotient that is no tie is
 /// farther from it than those digits can tell.
 pub fn per(amount: Decimal, count: u64) -> Option<Decimal> {
-    amount.checked_div(Decimal::from(count)).map(|quotient| round(quotient, SCALE))
+    amount.checked_div(Decimal::from(count)).map(|quotient| round(quotient, scale()))
 }
 
 /// The nearest float, for geometry and for spreadsheets, which have nothing else.
@@ -55,8 +75,8 @@ pub fn as_f64(number: Decimal) -> f64 {
 
 /// `1234.5600`, as PostgreSQL writes a `numeric(18,4)`; zero has no sign.
 pub fn text(amount: Decimal) -> String {
-    let amount = round(amount, SCALE);
-    format!("{:.4}", if amount.is_zero() { Decimal::ZERO } else { amount })
+    let amount = round(amount, scale());
+    format!("{:.*}", scale() as usize, if amount.is_zero() { Decimal::ZERO } else { amount })
 }
 
 /// What [`serialize`] writes.
@@ -190,7 +210,7 @@ mod tests {
 
         #[test]
         fn the_float_is_that_of_the_units(units in any_units()) {
-            prop_assert_eq!(as_f64(amount(units)), units as f64 / ONE as f64);
+            prop_assert_eq!(as_f64(amount(units)), units as f64 / one() as f64);
         }
     }
 }

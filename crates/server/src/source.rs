@@ -8,6 +8,7 @@ use anyhow::Result;
 use salesmart_base::config::{Config, SslMode};
 use salesmart_base::event::Observer;
 use salesmart_base::fail;
+use salesmart_metrics::money;
 use salesmart_metrics::source;
 use salesmart_metrics::source::{BY_REGION, Source};
 use salesmart_warehouse::{Warehouse, tls};
@@ -42,6 +43,7 @@ impl<'a> Opened<'a> {
                 "the staging file knows no roles: whoever sees it sees every region; serve it without dashboard.users"
             );
         }
+        money::set_scale(config.money.places());
         Ok(Self::Staging(Arc::new(StagingFile::new(config)?)))
     }
 
@@ -50,6 +52,7 @@ impl<'a> Opened<'a> {
     /// # Errors
     /// It cannot be reached, nothing was pushed to it, or its login lacks a right.
     pub fn warehouse(config: &Config, regions: Regions, observer: &'a dyn Observer) -> Result<Self> {
+        money::set_scale(config.money.places());
         let warehouse = Warehouse::open(config, observer)?;
         let mut client = warehouse.connect()?;
         let is_there: bool = client.query_one("select to_regclass('mart.fact_sales') is not null", &[])?.get(0);

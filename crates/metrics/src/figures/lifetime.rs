@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::key::ratio;
 use crate::cube::Selection;
-use crate::money::{Amount, SCALE, amount, per};
+use crate::money::{Amount, amount, per, scale};
 
 /// How lifetime values are distributed: a customer's is the net revenue of all days, of the selected products and places.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -101,7 +101,7 @@ pub fn lifetime(selection: &Selection<'_>) -> Lifetime {
 
 /// Ten or so spans of one round width up to where 95 of 100 customers are, one for less than zero, one for the rest.
 fn spans(values: &[Decimal], high: Decimal) -> Vec<Span> {
-    let width = round_up((high.max(Decimal::ONE) / Decimal::TEN).trunc_with_scale(SCALE));
+    let width = round_up((high.max(Decimal::ONE) / Decimal::TEN).trunc_with_scale(scale()));
     // The end of the last span of that width is above the high value.
     let mut edges = vec![Decimal::ZERO];
     while edges.last().is_some_and(|last| *last <= high) || edges.len() < 2 {

@@ -1,4 +1,4 @@
-//! A table as an Arrow IPC stream: amounts as decimals with four places, days as days.
+//! A table as an Arrow IPC stream: amounts as decimals with four places or those of money, days as days.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,13 +10,12 @@ use arrow_array::{
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{Field, Schema};
 use chrono::{Datelike, NaiveDate};
-use salesmart_metrics::money::units;
+use salesmart_metrics::money::{scale, units};
 
 use super::tabular::{Table, Values};
 
-/// Digits in all, and digits after the point, of an amount.
+/// Digits of an amount in all.
 const PRECISION: u8 = 38;
-const SCALE: i8 = 4;
 
 /// The whole stream. What is said of the whole goes into the schema's metadata.
 pub(super) fn write(table: &Table, about: HashMap<String, String>) -> Result<Vec<u8>> {
@@ -39,7 +38,7 @@ fn array(values: &Values) -> Result<ArrayRef> {
         Values::Count(values) => Arc::new(Int64Array::from_iter(values)),
         Values::Amount(values) => {
             let units = values.iter().map(|value| value.map(units));
-            Arc::new(Decimal128Array::from_iter(units).with_precision_and_scale(PRECISION, SCALE)?)
+            Arc::new(Decimal128Array::from_iter(units).with_precision_and_scale(PRECISION, i8::try_from(scale())?)?)
         }
         Values::Ratio(values) => Arc::new(Float64Array::from_iter(values)),
         Values::Day(values) => Arc::new(Date32Array::from_iter(values.iter().map(|value| value.map(days_since_1970)))),

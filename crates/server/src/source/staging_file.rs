@@ -13,7 +13,7 @@ use salesmart_history::local;
 use salesmart_metrics::calendar::{date_id, from_date_id};
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale};
 use salesmart_metrics::filter::Field;
-use salesmart_metrics::money::{ONE, SCALE, amount};
+use salesmart_metrics::money::{amount, one, scale};
 use salesmart_metrics::source::{Local, Quality, RowsQuery, RunSummary, SaleKey, SaleRow};
 use salesmart_staging::relation::{self, Column, named};
 use salesmart_staging::{Staging, literal};
@@ -213,26 +213,27 @@ fn sales(query: &RowsQuery) -> String {
 /// The columns of money and quantity.
 const AMOUNTS: [&str; 6] = ["quantity", "unit_price", "discount_amount", "revenue", "cost", "profit"];
 
-/// Holds the models to the four decimals of an amount: the cast of [`units`] would round what has more, unsaid. A column that is declared
-/// with four or fewer is not looked at.
+/// Holds the models to the decimals of an amount: the cast of [`units`] would round what has more, unsaid. A column that is declared with
+/// no more is not looked at.
 fn refuse_more_decimals(conn: &Connection) -> Result<()> {
     let columns = relation::columns(conn, "fact_sales")?;
+    let decimals = scale();
     let is_wide =
-        |name: &&str| named(&columns, name).and_then(Column::scale).is_some_and(|scale| u32::from(scale) > SCALE);
+        |name: &&str| named(&columns, name).and_then(Column::scale).is_some_and(|scale| u32::from(scale) > decimals);
     for name in AMOUNTS.into_iter().filter(is_wide) {
-        let sql = format!("select max({name})::varchar from fact_sales where {name} <> round({name}, {SCALE})");
+        let sql = format!("select max({name})::varchar from fact_sales where {name} <> round({name}, {decimals})");
         if let Some(value) = conn.query_row(&sql, [], |row| row.get::<_, Option<String>>(0))? {
             fail!(
-                "fact_sales.{name} holds {value}, and a dashboard has {SCALE} decimals; round it in the model: cast({name} as decimal(18, {SCALE}))"
+                "fact_sales.{name} holds {value}, and a dashboard has {decimals} decimals; round it in the model, or set [money] scale in salesmart.toml"
             );
         }
     }
     Ok(())
 }
 
-/// A column of money or quantity in ten-thousandths: with four decimals, times that is a whole number.
+/// A column of money or quantity in the smallest units of an amount: a whole number.
 fn units(column: &str) -> String {
-    format!("cast({column} * {ONE} as bigint)")
+    format!("cast({column} * {} as bigint)", one())
 }
 
 #[cfg(test)]

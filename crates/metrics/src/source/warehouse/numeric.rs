@@ -1,13 +1,13 @@
-//! `numeric(18,4)` in PostgreSQL's binary format, exactly.
+//! `numeric` in PostgreSQL's binary format, exactly, with the decimals of an amount.
 
 use std::error::Error;
 
 use rust_decimal::Decimal;
 use tokio_postgres::types::{FromSql, Type};
 
-use crate::money::amount;
+use crate::money::{amount, scale};
 
-/// Ten-thousandths. The format's digits are ten-thousands, so four decimals are just one of them.
+/// Smallest units of an amount, such as ten-thousandths. The format's digits are ten-thousands, so four decimals are just one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fixed(pub i64);
 
@@ -22,14 +22,23 @@ impl<'a> FromSql<'a> for Fixed {
         let short = |at: usize| raw.get(at..at + 2).map(|two| i16::from_be_bytes([two[0], two[1]])).ok_or("too short");
         // The first digit counts ten thousand to the power of its weight.
         let (count, weight, sign) = (short(0)?, short(2)?, short(4)?.cast_unsigned());
-        let mut amount: i64 = 0;
-        for place in 0..weight + 2 {
-            let digit = if place < count { i64::from(short(8 + 2 * usize::try_from(place)?)?) } else { 0 };
-            amount = amount.checked_mul(10_000).and_then(|amount| amount.checked_add(digit)).ok_or("out of range")?;
+        // 28 digits before the point and 8 behind it fit an i128.
+        if weight > 6 {
+            return Err("out of range".into());
         }
-        if count > (weight + 2).max(0) {
-            return Err("more than four decimals".into());
+        let decimals = i16::try_from(scale())?;
+        let groups = (decimals + 3) / 4;
+        let places = weight + 1 + groups;
+        let mut amount: i128 = 0;
+        for place in 0..places {
+            let digit = if place < count { i128::from(short(8 + 2 * usize::try_from(place)?)?) } else { 0 };
+            amount = amount * 10_000 + digit;
         }
+        let surplus = 10_i128.pow(u32::try_from(4 * groups - decimals)?);
+        if count > places.max(0) || amount % surplus != 0 {
+            return Err(format!("more than {decimals} decimals").into());
+        }
+        let amount = i64::try_from(amount / surplus).map_err(|_| "out of range")?;
         match sign {
             0x0000 => Ok(Self(amount)),
             0x4000 => Ok(Self(-amount)),

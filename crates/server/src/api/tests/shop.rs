@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use salesmart_base::settings::Settings;
 use salesmart_metrics::cube::{Builder, Cube, Load, Sale, Selection};
 use salesmart_metrics::filter::Filter;
-use salesmart_metrics::money::{ONE, amount};
+use salesmart_metrics::money::amount;
 use salesmart_metrics::source::{Local, Quality, RowsQuery, SaleKey, SaleRow, Source};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -17,6 +17,9 @@ use tower::ServiceExt;
 use crate::auth::Access;
 use crate::router::router;
 use crate::state::App;
+
+/// One unit, in ten-thousandths.
+const ONE: i64 = 10_000;
 
 /// Day, product, customer, place, order, quantity, revenue and profit in ten-thousandths, taken back?
 type Line = (&'static str, usize, usize, usize, &'static str, i64, i64, Option<i64>, bool);
