@@ -301,7 +301,7 @@ fn a_changed_contract_reads_every_file_again_and_says_which_are_gone() {
     assert!(project.ok(&["ingest"]).stdout.contains("2 files unchanged"), "a limit is no change of meaning");
     project.edit(
         "data/contracts/sales.toml",
-        "type = \"decimal(18,4)\", required = true, min = \"0\"",
+        "type = \"money\", required = true, min = \"0\"",
         "type = \"decimal(18,5)\", required = true, min = \"0\"",
     );
     std::fs::rename(project.path("data/raw/sales_1.csv"), project.path("data/archived.csv")).unwrap();
