@@ -229,9 +229,15 @@ fn refuse_more_decimals(conn: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// A column of money or quantity in ten-thousandths: with four decimals, times that is a whole number.
+/// A column of money or quantity in ten-thousandths: with four decimals, times that is a whole number. From 10^10 on the product has more
+/// than the 18 digits of the narrow type, and the wide one takes a hundred times as long: 2 s for 1,000,000 values.
 fn units(column: &str) -> String {
-    format!("cast({column} * {ONE} as bigint)")
+    let scaled = |kind: &str| format!("cast(cast({column} as {kind}) * {ONE} as bigint)");
+    format!(
+        "case when {column} between -999999999 and 999999999 then {} else {} end",
+        scaled("decimal(18, 4)"),
+        scaled("decimal(38, 4)")
+    )
 }
 
 #[cfg(test)]
