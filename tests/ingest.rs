@@ -131,10 +131,7 @@ fn refused_files_load_nothing_and_name_their_fault_and_the_others_are_loaded() {
             format!("{}\n{}\n", SALES_HEADER.replace("Quantity", "Amount"), day(1).join("\n")),
             "renamed?  \"Amount\" is there, \"Quantity\" is not",
         ),
-        (
-            format!("{SALES_HEADER},Discount Amount,Extra\n{}\n", day(1).join("\n")),
-            "added     \"Extra\" (column 17)",
-        ),
+        (format!("{SALES_HEADER},Discount Amount,Extra\n{}\n", day(1).join("\n")), "added     \"Extra\" (column 17)"),
         (format!("{reordered}\n{}\n", day(1).join("\n")), "\"Order ID\" (column 1) stands before \"Transaction ID\""),
         (
             format!("{SALES_HEADER}\n{}\nT,O\n", day(1).join("\n")),

@@ -234,7 +234,8 @@ fn refuse_more_decimals(conn: &Connection) -> Result<()> {
 /// A column of money or quantity in the smallest units of an amount, a whole number. What times that has more than the 18 digits of the
 /// narrow type goes through the wide one, which takes a hundred times as long: 2 s for 1,000,000 values.
 fn units(column: &str) -> String {
-    let scaled = |precision: u8| format!("cast(cast({column} as decimal({precision}, {})) * {} as bigint)", scale(), one());
+    let scaled =
+        |precision: u8| format!("cast(cast({column} as decimal({precision}, {})) * {} as bigint)", scale(), one());
     let narrow = 10_i64.pow(17 - 2 * scale()) - 1;
     format!("case when {column} between -{narrow} and {narrow} then {} else {} end", scaled(18), scaled(38))
 }
