@@ -568,3 +568,19 @@ fn an_export_never_overwrites_a_file_by_itself_and_is_no_data() {
     let error = project.fails(&["ingest"]);
     assert!(error.contains("data/raw/t9.csv: it is an export of rejects"), "{error}");
 }
+
+#[test]
+fn a_value_that_could_not_be_read_is_not_taken_as_the_export_spells_it() {
+    let project = declared("max_rejects = \"100%\"", "a = { type = \"varchar\" }\nb = { type = \"integer\" }");
+    project.write("data/raw/t1.csv", b"a,b\nK\xf6ln,two\nUlm,3\n");
+    project.ok(&["ingest"]);
+    project.ok(&["rejects", "export", "--output", "fix.csv"]);
+    let export = std::fs::read_to_string(project.path("fix.csv")).unwrap();
+    assert!(export.contains("K\\xf6ln,two"), "{export}");
+    project.write("fix.csv", export.replacen("K\\xf6ln,two", "K\\xf6ln,2", 1));
+    let error = project.fails(&["rejects", "replay", "fix.csv"]);
+    assert!(error.contains("fix.csv:2: column a is still as it was rejected"), "{error}");
+    project.write("fix.csv", export.replacen("K\\xf6ln,two", "Köln,2", 1));
+    project.ok(&["rejects", "replay", "fix.csv"]);
+    assert_eq!(rows(&project), ["2,Köln,2", "3,Ulm,3"]);
+}

@@ -1,5 +1,6 @@
 -- Every line of stg_sales, with all its amounts, is in fact_sales, and nothing else is. Amounts that differ by a rounding have more
--- places than the warehouse keeps: set [money] scale in salesmart.toml, or give the contract's columns fewer places.
+-- places than the warehouse keeps: set [money] scale in salesmart.toml, or give the contract's columns fewer places. Quantities have
+-- four places; for more, cast quantity to another type in the marts and draft a migration.
 -- by: transaction_id
 select
     transaction_id,

@@ -6,7 +6,7 @@
 --   the places of money. Quantity and unit price may be unknown (NULL) where the file states the revenue.
 -- * discount_amount was taken off the line's price and is out of revenue already; 0 where the file says nothing.
 -- * Unknown cost gives NULL profit and margin. Unknown customer, category and place stay NULL here.
--- * A line with negative quantity or negative revenue is a return (is_return): its quantity, revenue, discount, cost and profit
+-- * A line with negative quantity or negative stated revenue is a return (is_return): its quantity, revenue, discount, cost and profit
 --   count negatively, so that sums are net. A return never counts as an order.
 -- * A line without a product code that states a category or a name has a product of these, so that neither is lost.
 -- * An order is an order number at one place (order_key): two stores may both number from 1.
@@ -60,17 +60,11 @@ latest as (
 
 ),
 
-priced as (
+told as (
 
     select
-        * exclude (revenue),
-        coalesce(
-            revenue,
-            money(
-                cast(quantity as decimal(28, 4)) * unit_price
-                - case when quantity < 0 then -abs(discount_amount) else discount_amount end
-            )
-        ) as revenue
+        *,
+        coalesce(quantity < 0, false) or coalesce(revenue < 0, false) as is_return
     from latest
 
 ),
@@ -79,12 +73,20 @@ signed as (
 
     select
         * exclude (quantity, discount_amount, revenue, cost),
-        coalesce(quantity < 0, false) or coalesce(revenue < 0, false) as is_return,
         case when revenue < 0 then -abs(quantity) else quantity end as quantity,
-        case when quantity < 0 or revenue < 0 then -abs(discount_amount) else discount_amount end as discount_amount,
-        case when quantity < 0 then -abs(revenue) else revenue end as revenue,
-        case when quantity < 0 or revenue < 0 then -abs(cost) else cost end as cost
-    from priced
+        case when is_return then -abs(discount_amount) else discount_amount end as discount_amount,
+        case when quantity < 0 then -abs(revenue) else revenue end as stated_revenue,
+        case when is_return then -abs(cost) else cost end as cost
+    from told
+
+),
+
+priced as (
+
+    select
+        *,
+        coalesce(stated_revenue, money(cast(quantity as decimal(28, 8)) * unit_price - discount_amount)) as revenue
+    from signed
 
 ),
 
@@ -116,7 +118,7 @@ final as (
             when revenue <> 0 then cast(cast(revenue - cost as double) / cast(revenue as double) as decimal(18, 6))
         end as margin,
         is_return
-    from signed
+    from priced
 
 )
 

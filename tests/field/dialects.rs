@@ -102,3 +102,30 @@ e = { type = \"date\" }";
     assert_eq!(values(&project), [" ,1"]);
     assert_eq!(rejects(&project), ["3,a,required,"]);
 }
+
+#[test]
+fn a_header_that_is_repeated_is_skipped_quoted_or_not() {
+    for text in [
+        "id,amount,store\n1,1.5,Ulm\n\"id\",\"amount\",\"store\"\n2,2.5,Ulm\n",
+        "\"id\",\"amount\",\"store\"\n1,1.5,Ulm\nid,amount,store\n2,2.5,Ulm\n",
+    ] {
+        let project = loaded("", THREE, text);
+        assert_eq!(values(&project), ["1,1.50,Ulm", "2,2.50,Ulm"]);
+        assert!(rejects(&project).is_empty());
+    }
+    // A delimiter inside of quotes makes it another row.
+    let pair = "a = { header = \"x,y\", type = \"varchar\" }\nb = { header = \"z\", type = \"varchar\" }";
+    let project = loaded("", pair, "\"x,y\",z\n\"x\",\"y,z\"\n");
+    assert_eq!(project.staged("select a from raw.t"), ["x"]);
+}
+
+#[test]
+fn a_lower_bound_above_the_upper_one_is_no_contract() {
+    for column in [
+        "a = { type = \"integer\", min = \"5\", max = \"1\" }",
+        "a = { type = \"date\", min = \"2024-02-01\", max = \"2024-01-01\" }",
+    ] {
+        let error = declared("", column).fails(&["ingest"]);
+        assert!(error.contains("column `a`: min is above max, so that no value fits"), "{error}");
+    }
+}

@@ -117,6 +117,25 @@ fn field_a5_a_sale_a_thousand_years_ahead_is_named_and_does_not_fill_the_calenda
 }
 
 #[test]
+fn field_a5_one_wild_date_does_not_take_the_memory_of_the_dashboard() {
+    let project = Project::new();
+    project.sales(
+        "sales_1.csv",
+        &[
+            sale("T1", "O1", "2024-01-05 10:00:00", "C1", "P1", "10"),
+            sale("T2", "O2", "2024-02-05 10:00:00", "C1", "P1", "10"),
+            sale("T3", "O3", "9999-12-31 10:00:00", "C2", "P1", "10"),
+            sale("T4", "O4", "1850-01-01 10:00:00", "C3", "P1", "10"),
+        ],
+    );
+    project.ok(&["run"]);
+    let dashboard = Dashboard::of(&project);
+    assert_eq!(dashboard.get("/api/v1/cohorts?dates=all").status, 200);
+    assert_eq!(dashboard.get("/customers?dates=all").status, 200);
+    assert!(dashboard.memory() < 500_000_000, "{}", dashboard.memory());
+}
+
+#[test]
 fn field_a5_days_far_in_the_past_are_named_too_and_seasons_and_eras_are_not() {
     let project = Project::new();
     let mut records: Vec<String> = (1..29)
@@ -254,7 +273,20 @@ fn field_a6_a_changed_scale_rebuilds_the_marts_and_the_draft_changes_the_warehou
     );
     project.warehouse_equals_marts("after the change");
 
-    project.edit("salesmart.toml", "scale = 5", "scale = 12");
+    // Fewer places: the draft does not round what is there.
+    project.edit("salesmart.toml", "scale = 5", "scale = 2");
+    project.edit("data/contracts/sales.toml", "max_rejects = \"5%\"", "max_rejects = \"100%\"");
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project.ok(&["migrate", "--draft", "fewer"]);
+    let error = project.fails(&["migrate"]);
+    assert!(error.contains("more than 2 decimal places, which would be rounded"), "{error}");
+    assert_eq!(
+        project.pushed("select transaction_id, revenue from mart.fact_sales order by 1"),
+        ["T1,10.25000", "T2,0.12345"]
+    );
+
+    project.edit("salesmart.toml", "scale = 2", "scale = 12");
     let error = project.fails(&["build"]);
     assert!(error.contains("money.scale") && error.contains("from 0 to 8"), "{error}");
 }
@@ -525,6 +557,23 @@ fn field_a15_discounts_go_from_the_file_to_the_aggregates() {
         assert_eq!(line["discount_amount"].as_f64(), Some(2.5), "{line}");
         dashboard.end();
     }
+}
+
+#[test]
+fn field_a15_a_discount_above_the_price_is_no_return() {
+    let project = Project::new();
+    let line = |n: u32, quantity: &str| {
+        format!("T{n},O{n},2024-01-01 10:00:00,C1,,P1,,Toys,South,Ulm,Ulm 1,{quantity},10,,,15")
+    };
+    let lines = [line(1, "1"), line(2, "-1")];
+    with_discounts(&project, "sales_1.csv", &lines.iter().map(String::as_str).collect::<Vec<_>>());
+    project.ok(&["run"]);
+    assert_eq!(
+        project.pushed(
+            "select transaction_id, quantity, discount_amount, revenue, is_return from mart.fact_sales order by 1"
+        ),
+        ["T1,1.0000,15.0000,-5.0000,false", "T2,-1.0000,-15.0000,5.0000,true"]
+    );
 }
 
 #[test]

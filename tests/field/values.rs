@@ -314,3 +314,11 @@ fn field_a12_the_shipped_models_cast_no_text_to_a_number() {
     let said = said_by(&Project::new().ok(&["compile"]));
     assert!(!said.contains("casts text to"), "{said}");
 }
+
+#[test]
+fn field_b1_a_zone_does_not_take_a_moment_out_of_the_years() {
+    let column = "a = { type = \"timestamp\", formats = [\"%Y-%m-%dT%H:%M:%S%z\"], time_zone = \"America/Chicago\" }";
+    let project = loaded("", column, "a\n9999-12-31T23:59:59-12:00\n9999-12-31T23:59:59+00:00\n");
+    assert_eq!(rows(&project), ["3,9999-12-31 17:59:59"]);
+    assert_eq!(project.staged("select line, code from rejects"), ["2,bad_date"]);
+}

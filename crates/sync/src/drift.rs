@@ -82,6 +82,11 @@ pub fn find(client: &mut Client, table: &PushTable) -> Result<Option<Drift>> {
         match found.iter().find(|(found, _)| *found == column.name) {
             None => changes.push(format!("alter table {target} add column {name} {};", column.kind)),
             Some((_, kind)) if *kind != column.kind.to_string() => {
+                if let Kind::Numeric(_, places) = column.kind
+                    && scale_of(kind).is_some_and(|held| held > places)
+                {
+                    changes.push(refuse_rounding(&target, &name, places));
+                }
                 changes.push(format!("alter table {target} alter column {name} type {}; -- is {kind}", column.kind));
             }
             Some(_) => {}
@@ -118,6 +123,20 @@ pub fn orphans(client: &mut Client, tables: &[PushTable]) -> Result<Vec<String>>
         &[&SCHEMA, &known],
     )?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The decimal places of `numeric(18,6)`.
+fn scale_of(kind: &str) -> Option<u8> {
+    kind.strip_prefix("numeric(")?.strip_suffix(')')?.split_once(',')?.1.parse().ok()
+}
+
+/// A statement that fails if fewer decimal places would round a value that is there: PostgreSQL rounds without a word.
+fn refuse_rounding(target: &str, column: &str, places: u8) -> String {
+    format!(
+        "do $$ begin\n    if exists (select from {target} where {column} <> round({column}, {places})) then\n        \
+         raise exception '{target} holds values of {column} with more than {places} decimal places, which would be rounded';\n    \
+         end if;\nend $$;"
+    )
 }
 
 /// A statement that would make the table.

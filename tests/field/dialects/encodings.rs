@@ -1,7 +1,7 @@
 //! Encodings and byte order marks.
 
-use super::{reason, values, wrong};
-use crate::harness::declared::{PAIR, loaded, refused};
+use super::{THREE, reason, values, wrong};
+use crate::harness::declared::{PAIR, declared, loaded, refused};
 
 fn utf16(text: &str, unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
     text.encode_utf16().flat_map(unit).collect()
@@ -159,4 +159,17 @@ fn field_b9_a_character_on_the_border_of_a_block_and_bad_bytes_are_told_apart() 
     // In a column that is not loaded they do no harm.
     let project = loaded("encoding = \"gbk\"\ndrift = \"ignore_extra\"", PAIR, b"a,b,c\nx,1,\xFF\n");
     assert_eq!(values(&project), ["x,1"]);
+}
+
+#[test]
+fn field_b9_a_shift_of_iso_2022_jp_ends_with_its_line() {
+    let project = declared("encoding = \"iso-2022-jp\"", THREE);
+    let bytes: &[u8] = b"id,amount,store\nx,1,\x1b$BF|K\\,1\nk,2,v\nk,3,\x1b$BF|K\\\x1b(B\nlater,5,v\n";
+    project.write("data/raw/t.csv", bytes);
+    project.ok(&["ingest"]);
+    assert_eq!(
+        project.staged("select _line, id, store from raw.t where _line > 2 order by 1"),
+        ["3,k,v", "4,k,日本", "5,later,v"]
+    );
+    assert_eq!(project.staged("select count(*) from rejects where line <> 2"), ["0"]);
 }

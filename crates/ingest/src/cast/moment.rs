@@ -129,7 +129,11 @@ impl Moments {
                 format!("{} would lose digits below the microsecond", self.kind.sql()),
             ));
         };
-        let micros = self.clock(&reading).and_utc().timestamp_micros() + micros;
+        let clock = self.clock(&reading);
+        if !(1000..=9999).contains(&clock.year()) {
+            return Err(short_year(clock.year()));
+        }
+        let micros = clock.and_utc().timestamp_micros() + micros;
         match self.kind == ColumnType::Date && micros % MICROS_PER_DAY != 0 {
             true => Err(loses_time()),
             false => Ok(micros),

@@ -48,11 +48,18 @@ impl FixedPlaces {
                 characters(line)
             }
         };
-        for (start, width) in &self.places {
-            let (start, end) = (byte_at(line, &starts, *start)?, byte_at(line, &starts, start + width)?);
+        for (start, end) in self.ends(line, &starts)? {
             into.push(Span::between(start, end));
         }
         self.check_rest(starts.iter().filter_map(|start| Some((start.unit, line[start.byte..].chars().next()?))))
+    }
+
+    /// The bytes between which each place lies.
+    fn ends(&self, line: &str, starts: &[Start]) -> Result<Vec<(usize, usize)>, Fault> {
+        let bytes = |(start, width): &(usize, usize)| {
+            Ok((byte_at(line, starts, *start)?, byte_at(line, starts, start + width)?))
+        };
+        self.places.iter().map(bytes).collect()
     }
 
     fn check_rest(&self, mut chars: impl Iterator<Item = (usize, char)>) -> Result<(), Fault> {
@@ -73,18 +80,21 @@ impl FixedPlaces {
         }
     }
 
-    /// Must the places be counted in characters, as nothing is declared?
+    /// May the places be counted in characters, as nothing is declared?
     fn check_unit(&self, line: &str) -> Result<(), Fault> {
-        let Some((at, odd)) = line.chars().enumerate().find(|(_, c)| width(*c) != 1) else { return Ok(()) };
+        let Some(odd) = line.chars().find(|c| width(*c) != 1) else { return Ok(()) };
         let (length, text) = (line.chars().count(), line.trim_end());
-        let columns: usize = text.chars().map(width).sum();
-        // Only what lies behind the character would be shifted.
-        let shifts_nothing = self.places.iter().all(|(start, _)| *start <= at);
-        // Were it padded by columns, it would not go beyond the last place.
-        let is_too_wide = columns > self.reach;
-        if length == self.reach || self.drift == Drift::Error && (shifts_nothing || is_too_wide) {
+        let width_of_text: usize = text.chars().map(width).sum();
+        // The unit does not matter if both give the same values.
+        let by_columns = self.ends(line, &columns(line));
+        let is_same = by_columns.is_ok_and(|ends| self.ends(line, &characters(line)).is_ok_and(|same| same == ends));
+        // Padded by characters to the last place, and too wide to have been padded by columns. Either alone may be chance: blanks
+        // at the end of a line are cut or added, and a value may be too long for its place.
+        let is_by_characters = length == self.reach && width_of_text > self.reach;
+        if self.drift == Drift::Error && (is_same || is_by_characters) {
             return Ok(());
         }
+        let columns = width_of_text;
         let wide = match width(odd) {
             0 => "no column wide",
             _ => "two columns wide",
@@ -178,9 +188,12 @@ mod tests {
         // Padded by columns, or by characters and trimmed: nobody can tell.
         assert_eq!(cut(&undeclared, "東京    12 xy"), Err(Code::BadWidth));
         assert_eq!(cut(&undeclared, "東京  1234xyz"), Err(Code::BadWidth));
-        // Padded by characters: as long as the places, or too wide for them.
+        // Padded by characters: as long as the places, and too wide for them.
         assert_eq!(cut(&undeclared, "東京    1234xyz").unwrap(), ["東京    ", "1234", "xyz"]);
-        assert_eq!(cut(&undeclared, "東京都庁前駅1234x").unwrap(), ["東京都庁前駅", "1234", "x"]);
+        // Too wide alone may be a value that is too long for its place, and the length alone a line whose blanks were cut or added.
+        assert_eq!(cut(&undeclared, "東京都庁前駅1234x"), Err(Code::BadWidth));
+        assert_eq!(cut(&undeclared, "東京  1234xy   "), Err(Code::BadWidth));
+        assert_eq!(cut(&undeclared, "e\u{301}     1234xyz"), Err(Code::BadWidth));
         // Nothing is behind it that could be shifted.
         assert_eq!(cut(&undeclared, "abcdef1234東").unwrap(), ["abcdef", "1234", "東"]);
         let ignoring = places(WidthUnit::Undeclared, Drift::IgnoreExtra);

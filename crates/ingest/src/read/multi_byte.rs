@@ -6,7 +6,7 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, SHIFT_JIS};
+use encoding_rs::{Decoder, DecoderResult, ISO_2022_JP, SHIFT_JIS};
 
 use crate::contract::encoding::Encoding;
 use crate::contract::mark::{LONGEST, Mark};
@@ -83,8 +83,24 @@ impl<R: Read> MultiByteReader<R> {
         if self.used == self.held.len() && self.progress == Progress::Reading {
             self.read_more()?;
         }
-        let is_last = self.progress == Progress::AtEnd;
         let source = &self.held[self.used..];
+        if self.encoding == ISO_2022_JP
+            && let Some(line_break @ (b'\r' | b'\n')) = source.first()
+        {
+            // Its shifts end with the line (RFC 1468): one that is not taken back must not swallow the lines behind it.
+            self.out.push(*line_break);
+            self.used += 1;
+            self.decoder = self.encoding.new_decoder_without_bom_handling();
+            self.recent.clear();
+            return Ok(());
+        }
+        let line = match self.encoding == ISO_2022_JP {
+            true => source.iter().position(|byte| matches!(byte, b'\r' | b'\n')),
+            false => None,
+        };
+        let source = &source[..line.unwrap_or(source.len())];
+        let is_at_end = self.progress == Progress::AtEnd;
+        let is_last = is_at_end || line.is_some();
         let needed = self.decoder.max_utf8_buffer_length_without_replacement(source.len()).unwrap_or(INPUT_BYTES * 4);
         self.out.resize(needed.max(16), 0);
         let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(source, &mut self.out, is_last);
@@ -96,7 +112,7 @@ impl<R: Read> MultiByteReader<R> {
             mark_bytes_without_character(&mut self.out);
         }
         match result {
-            DecoderResult::InputEmpty if is_last => self.progress = Progress::Done,
+            DecoderResult::InputEmpty if is_at_end && line.is_none() => self.progress = Progress::Done,
             DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
             DecoderResult::Malformed(length, behind) => {
                 let end = self.recent.len().saturating_sub(usize::from(behind));

@@ -315,6 +315,28 @@ impl<R: Read> RecordReader<R> {
     }
 
     /// What a cut record is.
+    /// Is the row the header's, quoted like it or not?
+    fn is_same(&self, bytes: &[u8], header: &[u8]) -> bool {
+        if bytes == header {
+            return true;
+        }
+        let Some(quote) = self.syntax.quote else { return false };
+        // Nearly all rows differ from it in their first byte.
+        let first = |row: &[u8]| row.iter().copied().find(|byte| *byte != quote);
+        if first(bytes) != first(header) {
+            return false;
+        }
+        // Quotes make a difference where a separator or a quote stands inside of them.
+        let inner = |field: &'_ [u8]| -> Option<Vec<u8>> {
+            let inner = field.strip_prefix(&[quote]).and_then(|field| field.strip_suffix(&[quote])).unwrap_or(field);
+            (!inner.contains(&quote)).then(|| inner.to_owned())
+        };
+        let fields = |row: &[u8]| -> Option<Vec<Vec<u8>>> {
+            row.split(|byte| self.syntax.separates(*byte)).map(inner).collect()
+        };
+        fields(bytes).is_some_and(|row| fields(header).is_some_and(|header| row == header))
+    }
+
     fn kind(&self, bytes: &[u8]) -> Row {
         if self.empty_lines == EmptyLines::Kept {
             return Row::Record;
@@ -331,11 +353,11 @@ impl<R: Read> RecordReader<R> {
         if self.skip_blank_rows && bytes.iter().all(is_empty_field) {
             return Row::Blank;
         }
-        if self.header.first().is_some_and(|header| bytes == header) {
+        if self.header.first().is_some_and(|header| self.is_same(bytes, header)) {
             return Row::RepeatedHeader(1);
         }
         // The second row of a header is one only behind the first.
-        if self.repeated > 0 && self.header.get(self.repeated).is_some_and(|header| bytes == header) {
+        if self.repeated > 0 && self.header.get(self.repeated).is_some_and(|header| self.is_same(bytes, header)) {
             return Row::RepeatedHeader(self.repeated + 1);
         }
         if !self.footer.is_empty() {

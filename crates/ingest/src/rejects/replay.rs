@@ -44,6 +44,8 @@ struct Rejected {
     reasons: String,
     places: Option<String>,
     is_too_long: bool,
+    /// Columns whose values could not be read: the export has the bytes that were no text spelled out.
+    unreadable: Vec<String>,
 }
 
 /// Writes the rejected records of one source as CSV: the contract's columns as they stand in the files, to be edited.
@@ -94,7 +96,8 @@ fn rejected_records(staging: &Staging, source: &str, filter: &Filter) -> Result<
     let sql = "
         select r.file, r.line, any_value(r.raw),
                string_agg(coalesce(r.column_name || ': ', '') || r.code || ' (' || r.reason || ')', '; ' order by r.rowid),
-               any_value(f.places), bool_or(r.code = ?4)
+               any_value(f.places), bool_or(r.code = ?4),
+               coalesce(list(r.column_name) filter (where r.code in ('bad_encoding', 'nul_byte', 'bad_escape')), [])::json::varchar
         from main.rejects as r
         left join ingest.files as f on f.source = r.source and f.file = r.file
         where r.source = ?1 and (?2 is null or contains(r.file, ?2))
@@ -110,6 +113,7 @@ fn rejected_records(staging: &Staging, source: &str, filter: &Filter) -> Result<
             reasons: row.get(3)?,
             places: row.get(4)?,
             is_too_long: row.get(5)?,
+            unreadable: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -266,6 +270,15 @@ impl Edited {
         }
         if !self.surplus.is_empty() {
             fail!("{at}: {SURPLUS} still holds text that belongs to no column; move it where it belongs, or empty it");
+        }
+        // What stands in the export for such a value is not the value: left as it is, it would be loaded as a text that no file has.
+        let columns = contract.columns.iter().zip(repair.fields.iter().zip(&cells));
+        let untouched = columns.filter(|(_, (field, cell))| field == cell).map(|(column, _)| column.name.as_str());
+        if let Some(column) = untouched.into_iter().find(|name| rejected.unreadable.iter().any(|column| column == name))
+        {
+            fail!(
+                "{at}: column {column} is still as it was rejected: what stands there could not be read; correct it, too"
+            );
         }
         Ok(Says::Correction(repair))
     }

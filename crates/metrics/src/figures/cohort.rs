@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::key::ratio;
 use crate::calendar::{Granularity, Range, month_number, month_start};
 use crate::cube::{NO_ORDER, Picked, Selection};
+use crate::known_days::KnownDays;
 use crate::money::{Amount, amount};
 
 /// Customers by the month of their first order, and how many ordered again in the months after.
@@ -42,9 +43,10 @@ pub struct Cohort {
 /// Cohorts of the selected products and places, over all days; the selected days choose which of them are shown.
 pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     let cube = selection.cube();
-    let (Some(days), Some(range)) = (cube.days(), selection.range()) else {
+    let (Some(known), Some(range)) = (cube.known_days(), selection.range()) else {
         return Cohorts { cohorts: Vec::new(), lost: Vec::new() };
     };
+    let days = cohort_days(known);
     let matrix = cube.cohorts.get_with_by_ref(selection.members(), || Arc::new(CohortMatrix::of(selection, days)));
     let CohortMatrix { start, months, sizes, ended, active } = &*matrix;
     let (start, months) = (*start, *months);
@@ -70,6 +72,20 @@ pub fn cohorts(selection: &Selection<'_>) -> Cohorts {
     Cohorts { cohorts, lost }
 }
 
+/// Months from the first cohort to the last order, at most: half a century. A matrix has a cell for every two of them, so that one sale
+/// with a mistyped year would take all memory.
+const MOST_MONTHS: u32 = 600;
+
+/// The days whose orders make cohorts: all, or those before the latest day that is not far from all others.
+fn cohort_days(known: KnownDays) -> Range {
+    let all = known.range;
+    if month_number(all.to) - month_number(all.from) < MOST_MONTHS {
+        return all;
+    }
+    let first = month_start((month_number(known.latest) + 1).saturating_sub(MOST_MONTHS));
+    Range { from: first.max(all.from), to: known.latest }
+}
+
 /// Who ordered when, of all days.
 #[derive(Debug)]
 pub(crate) struct CohortMatrix {
@@ -93,7 +109,7 @@ impl CohortMatrix {
     fn of(selection: &Selection<'_>, days: Range) -> Self {
         let cube = selection.cube();
         let (start, months) = (month_number(days.from), (month_number(days.to) - month_number(days.from) + 1) as usize);
-        let orders = Orders { picked: selection.on_all_days().picked(), start };
+        let orders = Orders { picked: selection.on_all_days().picked(), start, days };
         // The months in which each customer ordered, as bits.
         let words = months.div_ceil(64);
         let mut ordered = vec![0_u64; cube.customers.len() * words];
@@ -128,6 +144,8 @@ struct Orders<'c> {
     picked: Picked<'c>,
     /// The month that counts as the first.
     start: u32,
+    /// What was sold on other days is left out.
+    days: Range,
 }
 
 impl Orders<'_> {
@@ -138,10 +156,10 @@ impl Orders<'_> {
             let mut known = None;
             for unit in run.units() {
                 let customer = index.customer[unit] as usize;
-                if customer == 0 || index.order[unit] == NO_ORDER {
+                let day = index.day[unit];
+                if customer == 0 || index.order[unit] == NO_ORDER || !self.days.contains(day) {
                     continue;
                 }
-                let day = index.day[unit];
                 // A run is in the order of days.
                 let month = match known {
                     Some((month, last)) if day <= last => month,

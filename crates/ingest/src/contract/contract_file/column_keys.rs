@@ -250,11 +250,18 @@ fn rules(at: &str, kind: ColumnType, written: &ColumnFile) -> Result<Rules> {
     if let Some(Err(error)) = written.regex.as_deref().map(whole) {
         fail!("{at}: regex = \"{}\" is no regular expression: {error}", written.regex.as_deref().unwrap_or_default());
     }
+    let (min, max) = (number("min", &written.min)?, number("max", &written.max)?);
+    let (first, last) = (moment("min", &written.min)?, moment("max", &written.max)?);
+    let numbers_cross = min.zip(max).is_some_and(|(min, max)| min > max);
+    let moments_cross = first.as_ref().zip(last.as_ref()).is_some_and(|(first, last)| first.0 > last.0);
+    if numbers_cross || moments_cross {
+        fail!("{at}: min is above max, so that no value fits");
+    }
     Ok(Rules {
-        min: number("min", &written.min)?,
-        max: number("max", &written.max)?,
-        first: moment("min", &written.min)?,
-        last: moment("max", &written.max)?,
+        min,
+        max,
+        first,
+        last,
         allowed: written.allowed.clone(),
         regex: written.regex.clone(),
         min_length: written.min_length,
