@@ -72,7 +72,7 @@ pub fn lifetime(selection: &Selection<'_>) -> Lifetime {
         }
     }
     let mut values: Vec<Decimal> =
-        values.into_iter().zip(is_here).filter_map(|(value, is_here)| is_here.then(|| amount(value))).collect();
+        values.into_iter().zip(is_here).filter(|(_, is_here)| *is_here).map(|(value, _)| amount(value)).collect();
     let customers = values.len();
     let total: Decimal = values.iter().copied().sum();
     // Only these places of the order are asked for, each above the one before.
