@@ -161,7 +161,12 @@ pub fn places(contract: &Contract, found: &[String], line: u64) -> Result<Places
             }
             continue;
         }
-        let in_place = |place: usize| found.len() == contract.columns.len() && place == index;
+        // A column that the file need not have takes no place there.
+        let is_absent =
+            |other: &usize| contract.columns[*other].optional && places[*other].is_none() && *other != index;
+        let absent = |columns: std::ops::Range<usize>| columns.filter(is_absent).count();
+        let columns = contract.columns.len();
+        let in_place = |place: usize| found.len() + absent(0..columns) == columns && place + absent(0..index) == index;
         let renamed = extra.iter().position(|place| is_like(&found[*place], &column.header));
         if let Some(position) = renamed.or_else(|| extra.iter().position(|place| in_place(*place))) {
             let name = &found[extra.remove(position)];
