@@ -147,7 +147,7 @@ mod tests {
         for zero in [-Decimal::ZERO, -amount(0), amount(5) - amount(5), amount(-5) + amount(5), Decimal::new(-1, 6)] {
             assert_eq!(text(zero), "0.0000");
             assert_eq!(units(zero), 0);
-            assert!(as_f64(round(zero, SCALE)).is_sign_positive());
+            assert!(as_f64(round(zero, scale())).is_sign_positive());
         }
     }
 
