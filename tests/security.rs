@@ -926,9 +926,11 @@ fn low_the_advice_of_verify_works() {
     follow(&project);
 
     // More rows of others than the guard lets a repair delete.
-    let add = "insert into mart.fact_sales select date_id, n, product_id, customer_id, region_id, 'X' || n, order_id, quantity, unit_price, \
-               revenue, cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales, generate_series(1, 200) as n \
-               where transaction_id = 'T2'";
+    let add = "insert into mart.fact_sales (date_id, sale_id, product_id, customer_id, region_id, transaction_id, order_id, order_key, \
+                   quantity, unit_price, discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash) \
+               select date_id, n, product_id, customer_id, region_id, 'X' || n, order_id, order_key, quantity, unit_price, \
+                   discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash \
+               from mart.fact_sales, generate_series(1, 200) as n where transaction_id = 'T2'";
     project.warehouse().batch_execute(add).unwrap();
     assert!(project.fails(&["verify", "--repair"]).contains("--allow-deletes"));
     follow(&project);

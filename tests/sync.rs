@@ -254,6 +254,7 @@ fn two_runs_at_once_do_not_meet() {
     other.batch_execute("set application_name = 'another sync'").unwrap();
     other.execute("select pg_advisory_lock($1)", &[&salesmart_sync::ledger::LOCK]).unwrap();
     project.sales("sales_2.csv", &[sale("T99", "O99", "2024-03-01 10:00:00", "C9", "P9", "99")]);
+    project.ok(&["ingest"]);
     let mut child = project
         .command(&["run"])
         .stderr(std::process::Stdio::piped())
