@@ -28,8 +28,10 @@ fn tamper(project: &Project) {
     project
         .warehouse()
         .batch_execute(
-            "insert into mart.fact_sales select date_id, sale_id + 1, product_id, customer_id, region_id, transaction_id, order_id,
-             quantity, unit_price, revenue, cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales",
+            "insert into mart.fact_sales (date_id, sale_id, product_id, customer_id, region_id, transaction_id, order_id, order_key, quantity, unit_price,
+             discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash)
+             select date_id, sale_id + 1, product_id, customer_id, region_id, transaction_id, order_id, order_key, quantity, unit_price,
+             discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales",
         )
         .unwrap();
 }

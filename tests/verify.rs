@@ -41,8 +41,10 @@ fn rows_that_others_changed_deleted_and_added_are_named_and_repaired() {
         .batch_execute(
             "update mart.fact_sales set revenue = revenue + 1 where transaction_id = 'T12';
              delete from mart.fact_sales where transaction_id = 'T13';
-             insert into mart.fact_sales select date_id, 4711, product_id, customer_id, region_id, 'X', order_id, quantity, unit_price, revenue,
-                 cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales where transaction_id = 'T14';
+             insert into mart.fact_sales (date_id, sale_id, product_id, customer_id, region_id, transaction_id, order_id, order_key, quantity, unit_price,
+             discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash)
+             select date_id, 4711, product_id, customer_id, region_id, 'X', order_id, order_key, quantity, unit_price,
+             discount_amount, revenue, cost, profit, margin, is_return, created_at, row_hash from mart.fact_sales where transaction_id = 'T14';
              update mart.dim_customer set segment = 'Friends' where customer_code = 'C1'",
         )
         .unwrap();

@@ -288,6 +288,7 @@ fn an_interrupted_run_ends_at_once_and_leaves_the_server_to_others() {
     wait_for("the start of the server", || server(&project).is_some());
     std::thread::sleep(Duration::from_millis(500));
     project.sales("sales_2.csv", &[sale("T2", "O2", "2024-01-02 10:00:00", "C1", "P1", "10")]);
+    project.ok(&["ingest"]);
     let mut run = project.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(run.stderr.take().unwrap());
     let mut line = String::new();
