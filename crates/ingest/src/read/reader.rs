@@ -314,16 +314,15 @@ impl<R: Read> RecordReader<R> {
         Ok(false)
     }
 
-    /// What a cut record is.
     /// Is the row the header's, quoted like it or not?
     fn is_same(&self, bytes: &[u8], header: &[u8]) -> bool {
         if bytes == header {
             return true;
         }
         let Some(quote) = self.syntax.quote else { return false };
-        // Nearly all rows differ from it in their first byte.
-        let first = |row: &[u8]| row.iter().copied().find(|byte| *byte != quote);
-        if first(bytes) != first(header) {
+        // Nearly all rows differ from it in their first bytes.
+        let is_text = |byte: &&u8| **byte != quote;
+        if !bytes.iter().filter(is_text).eq(header.iter().filter(is_text)) {
             return false;
         }
         // Quotes make a difference where a separator or a quote stands inside of them.
@@ -337,6 +336,7 @@ impl<R: Read> RecordReader<R> {
         fields(bytes).is_some_and(|row| fields(header).is_some_and(|header| row == header))
     }
 
+    /// What a cut record is.
     fn kind(&self, bytes: &[u8]) -> Row {
         if self.empty_lines == EmptyLines::Kept {
             return Row::Record;
