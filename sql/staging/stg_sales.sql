@@ -60,7 +60,7 @@ latest as (
 
 ),
 
-told as (
+lines_and_returns as (
 
     select
         *,
@@ -77,7 +77,7 @@ signed as (
         case when is_return then -abs(discount_amount) else discount_amount end as discount_amount,
         case when quantity < 0 then -abs(revenue) else revenue end as stated_revenue,
         case when is_return then -abs(cost) else cost end as cost
-    from told
+    from lines_and_returns
 
 ),
 
