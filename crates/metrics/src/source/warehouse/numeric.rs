@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(fixed(1, 0x4000, &[1, 0, 1]), Ok(Fixed(-100_000_001)));
         assert_eq!(fixed(2, 0, &[5]), Ok(Fixed(5_000_000_000_000)));
         assert_eq!(fixed(-1, 0, &[5]), Ok(Fixed(5)));
-        assert_eq!(fixed(-2, 0, &[5]), Err("more than four decimals".into()));
+        assert_eq!(fixed(-2, 0, &[5]), Err("more than 4 decimals".into()));
         assert_eq!(fixed(0, 0xC000, &[]), Err("not a number".into()));
         assert!(fixed(9, 0, &[1]).is_err());
     }
