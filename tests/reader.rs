@@ -201,7 +201,7 @@ fn read(contract: &Contract, bytes: Vec<u8>) -> Result<Read, String> {
     let plain: Text = Box::new(std::io::Cursor::new(bytes));
     let text: Text = match &contract.dialect.encoding {
         Encoding::Utf16(order) => {
-            let decoded = salesmart_ingest::contract::encoding::Utf16Reader::new(plain, *order);
+            let decoded = salesmart_ingest::read::decoding::DecodingReader::utf16(plain, *order);
             Box::new(decoded.map_err(|error| error.to_string())?)
         }
         _ => plain,

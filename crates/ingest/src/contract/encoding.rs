@@ -4,12 +4,9 @@
 //! UTF-16 and encodings with several bytes per character are turned into UTF-8 before they are cut; what is no character comes out
 //! as bytes that are no UTF-8.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
-
-use super::mark::{LONGEST, Mark};
 
 /// The encoding of a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,103 +148,6 @@ impl CodePage {
     }
 }
 
-const INPUT_BYTES: usize = 64 << 10;
-
-/// Turns a stream of UTF-16 into UTF-8.
-pub struct Utf16Reader<R> {
-    input: R,
-    order: ByteOrder,
-    /// Bytes read and not yet decoded: half a unit, or the first half of a pair.
-    held: Vec<u8>,
-    out: Vec<u8>,
-    given: usize,
-    at_end: bool,
-}
-
-impl<R: Read> Utf16Reader<R> {
-    /// A reader at the start of a file.
-    ///
-    /// # Errors
-    /// A file without byte order mark, if that has to say the order.
-    pub fn new(mut input: R, order: ByteOrder) -> io::Result<Self> {
-        let mut start = Vec::with_capacity(LONGEST);
-        input.by_ref().take(LONGEST as u64).read_to_end(&mut start)?;
-        let refused = |reason: String| Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-        let mark = Mark::of(&start);
-        if let Some(reason) = mark.and_then(|mark| mark.contradiction(&Encoding::Utf16(order))) {
-            return refused(reason);
-        }
-        let (order, held) = match (order, mark) {
-            (_, Some(Mark::Utf16(found))) => (found, start.split_off(2)),
-            (ByteOrder::Marked, _) if start.is_empty() => (ByteOrder::Little, start),
-            (ByteOrder::Marked, _) => {
-                let reason = "it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be";
-                return refused(reason.to_owned());
-            }
-            (order, _) => (order, start),
-        };
-        Ok(Self { input, order, held, out: Vec::new(), given: 0, at_end: false })
-    }
-
-    fn decode_more(&mut self) -> io::Result<()> {
-        self.out.clear();
-        self.given = 0;
-        let start = self.held.len();
-        self.held.resize(start + INPUT_BYTES, 0);
-        let read = loop {
-            match self.input.read(&mut self.held[start..]) {
-                Ok(read) => break read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        };
-        self.held.truncate(start + read);
-        self.at_end = read == 0;
-        let mut usable = self.held.len() / 2 * 2;
-        let unit = |bytes: &[u8]| match self.order {
-            ByteOrder::Big => u16::from_be_bytes([bytes[0], bytes[1]]),
-            _ => u16::from_le_bytes([bytes[0], bytes[1]]),
-        };
-        // The first half of a pair waits for the second.
-        if !self.at_end && usable >= 2 && (0xD800..0xDC00).contains(&unit(&self.held[usable - 2..usable])) {
-            usable -= 2;
-        }
-        let mut utf8 = [0; 4];
-        for decoded in char::decode_utf16(self.held[..usable].chunks_exact(2).map(unit)) {
-            match decoded {
-                Ok(c) => self.out.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes()),
-                Err(lone) => {
-                    // As UTF-8 would write it if it were a character; no UTF-8 decoder takes it.
-                    let unit = lone.unpaired_surrogate();
-                    self.out.extend([0xED, 0x80 | (unit >> 6 & 0x3F) as u8, 0x80 | (unit & 0x3F) as u8]);
-                }
-            }
-        }
-        self.held.drain(..usable);
-        if self.at_end && !self.held.is_empty() {
-            self.held.clear();
-            // Half a unit at the end of the file.
-            self.out.push(0xFF);
-        }
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Utf16Reader<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.out.len() {
-            if self.at_end {
-                return Ok(0);
-            }
-            self.decode_more()?;
-        }
-        let count = into.len().min(self.out.len() - self.given);
-        into[..count].copy_from_slice(&self.out[self.given..self.given + count]);
-        self.given += count;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,30 +183,5 @@ mod tests {
         }
         assert_eq!(Encoding::parse("utf-7"), None);
         assert_eq!(Encoding::parse("klingon"), None);
-    }
-
-    #[test]
-    fn utf16_comes_out_as_utf8_and_broken_units_as_no_utf8() {
-        let text = "a,ä\n€😀";
-        for (order, mark) in [(ByteOrder::Little, true), (ByteOrder::Big, true), (ByteOrder::Little, false)] {
-            let units: Vec<u16> = mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16()).collect();
-            let bytes: Vec<u8> = units
-                .iter()
-                .flat_map(|unit| if order == ByteOrder::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })
-                .collect();
-            let declared = if mark { ByteOrder::Marked } else { order };
-            let mut out = String::new();
-            // One byte at a time tries every boundary.
-            let drip = bytes
-                .iter()
-                .map(std::slice::from_ref)
-                .fold(Box::new(io::empty()) as Box<dyn Read>, |all, byte| Box::new(all.chain(byte)) as Box<dyn Read>);
-            Utf16Reader::new(drip, declared).unwrap().read_to_string(&mut out).unwrap();
-            assert_eq!(out, text);
-        }
-        let mut out = Vec::new();
-        Utf16Reader::new(&[0x3D, 0xD8, b'a', 0, 9][..], ByteOrder::Little).unwrap().read_to_end(&mut out).unwrap();
-        assert!(std::str::from_utf8(&out).is_err());
-        assert!(Utf16Reader::new(&b"a,b\n"[..], ByteOrder::Marked).is_err());
     }
 }

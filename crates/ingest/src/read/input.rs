@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use salesmart_base::event::Progress;
 use salesmart_base::hash::Hasher;
 
-use super::multi_byte::MultiByteReader;
-use crate::contract::encoding::{Encoding, Utf16Reader};
+use super::decoding::DecodingReader;
+use crate::contract::encoding::Encoding;
 
 /// Text on its way to the reader.
 pub type Text = Box<dyn Read + Send>;
@@ -36,8 +36,8 @@ pub fn open(path: &Path, encoding: &Encoding, progress: &Progress) -> Result<(Te
     let context = || format!("cannot read {}", path.display());
     let plain = decompressed(Passing(hashing)).with_context(context)?;
     let text: Text = match encoding {
-        Encoding::Utf16(order) => Box::new(Utf16Reader::new(plain, *order).with_context(context)?),
-        Encoding::MultiByte(encoding) => Box::new(MultiByteReader::new(plain, encoding).with_context(context)?),
+        Encoding::Utf16(order) => Box::new(DecodingReader::utf16(plain, *order).with_context(context)?),
+        Encoding::MultiByte(encoding) => Box::new(DecodingReader::new(plain, encoding).with_context(context)?),
         Encoding::Utf8 | Encoding::OneByte(_) => plain,
     };
     Ok((text, tap))

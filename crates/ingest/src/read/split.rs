@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use salesmart_base::count::counted;
 
 use super::block::Record;
+use super::decoding::bad_byte;
 use super::fields::{self, Span};
 use super::fixed::FixedPlaces;
 use super::header::Places;
-use super::multi_byte::bad_byte;
 use super::ndjson;
 use crate::cast::fault::{Code, Fault};
 use crate::contract::dialect::{Format, LastField, LongRecords, ShortRecords, Syntax};
@@ -254,7 +254,9 @@ impl Splitter {
     fn bad_encoding(&self, bytes: &[u8], at: usize) -> Fault {
         let name = self.encoding.name();
         // What was decoded before has no places of bytes any more.
-        let reason = match bad_byte(&bytes[at..]).filter(|_| matches!(self.encoding, Encoding::MultiByte(_))) {
+        let reason = match bad_byte(&bytes[at..])
+            .filter(|_| matches!(self.encoding, Encoding::MultiByte(_) | Encoding::Utf16(_)))
+        {
             Some(byte) => {
                 let before = String::from_utf8_lossy(&bytes[..at]).chars().count();
                 format!("character {} (byte 0x{byte:02x}) is not {name}", before + 1)
@@ -295,7 +297,7 @@ impl Splitter {
         let last_is_empty = spans.last().is_some_and(|span| span.is_empty(record, self.syntax));
         if self.widths.last_field == LastField::Delimiter && found == count + 1 {
             if !last_is_empty {
-                let reason = "there is something behind the delimiter that ends the record";
+                let reason = "a value follows the trailing delimiter";
                 return Err(Unsplit::record(Code::TooManyFields, reason));
             }
             spans.pop();
@@ -338,7 +340,7 @@ impl Splitter {
             }
             return out;
         }
-        if matches!(self.encoding, Encoding::MultiByte(_)) {
+        if matches!(self.encoding, Encoding::MultiByte(_) | Encoding::Utf16(_)) {
             return printable_decoded(bytes);
         }
         for chunk in bytes.utf8_chunks() {

@@ -89,7 +89,7 @@ struct Column {
     kind: Kind,
     is_marked_utc: bool,
     is_optional: bool,
-    /// One value's text.
+    /// Buffer for the text of one value.
     text: String,
 }
 

@@ -6,7 +6,7 @@ use parquet::schema::types::Type;
 /// How a column's stored values are spelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Nothing but nulls.
+    /// A column of nulls, whose type the file does not say.
     Absent,
     /// `true`, `false`.
     Boolean,
@@ -43,7 +43,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// Nanoseconds of one.
+    /// Length of one unit in nanoseconds.
     pub fn nanos(self) -> i128 {
         match self {
             Self::Millis => 1_000_000,

@@ -1,20 +1,20 @@
-//! Turns text in an encoding with several bytes per character (Shift_JIS, GBK …) into UTF-8 before it is cut into records: the second
-//! byte of a character may be a `\` or a `|`.
+//! Turns text in an encoding with several bytes per character (UTF-16, Shift_JIS, GBK …) into UTF-8 before it is cut into records: a
+//! byte of a character may be a `\`, a `|` or a line break.
 //!
 //! A byte that belongs to no character comes out as three bytes that no UTF-8 decoder takes, so that it is a fault of its field, and
 //! [`bad_byte`] finds it again.
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, ISO_2022_JP, SHIFT_JIS};
+use encoding_rs::{Decoder, DecoderResult, ISO_2022_JP, SHIFT_JIS, UTF_16BE, UTF_16LE};
 
-use crate::contract::encoding::Encoding;
+use crate::contract::encoding::{ByteOrder, Encoding};
 use crate::contract::mark::{LONGEST, Mark};
 
 const INPUT_BYTES: usize = 64 << 10;
 
 /// A stream of UTF-8 from a stream in another encoding.
-pub struct MultiByteReader<R> {
+pub struct DecodingReader<R> {
     input: R,
     encoding: &'static encoding_rs::Encoding,
     decoder: Decoder,
@@ -36,18 +36,34 @@ enum Progress {
     Done,
 }
 
-impl<R: Read> MultiByteReader<R> {
-    /// A reader at the start of a file.
+impl<R: Read> DecodingReader<R> {
+    /// A reader at the start of a file of UTF-16.
+    ///
+    /// # Errors
+    /// A file that begins with the byte order mark of another encoding, and one without a mark if that has to say the order.
+    pub fn utf16(mut input: R, declared: ByteOrder) -> io::Result<Self> {
+        let start = first_bytes(&mut input, &Encoding::Utf16(declared))?;
+        let (order, held) = match (declared, Mark::of(&start)) {
+            (_, Some(Mark::Utf16(found))) => (found, start[2..].to_owned()),
+            (ByteOrder::Marked, _) if !start.is_empty() => {
+                return Err(refused("it has no UTF-16 byte order mark; if it is UTF-16, declare utf-16le or utf-16be"));
+            }
+            (order, _) => (order, start),
+        };
+        Ok(Self::from(input, held, if order == ByteOrder::Big { UTF_16BE } else { UTF_16LE }))
+    }
+
+    /// A reader at the start of a file in another encoding.
     ///
     /// # Errors
     /// A file that begins with the byte order mark of another encoding.
     pub fn new(mut input: R, encoding: &'static encoding_rs::Encoding) -> io::Result<Self> {
-        let mut held = Vec::with_capacity(LONGEST);
-        input.by_ref().take(LONGEST as u64).read_to_end(&mut held)?;
-        if let Some(reason) = Mark::of(&held).and_then(|mark| mark.contradiction(&Encoding::MultiByte(encoding))) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-        }
-        Ok(Self {
+        let held = first_bytes(&mut input, &Encoding::MultiByte(encoding))?;
+        Ok(Self::from(input, held, encoding))
+    }
+
+    fn from(input: R, held: Vec<u8>, encoding: &'static encoding_rs::Encoding) -> Self {
+        Self {
             input,
             encoding,
             decoder: encoding.new_decoder_without_bom_handling(),
@@ -57,7 +73,7 @@ impl<R: Read> MultiByteReader<R> {
             out: Vec::new(),
             given: 0,
             progress: Progress::Reading,
-        })
+        }
     }
 
     fn read_more(&mut self) -> io::Result<()> {
@@ -126,6 +142,20 @@ impl<R: Read> MultiByteReader<R> {
     }
 }
 
+/// So many bytes of a file that a byte order mark would be among them.
+fn first_bytes(input: &mut impl Read, declared: &Encoding) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(LONGEST);
+    input.take(LONGEST as u64).read_to_end(&mut start)?;
+    match Mark::of(&start).and_then(|mark| mark.contradiction(declared)) {
+        Some(reason) => Err(refused(&reason)),
+        None => Ok(start),
+    }
+}
+
+fn refused(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
 /// More than a character, and what the decoder reads behind a bad one, can have.
 const RECENT_BYTES: usize = 16;
 
@@ -159,7 +189,7 @@ fn mark_bytes_without_character(out: &mut Vec<u8>) {
     *out = marked_out;
 }
 
-impl<R: Read> Read for MultiByteReader<R> {
+impl<R: Read> Read for DecodingReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.given == self.out.len() {
             if self.progress == Progress::Done {
@@ -192,7 +222,7 @@ mod tests {
 
     fn decoded(encoding: &'static encoding_rs::Encoding, bytes: &[u8], step: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        MultiByteReader::new(Drip(bytes, step), encoding).unwrap().read_to_end(&mut out).unwrap();
+        DecodingReader::new(Drip(bytes, step), encoding).unwrap().read_to_end(&mut out).unwrap();
         out
     }
 
@@ -214,6 +244,30 @@ mod tests {
                 assert_eq!(String::from_utf8(decoded(encoding, &bytes, step)).unwrap(), text, "{}", encoding.name());
             }
         }
+    }
+
+    #[test]
+    fn utf16_is_read_in_the_order_of_its_mark_or_of_the_contract() {
+        let text = "a,ä\n€😀\n";
+        let units = |mark: bool| mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
+        for (declared, mark, bytes) in [
+            (ByteOrder::Marked, true, units(true).flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+            (ByteOrder::Marked, true, units(true).flat_map(u16::to_be_bytes).collect()),
+            (ByteOrder::Little, false, units(false).flat_map(u16::to_le_bytes).collect()),
+            (ByteOrder::Big, true, units(true).flat_map(u16::to_be_bytes).collect()),
+        ] {
+            for step in [1, 3, 1000] {
+                let mut out = String::new();
+                DecodingReader::utf16(Drip(&bytes, step), declared).unwrap().read_to_string(&mut out).unwrap();
+                assert_eq!(out, text, "{declared:?}, mark {mark}");
+            }
+        }
+        assert!(DecodingReader::utf16(&b"a,b\n"[..], ByteOrder::Marked).is_err());
+        // Half a pair, and half a unit at the end.
+        let mut out = Vec::new();
+        let broken: &[u8] = &[0x3D, 0xD8, b'a', 0, 9];
+        DecodingReader::utf16(Drip(broken, 1), ByteOrder::Little).unwrap().read_to_end(&mut out).unwrap();
+        assert_eq!(out, [&marked(0x3D)[..], &marked(0xD8), b"a", &marked(9)].concat());
     }
 
     #[test]
