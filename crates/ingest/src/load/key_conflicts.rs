@@ -163,7 +163,7 @@ impl<'a> Query<'a> {
              ),
              records as (
                  select
-                     {named}, rowid as place, _file, _line, _load in (from __arrived) as has_arrived, {content} as content,
+                     {named}, {compared} rowid as place, _file, _line, _load in (from __arrived) as has_arrived, {content} as content,
                      concat_ws(', ', {shown}) as shown_key
                  from loaded.{source}
                  where rowid in (from sharing)
@@ -188,6 +188,11 @@ impl<'a> Query<'a> {
                  of_key as (partition by {aliases} order by natural_order(_file) desc, _line desc)",
             shown = shown.join(", "),
             named = self.named_key(),
+            compared = self
+                .identifying()
+                .enumerate()
+                .map(|(number, column)| format!("{} as _c{number},", ident(&column.name)))
+                .collect::<String>(),
             aliases = self.key_aliases()
         )
     }
@@ -217,25 +222,18 @@ impl<'a> Query<'a> {
     /// that with most of its records.
     fn unrelated(&self) -> String {
         let source = &self.contract.source;
-        let compared: Vec<String> = self
-            .contract
-            .columns
-            .iter()
-            .filter(|column| self.identifies(column))
-            .map(|column| ident(&column.name))
-            .collect();
-        let sum = |of: &dyn Fn(&String) -> String| match compared.is_empty() {
-            true => "0".to_owned(),
-            false => compared.iter().map(of).collect::<Vec<_>>().join(" + "),
+        let compared = self.identifying().count();
+        let sum = |of: fn(usize) -> String| match compared {
+            0 => "0".to_owned(),
+            _ => (0..compared).map(of).collect::<Vec<_>>().join(" + "),
         };
-        let differing = sum(&|name| format!("(lost.{name} is distinct from kept.{name})::integer"));
-        let filled = sum(&|name| format!("(lost.{name} is not null or kept.{name} is not null)::integer"));
+        let differing = sum(|column| format!("(v._c{column} is distinct from kept._c{column})::integer"));
+        let filled = sum(|column| format!("(v._c{column} is not null or kept._c{column} is not null)::integer"));
         format!(
             "with pairs as (
                  select v.shown_key, v._file, v._line, v.kept_file, v.kept_line, v.place, v.kept_place
                  from __versions as v
-                 inner join loaded.{source} as lost on v.place = lost.rowid
-                 inner join loaded.{source} as kept on v.kept_place = kept.rowid
+                 inner join __versions as kept on v.kept_place = kept.place
                  where
                      (v.has_arrived or v.kept_has_arrived) and v.place = v.file_place and v._file <> v.kept_file
                      and v.content <> v.kept_content
@@ -258,9 +256,12 @@ impl<'a> Query<'a> {
         )
     }
 
-    /// Whether a column says of which sale a record is. Decimals are what corrections change.
-    fn identifies(&self, column: &Column) -> bool {
-        !matches!(column.kind, ColumnType::Decimal(..)) && !self.contract.key.contains(&column.name)
+    /// The columns that say of which sale a record is. Decimals are what corrections change.
+    fn identifying(&self) -> impl Iterator<Item = &Column> {
+        let is_identifying = |column: &&Column| {
+            !matches!(column.kind, ColumnType::Decimal(..)) && !self.contract.key.contains(&column.name)
+        };
+        self.contract.columns.iter().filter(is_identifying)
     }
 }
 
