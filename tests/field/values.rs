@@ -299,14 +299,20 @@ fn field_a12_a_model_that_casts_text_to_a_number_is_warned_about() {
         "-- materialized: view\nselect\n    n,\n    (select max(x.k::int) from raw.t as x) as a\nfrom raw.t\n",
     );
     project.write("sql/staging/stg_v.sql", "select n, a from stg_u\n");
+    project.write("sql/staging/stg_w.sql", "select\n    money(n) as a,\n    money(k) as b\nfrom raw.t\n");
     let said = said_by(&project.ok(&["compile"]));
-    for (place, kind) in [("stg_t.sql:4", "DECIMAL(18,2)"), ("stg_t.sql:5", "DOUBLE"), ("stg_u.sql:4", "INTEGER")] {
+    for (place, kind) in [
+        ("stg_t.sql:4", "DECIMAL(18,2)"),
+        ("stg_t.sql:5", "DOUBLE"),
+        ("stg_u.sql:4", "INTEGER"),
+        ("stg_w.sql:3", "DECIMAL(18,4)"),
+    ] {
         assert!(said.lines().any(|line| line.contains(place) && line.contains(kind)), "{place} {kind}: {said}");
     }
-    assert_eq!(said.matches("casts text to").count(), 3, "{said}");
+    assert_eq!(said.matches("casts text to").count(), 4, "{said}");
     assert!(said.contains("declare the type in the contract"), "{said}");
     let said = said_by(&project.ok(&["ingest"])) + &said_by(&project.ok(&["build"]));
-    assert_eq!(said.matches("casts text to").count(), 3, "{said}");
+    assert_eq!(said.matches("casts text to").count(), 4, "{said}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use super::graph::{Graph, Node};
 use super::known::{Current, Known};
 use super::parsed::Parser;
 use super::space::{self, Space};
-use super::{compile, incremental, publish, whole};
+use super::{incremental, publish, text_casts, whole};
 use crate::check;
 
 /// What becomes of a build that went well.
@@ -107,7 +107,6 @@ pub fn run(
         models,
         engine: salesmart_staging::engine(conn)?,
         report: Report::default(),
-        redefined: BTreeSet::new(),
     };
     let mut work = |conn: &Connection| -> Result<Option<anyhow::Error>> {
         build.space.make_sources(conn, contracts.values())?;
@@ -137,7 +136,6 @@ pub fn run(
         Finish::Discard => staging.rehearsal(&mut work)?,
     };
     failpoint::hit("build.published");
-    warn(inputs, &build.redefined, observer)?;
     match refused {
         Some(error) => Err(error),
         None => {
@@ -146,18 +144,6 @@ pub fn run(
             Ok(build.report)
         }
     }
-}
-
-/// Tells of what models may not mean. Only of those that are new: what was told once is not told every day.
-fn warn(inputs: &Inputs<'_>, redefined: &BTreeSet<String>, observer: &dyn Observer) -> Result<()> {
-    if redefined.is_empty() {
-        return Ok(());
-    }
-    let compiled = compile::compile(inputs.models, inputs.contracts)?;
-    for text in redefined.iter().filter_map(|name| compiled.warnings.get(name)).flatten() {
-        observer.observe(&Event::ModelWarning { text });
-    }
-    Ok(())
 }
 
 /// After a change of its contract a source is whole again only when all its files are.
@@ -195,8 +181,6 @@ pub(super) struct Build<'a> {
     pub(super) models: &'a Models,
     pub(super) engine: String,
     pub(super) report: Report,
-    /// Models that were built because they, or the contracts they read, say something else than when they were published.
-    pub(super) redefined: BTreeSet<String>,
 }
 
 impl Build<'_> {
@@ -288,7 +272,10 @@ impl Build<'_> {
         }
         let is_redefined = published.as_ref().is_none_or(|published| published.definition != now.definition);
         if is_redefined {
-            self.redefined.insert(name.to_owned());
+            // Its inputs are shown as this build has them. What was told once is not told every day.
+            for text in text_casts::warnings(self.conn, model)? {
+                self.observer.observe(&Event::ModelWarning { text: &text });
+            }
         }
         let current = Current {
             content: now.content.clone(),
