@@ -22,7 +22,8 @@ impl Default for MoneyScale {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Section {
-    scale: Option<u8>,
+    /// Of any type, so that one message says what it has to be.
+    scale: Option<toml::Value>,
 }
 
 impl MoneyScale {
@@ -33,18 +34,18 @@ impl MoneyScale {
     const MOST: u8 = 8;
 
     pub(super) fn new(section: &Section, path: &Path) -> Result<Self> {
-        match section.scale {
-            None => Ok(Self::default()),
-            Some(scale @ 0..=Self::MOST) => Ok(Self(scale)),
-            Some(scale) => fail!(
-                "{}: money.scale is the number of decimal places of money, from 0 to {}, not {scale}",
+        let Some(scale) = &section.scale else { return Ok(Self::default()) };
+        match scale.as_integer().and_then(|places| u8::try_from(places).ok()).filter(|places| *places <= Self::MOST) {
+            Some(places) => Ok(Self(places)),
+            None => fail!(
+                "{}: money.scale is the number of decimal places of money, a whole number from 0 to {} without quotes, not {scale}",
                 path.display(),
                 Self::MOST
             ),
         }
     }
 
-    /// How many places.
+    /// Number of digits after the point, 0 to 8.
     pub fn places(self) -> u8 {
         self.0
     }

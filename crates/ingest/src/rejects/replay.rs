@@ -10,7 +10,7 @@ use salesmart_base::config::Config;
 use salesmart_base::fail;
 use salesmart_base::failure::Failure;
 use salesmart_base::formula::{neutralize, restore};
-use salesmart_staging::Staging;
+use salesmart_staging::{Staging, literal};
 
 use super::repairs::{Repair, Repairs, fingerprint};
 use crate::cast::fault::Code;
@@ -93,30 +93,34 @@ fn editable(contract: &Contract, rejected: &Rejected, repairs: Option<&Repairs>)
 }
 
 fn rejected_records(staging: &Staging, source: &str, filter: &Filter) -> Result<Vec<Rejected>> {
-    let sql = "
-        select r.file, r.line, any_value(r.raw),
+    let unreadable = [Code::BadEncoding, Code::NulByte, Code::BadEscape].map(|code| literal(code.name())).join(", ");
+    let sql = format!(
+        "select r.file, r.line, any_value(r.raw),
                string_agg(coalesce(r.column_name || ': ', '') || r.code || ' (' || r.reason || ')', '; ' order by r.rowid),
                any_value(f.places), bool_or(r.code = ?4),
-               coalesce(list(r.column_name) filter (where r.code in ('bad_encoding', 'nul_byte', 'bad_escape')), [])::json::varchar
+               coalesce(list(r.column_name) filter (where r.code in ({unreadable})), [])::json::varchar
         from main.rejects as r
         left join ingest.files as f on f.source = r.source and f.file = r.file
         where r.source = ?1 and (?2 is null or contains(r.file, ?2))
         group by r.file, r.line
         having ?3 is null or bool_or(r.code = ?3)
-        order by r.file, r.line";
-    let mut statement = staging.conn().prepare(sql)?;
-    let rows = statement.query_map(params![source, filter.file, filter.code, Code::RecordTooLong.name()], |row| {
-        Ok(Rejected {
+        order by r.file, r.line"
+    );
+    let mut statement = staging.conn().prepare(&sql)?;
+    let mut rows = statement.query(params![source, filter.file, filter.code, Code::RecordTooLong.name()])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(Rejected {
             file: row.get(0)?,
             line: row.get(1)?,
             raw: row.get(2)?,
             reasons: row.get(3)?,
             places: row.get(4)?,
             is_too_long: row.get(5)?,
-            unreadable: serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default(),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+            unreadable: serde_json::from_str(&row.get::<_, String>(6)?)?,
+        });
+    }
+    Ok(records)
 }
 
 /// The repairs in an edited export, by file.
