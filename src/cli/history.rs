@@ -231,9 +231,9 @@ fn detail(run: &Run) -> Table {
     say("rows accepted", report.rows.accepted.to_string());
     say("rows rejected", report.rows.rejected.to_string());
     say("rows repaired", report.rows.repaired.to_string());
-    say("rows replaced in their file", report.rows.repeated.to_string());
-    say("rows outranked by an earlier load", report.rows.outranked.to_string());
-    say("rows replaced by unrelated ones", report.rows.unrelated.to_string());
+    say("rows replaced in the same file", report.rows.repeated.to_string());
+    say("rows without effect", report.rows.outranked.to_string());
+    say("rows replaced by unrelated rows", report.rows.unrelated.to_string());
     say("models built", report.models.built.join(", "));
     say("models unchanged", report.models.unchanged.to_string());
     say("checks run", report.checks.ran.to_string());

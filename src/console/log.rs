@@ -108,9 +108,9 @@ fn ingested(console: &Console, source: &str, report: &Ingested, elapsed: Duratio
         parts.push(report.fitted.to_string());
     }
     let conflicts = [
-        (report.conflicts.repeated.records, "replaced in their file"),
+        (report.conflicts.repeated.records, "replaced in the same file"),
         (report.conflicts.outranked.records, "without effect"),
-        (report.conflicts.unrelated.records, "replaced by unrelated ones"),
+        (report.conflicts.unrelated.records, "replaced by unrelated records"),
     ];
     for (count, what) in conflicts.iter().filter(|(count, _)| *count > 0) {
         parts.push(format!("{} {what}", counted(*count, "record")));

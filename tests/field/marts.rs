@@ -289,6 +289,9 @@ fn field_a6_a_changed_scale_rebuilds_the_marts_and_the_draft_changes_the_warehou
     project.edit("salesmart.toml", "scale = 2", "scale = 12");
     let error = project.fails(&["build"]);
     assert!(error.contains("money.scale") && error.contains("from 0 to 8"), "{error}");
+    project.edit("salesmart.toml", "scale = 12", "scale = \"2\"");
+    let error = project.fails(&["build"]);
+    assert!(error.contains("money.scale") && error.contains("a whole number from 0 to 8 without quotes"), "{error}");
 }
 
 /// Order number 1 in two stores, bought by two customers; order number 2 in one of them.

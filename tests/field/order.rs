@@ -204,7 +204,7 @@ fn field_a3_records_of_one_file_with_the_same_key_and_other_content_are_counted_
         .collect();
     project.sales("sales_1.csv", &lines);
     let said = project.ok(&["run"]);
-    assert!(said.stdout.contains("5 records replaced in their file"), "{}", said.stdout);
+    assert!(said.stdout.contains("5 records replaced in the same file"), "{}", said.stdout);
     for part in [
         "sales: 5 records replaced by a later record of the same file, with the same transaction_id and other content",
         "transaction_id 9.91214E+15: data/raw/sales_1.csv, line 2 (data/raw/sales_1.csv, line 7 counts)",
@@ -221,7 +221,10 @@ fn field_a3_records_of_one_file_with_the_same_key_and_other_content_are_counted_
     assert_eq!(row.split(',').nth(at), Some("5"), "{listed}");
     let id = row.split(',').next().unwrap();
     let detail = project.ok(&["history", id]).stdout;
-    assert!(detail.lines().any(|line| line.contains("rows replaced in their file") && line.contains('5')), "{detail}");
+    assert!(
+        detail.lines().any(|line| line.contains("rows replaced in the same file") && line.contains('5')),
+        "{detail}"
+    );
 }
 
 #[test]

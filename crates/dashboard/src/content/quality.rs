@@ -195,12 +195,10 @@ fn same_keys(runs: &[Told<'_>]) -> Table {
         ];
         Row::new(values.map(Cell::from).into())
     });
-    let heads = ["Run", "#Replaced in their file", "#Without effect", "#Replaced by unrelated ones"];
+    let heads = ["Run", "#Replaced in the same file", "#Without effect", "#Replaced by unrelated records"];
     Table {
-        empty:
-            "No record of these runs has the key of another one and other content, in a source that declares its key."
-                .to_owned(),
-        ..Table::new("same-keys-table", "Records with the same key", &heads)
+        empty: "No key conflicts in these runs. Sources whose contract declares no key are not checked.".to_owned(),
+        ..Table::new("same-keys-table", "Key conflicts", &heads)
     }
     .rows(rows)
 }

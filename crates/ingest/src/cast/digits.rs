@@ -47,7 +47,7 @@ impl Digits {
         Ok(Self { digits, point: point.saturating_add(exponent.clamp(-FARTHEST, FARTHEST)) })
     }
 
-    /// The number, exactly.
+    /// The number without loss.
     ///
     /// # Errors
     /// It has more than 38 digits.

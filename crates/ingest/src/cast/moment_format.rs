@@ -28,7 +28,7 @@ enum Fraction {
     Digits,
     /// A point and so many digits.
     PointAnd(usize),
-    /// So many digits.
+    /// This number of digits.
     Exactly(usize),
 }
 
@@ -56,7 +56,7 @@ pub struct Reading<'t> {
 }
 
 impl MomentFormat {
-    /// Cuts a format.
+    /// Splits a format at `%f`, `%.f` and `%z`, which chrono does not read as contracts do.
     pub fn new(format: &str) -> Self {
         let (mut pieces, mut plain, mut rest) = (Vec::new(), String::new(), format);
         let end = |plain: &mut String, pieces: &mut Vec<Piece>| {

@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 pub use self::column_keys::whole;
-use self::column_keys::{Defaults, column};
+use self::column_keys::{Defaults, column, line_of_key};
 use self::dialect_keys::dialect;
 use self::number_keys::{Negative, NumberFile, number_style};
 use super::dialect::{Format, LineEnd, LongRecords, ShortRecords, StrayQuotes};
@@ -216,10 +216,10 @@ pub fn parse(path: &Path, text: &str, money: MoneyScale) -> Result<Contract> {
             if !columns.iter().any(|column| column.name == *name) {
                 let near = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
                 let advice = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                fail!("{at}: {option} names `{name}`, which is no column{advice}");
+                fail!("{at}:{}: {option} names `{name}`, which is no column{advice}", line_of_key(text, option));
             }
             if option == "key" && names[..index].contains(name) {
-                fail!("{at}: {option} names `{name}` twice");
+                fail!("{at}:{}: {option} names `{name}` twice", line_of_key(text, option));
             }
         }
     }

@@ -211,7 +211,7 @@ pub struct Syntax {
     pub quote: Option<u8>,
     /// The escape character.
     pub escape: Option<u8>,
-    /// Where it counts.
+    /// Whether the escape counts inside quotes or in every field.
     pub escape_scope: EscapeScope,
     /// What becomes of a quote inside a field that does not begin with one.
     pub stray_quotes: StrayQuotes,

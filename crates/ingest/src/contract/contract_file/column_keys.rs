@@ -111,7 +111,9 @@ pub fn column(path: &Path, text: &str, name: &str, value: toml::Value, defaults:
         (Some(0), _) => fail!("{at}: position counts from 1, the first field of a record"),
         (Some(position), Some(_)) => Some(Position::Named(position - 1)),
         (Some(_), None) if !written.aliases.is_empty() => {
-            fail!("{at}: with position, aliases need a header; without both, the name in the file does not matter")
+            fail!(
+                "{at}: aliases go with a header: a column with a position and no header may have any name in the file"
+            )
         }
         (Some(position), None) => Some(Position::Unnamed(position - 1)),
     };
@@ -275,7 +277,7 @@ pub fn whole(regex: &str) -> Result<regex::Regex, regex::Error> {
 }
 
 /// The line of `name = …` in the text: a table read as a whole has lost its spans.
-fn line_of_key(text: &str, name: &str) -> usize {
+pub fn line_of_key(text: &str, name: &str) -> usize {
     let is_key = |line: &str| {
         let line = line.trim_start();
         line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('='))
