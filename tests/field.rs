@@ -2,6 +2,7 @@
 
 mod dialects;
 mod files;
+mod increments;
 mod marts;
 mod order;
 mod values;

@@ -19,6 +19,5 @@ where (
             and recency_score between 1 and 5
             and frequency_score between 1 and 5
             and monetary_score between 1 and 5
-            and recency_days >= 1
     end
 ) is not true

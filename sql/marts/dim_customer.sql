@@ -1,7 +1,8 @@
 -- One row per customer, with RFM scores (1 to 5, 5 is best), segment and lifetime value. Row 0 is the unknown customer.
 --
--- Recency is the days from the last order to the as-of day (the day after the last sale of all, or --as-of);
--- frequency is the number of distinct orders; lifetime value is net revenue, and is also the monetary measure.
+-- Recency is how long ago the last order was; queries compute the days from last_order_date, as a number that changes every day for
+-- everybody would have every customer written every day. Frequency is the number of distinct orders; lifetime value is net revenue, and
+-- is also the monetary measure.
 -- Scores are percent-rank quintiles in integers, so that equal customers get equal scores. A tie takes the rank that means what
 -- people read into the score: the best one in recency (nobody is more recent than the buyers of the last day: they have 5), the
 -- lowest one in frequency and lifetime value (who ordered once has 1). A customer who only ever returned things has no order to
@@ -18,33 +19,6 @@ months as (
 split_orders as (
 
     select * from int_split_orders
-
-),
-
-places as (
-
-    select * from int_daily_places
-
-),
-
-last_day as (
-
-    select max(date_id) as date_id
-    from places
-
-),
-
-as_of as (
-
-    select coalesce(
-        cast(getvariable('as_of') as date),
-        make_date(
-            cast(date_id // 10000 as bigint),
-            cast(date_id // 100 % 100 as bigint),
-            cast(date_id % 100 as bigint)
-        ) + 1
-    ) as as_of_date
-    from last_day
 
 ),
 
@@ -89,13 +63,12 @@ customers as (
 buyers as (
 
     select
-        customers.customer_code,
-        cast(as_of.as_of_date - customers.last_order_date as integer) as recency_days,
-        customers.frequency,
-        customers.lifetime_value
+        customer_code,
+        last_order_date,
+        frequency,
+        lifetime_value
     from customers
-    cross join as_of
-    where customers.frequency > 0
+    where frequency > 0
 
 ),
 
@@ -103,9 +76,8 @@ ranked as (
 
     select
         customer_code,
-        recency_days,
         count(*) over () - 1 as others,
-        rank() over (order by recency_days asc nulls last) - 1 as more_recent,
+        rank() over (order by last_order_date desc nulls last) - 1 as more_recent,
         rank() over (order by frequency asc nulls last) - 1 as less_frequent,
         rank() over (order by lifetime_value asc nulls last) - 1 as less_valuable
     from buyers
@@ -116,7 +88,6 @@ scored as (
 
     select
         customer_code,
-        recency_days,
         case when others = 0 then 5 else 5 - least(4, 5 * more_recent // others) end as recency_score,
         case when others = 0 then 1 else 1 + least(4, 5 * less_frequent // others) end as frequency_score,
         case when others = 0 then 1 else 1 + least(4, 5 * less_valuable // others) end as monetary_score
@@ -128,7 +99,6 @@ segmented as (
 
     select
         customer_code,
-        recency_days,
         recency_score,
         frequency_score,
         monetary_score,
@@ -157,7 +127,6 @@ final as (
         coalesce(customers.customer_name, customers.customer_code) as customer_name,
         customers.first_order_date,
         customers.last_order_date,
-        segmented.recency_days,
         customers.frequency,
         customers.lifetime_value,
         cast(segmented.recency_score as integer) as recency_score,
@@ -175,7 +144,6 @@ final as (
         'Unknown' as customer_name,
         cast(null as date) as first_order_date,
         cast(null as date) as last_order_date,
-        cast(null as integer) as recency_days,
         cast(0 as bigint) as frequency,
         money(0) as lifetime_value,
         cast(null as integer) as recency_score,

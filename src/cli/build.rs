@@ -17,7 +17,7 @@ use crate::console::Console;
 pub struct Args {
     #[command(flatten)]
     pub select: SelectArgs,
-    /// The day that RFM looks back from; by default the day after the last sale
+    /// The day that models get as getvariable('as_of'); the shipped ones do not ask for it
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
     /// Rebuild all models from all rows, also those that did not change, and run all checks

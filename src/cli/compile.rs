@@ -60,7 +60,9 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         }
         errors.extend(wrong);
     }
-    let warnings = chosen.iter().filter_map(|model| compiled.warnings.get(&model.name)).flatten();
+    let checks = models.checks.iter().filter(|_| selected.is_none()).map(|check| &check.name);
+    let warnings =
+        chosen.iter().map(|model| &model.name).chain(checks).filter_map(|name| compiled.warnings.get(name)).flatten();
     warnings.for_each(|warning| console.warn(warning));
     if selected.is_none() {
         errors.extend(compiled.check_faults.values().cloned());

@@ -37,7 +37,7 @@ pub struct Args {
     /// End with exit code 1 if something differs
     #[arg(long)]
     pub fail_if_diff: bool,
-    /// The day that RFM looks back from; by default the day after the last sale
+    /// The day that models get as getvariable('as_of'); the shipped ones do not ask for it
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
 }

@@ -38,7 +38,7 @@ const RETRIES: u32 = 5;
     salesmart run --watch                           as soon as files are complete\n  \
     salesmart run --retries 3 --on-failure 'mail -s \"salesmart: $SALESMART_OUTCOME\" me@example.com'")]
 pub struct Args {
-    /// The day that RFM looks back from; by default the day after the last sale
+    /// The day that models get as getvariable('as_of'); the shipped ones do not ask for it
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
     /// Rebuild all models, also those that did not change, and compare the whole warehouse with them

@@ -19,7 +19,7 @@ pub fn print(client: &mut Client, console: &Console) -> Result<()> {
         (
             "Customer segments",
             "select segment, count(*) as customers, round(sum(lifetime_value), 2) as revenue,
-                    round(avg(recency_days)) as days_since_last_order, round(avg(frequency), 1) as orders_per_customer
+                    round(avg((select max(created_at)::date + 1 from mart.fact_sales) - last_order_date)) as days_since_last_order, round(avg(frequency), 1) as orders_per_customer
              from mart.dim_customer where customer_id <> 0 group by segment order by 3 desc",
         ),
         (

@@ -23,7 +23,7 @@ pub struct Args {
     /// Write the results of queries that are new or have changed, and show what changed
     #[arg(long)]
     pub update: bool,
-    /// Also compare every built model with a full rebuild
+    /// Also compare every built model with a full rebuild, and try each incremental one with rows of its inputs removed, changed and added
     #[arg(long)]
     pub incremental: bool,
     /// Only tests of this kind
@@ -35,7 +35,7 @@ pub struct Args {
     /// List the tests and run none
     #[arg(long)]
     pub list: bool,
-    /// With --incremental: the day that RFM looked back from when the models were built, if one was given
+    /// With --incremental: the --as-of day with which the models were built, if one was given
     #[arg(long, value_name = "YYYY-MM-DD", requires = "incremental")]
     pub as_of: Option<chrono::NaiveDate>,
 }

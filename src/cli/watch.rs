@@ -23,7 +23,7 @@ pub struct Args {
     /// Rows shown of each kind: added, removed, changed
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub limit: u64,
-    /// The day that RFM looks back from; by default the day after the last sale
+    /// The day that models get as getvariable('as_of'); the shipped ones do not ask for it
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<chrono::NaiveDate>,
 }

@@ -61,6 +61,16 @@ pub struct ByColumn {
     pub expression: Option<String>,
 }
 
+impl ByColumn {
+    /// As a header writes it.
+    pub fn written(&self) -> String {
+        match &self.expression {
+            Some(expression) if *expression != self.name => format!("{expression} as {}", self.name),
+            _ => self.name.clone(),
+        }
+    }
+}
+
 impl Layer {
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -120,10 +130,15 @@ impl Model {
 
     /// The line of a setting in the header, or the first one.
     pub fn header_line(&self, name: &str) -> usize {
-        let comments = self.sql.lines().map_while(|line| line.trim().strip_prefix("--"));
-        let is_it = |comment: &str| header::setting(comment.trim()).is_some_and(|(known, _)| known == name);
-        comments.map(is_it).position(|found| found).map_or(1, |index| index + 1)
+        header_line(&self.sql, name)
     }
+}
+
+/// The line of a setting in the header of a file, or the first one.
+pub fn header_line(sql: &str, name: &str) -> usize {
+    let comments = sql.lines().map_while(|line| line.trim().strip_prefix("--"));
+    let is_it = |comment: &str| header::setting(comment.trim()).is_some_and(|(known, _)| known == name);
+    comments.map(is_it).position(|found| found).map_or(1, |index| index + 1)
 }
 
 /// The expressions of the setting `by` in the header of a file, each with its line.

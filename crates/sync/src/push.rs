@@ -79,10 +79,15 @@ pub fn push(
             Ok(Change { table, counts: prepared.counts, extent: prepared.extent, held, days })
         })
         .collect::<Result<Vec<_>>>()?;
+    let mut objections = Vec::new();
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {
-        if let Some(objection) = guard::objection(conn, change.table, change.counts, config.sync)? {
-            fail!("{objection}; nothing was changed; if that is what you want, run again with --allow-deletes");
-        }
+        objections.extend(guard::objection(conn, change.table, change.counts, config.sync)?);
+    }
+    if !objections.is_empty() {
+        fail!(
+            "{}; nothing was changed; if that is what you want, run again with --allow-deletes",
+            objections.join("; ")
+        );
     }
     if !changes.is_empty() {
         let run_id = clock::run_id();

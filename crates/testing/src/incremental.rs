@@ -14,7 +14,9 @@ use salesmart_staging::render::Table;
 use salesmart_transform::build::{Finish, Options};
 use salesmart_transform::change::Change;
 use salesmart_transform::parsed::Parser;
-use salesmart_transform::published;
+use salesmart_transform::perturbation::{self, Trial};
+use salesmart_transform::proof::prover::Prover;
+use salesmart_transform::space::Space;
 
 use super::case::{Case, Kind, Outcome};
 use super::comparison::{Comparison, SHOWN};
@@ -22,15 +24,17 @@ use super::comparison::{Comparison, SHOWN};
 /// Runs every proof for the chosen models; `as_of` is the day with which the published models were built.
 pub fn prove(project: &Project<'_>, chosen: &[&Model], as_of: Option<chrono::NaiveDate>) -> Result<Vec<Case>> {
     let mut cases = equal_to_a_full_rebuild(project, chosen, as_of)?;
-    cases.extend(rows_of_some_values_alone(project, chosen)?);
+    cases.extend(perturbed_inputs(project, chosen)?);
     Ok(cases)
 }
 
-/// Runs the select of each incremental model for about half of the values of its `by` columns: the published rows of these
-/// must come out, whatever the other input rows are.
-fn rows_of_some_values_alone(project: &Project<'_>, chosen: &[&Model]) -> Result<Vec<Case>> {
+/// Removes, changes and adds rows of each input of each incremental model, lookups included: what the incremental build then makes of the
+/// published rows must be what the whole select makes. An input whose changes build the model whole has no such test.
+fn perturbed_inputs(project: &Project<'_>, chosen: &[&Model]) -> Result<Vec<Case>> {
     let sources = project.contracts.keys().map(String::as_str).collect();
-    let graph = Parser::new(project.staging.conn())?.graph(&project.models, &sources)?;
+    let parser = Parser::new(project.staging.conn())?;
+    let graph = parser.graph(&project.models, &sources)?;
+    let prover = Prover::new(Some(&parser), project.models.money);
     let mut cases = Vec::new();
     for node in &graph.nodes {
         let model = node.model;
@@ -38,25 +42,34 @@ fn rows_of_some_values_alone(project: &Project<'_>, chosen: &[&Model]) -> Result
         if !is_chosen || model.materialized != Materialized::Incremental {
             continue;
         }
-        let started = Instant::now();
-        let found = project.staging.rehearsal(|conn| {
-            let (published, alone) = published::half(conn, &project.models, node)?;
-            differences(conn, &Change { model, before: Some(&published), after: &alone })
-        });
-        cases.push(Case {
-            kind: Kind::Rebuild,
-            subject: model.name.clone(),
-            name: Some("the rows of some values alone".to_owned()),
-            file: model.path.display().to_string(),
-            elapsed: started.elapsed(),
-            outcome: match found {
-                Ok(None) => Outcome::Passed,
-                Ok(Some(found)) => Outcome::Failed(format!(
-                    "its rows depend on input rows with other values of its `by` columns, so it cannot be incremental by them\n{found}"
-                )),
+        for (place, input) in node.inputs().enumerate() {
+            let started = Instant::now();
+            let found = project.staging.rehearsal(|conn| {
+                let space = Space::new(conn)?;
+                let inputs = perturbation::published_inputs(conn, &space, &project.models, node)?;
+                let proof = perturbation::proof(&prover, &project.models, model, &inputs)?;
+                Ok(match perturbation::of_input(conn, &space, model, &proof, (inputs, place))? {
+                    perturbation::Outcome::Whole => None,
+                    perturbation::Outcome::Tried(Trial { found, expected }) => {
+                        Some(differences(conn, &Change { model, before: Some(&found), after: &expected })?)
+                    }
+                })
+            });
+            let outcome = match found {
+                Ok(None) => continue,
+                Ok(Some(None)) => Outcome::Passed,
+                Ok(Some(Some(found))) => Outcome::Failed(found),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
-            },
-        });
+            };
+            cases.push(Case {
+                kind: Kind::Rebuild,
+                subject: model.name.clone(),
+                name: Some(format!("rows of {input} removed, changed and added")),
+                file: model.path.display().to_string(),
+                elapsed: started.elapsed(),
+                outcome,
+            });
+        }
     }
     Ok(cases)
 }

@@ -1,15 +1,16 @@
 //! Which values of a model's `by` columns a delta touches, and the rows of its inputs that have them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
-use salesmart_base::fail;
 use salesmart_model::{ByColumn, Models};
-use salesmart_staging::relation;
+use salesmart_staging::relation::{self, Column};
 use salesmart_staging::{ident, idents, literal};
 
 use super::delta::{Delta, Scope};
+use super::proof::{Carrier, Lookup};
 use super::space::{self, Space};
 use super::usage;
 
@@ -28,6 +29,8 @@ pub struct Seen {
     pub key: Vec<String>,
     /// The column by which its rows are sorted when it is built whole.
     pub cluster: Option<String>,
+    /// Its columns, once it is bound.
+    pub columns: Vec<Column>,
     /// What the reader's `by` columns are here, in their order; `None` if it has no such columns.
     pub by: Option<Vec<String>>,
 }
@@ -38,18 +41,22 @@ impl Seen {
         let model = models.models.get(&name);
         let key = model.map(|model| model.key.clone()).unwrap_or_default();
         let cluster = model.and_then(|model| model.sorted_by().cloned());
-        Self { name, now, delta, scope, key, cluster, by: None }
+        Self { name, now, delta, scope, key, cluster, columns: Vec::new(), by: None }
     }
 
-    /// Finds out what `by` is in this input: a column of that name, else the expression.
+    /// Finds out what `by` is in this input: a column of that name, else the expression. An input that is looked up has none, whatever its
+    /// columns; neither has one where the expression cannot be bound.
     ///
     /// # Errors
-    /// None; an expression that cannot be bound here is an input without the column.
-    pub fn bind(&mut self, conn: &Connection, by: &[ByColumn]) -> Result<()> {
-        let columns = relation::columns(conn, &self.now)?;
+    /// Those of DuckDB.
+    pub fn bind(&mut self, conn: &Connection, by: &[ByColumn], lookups: &[String]) -> Result<()> {
+        self.columns = relation::columns(conn, &self.now)?;
+        if lookups.contains(&self.name) {
+            return Ok(());
+        }
         let mut bound = Vec::new();
         for column in by {
-            bound.push(match (&column.expression, relation::named(&columns, &column.name).is_some()) {
+            bound.push(match (&column.expression, relation::named(&self.columns, &column.name).is_some()) {
                 (_, true) => ident(&column.name),
                 (Some(expression), false)
                     if conn.prepare(&format!("select {expression} from {} limit 0", self.now)).is_ok() =>
@@ -62,12 +69,6 @@ impl Seen {
         self.by = Some(bound);
         Ok(())
     }
-
-    /// Whether it has all these columns.
-    fn has_all(&self, conn: &Connection, names: &[String]) -> Result<bool> {
-        let columns = relation::columns(conn, &self.now)?;
-        Ok(names.iter().all(|name| relation::named(&columns, name).is_some()))
-    }
 }
 
 /// Who reads the inputs: a model or a check.
@@ -77,8 +78,8 @@ pub struct Reader<'a> {
     pub path: &'a Path,
     /// Its select.
     pub sql: &'a str,
-    /// The inputs that it looks up by their key.
-    pub lookups: &'a [String],
+    /// The inputs that it looks up by their key, and how the rows that carry it are found.
+    pub lookups: &'a BTreeMap<String, Lookup>,
 }
 
 /// Values of `by` columns: a temporary table with the columns `_k0`, `_k1`, …
@@ -100,7 +101,7 @@ impl Keys {
     /// that is looked up, those of the rows that carry its key.
     ///
     /// # Errors
-    /// A looked-up input whose key no other input carries.
+    /// Those of DuckDB.
     pub fn collect(
         conn: &Connection,
         space: &Space,
@@ -113,9 +114,9 @@ impl Keys {
             let Delta::Rows { removed, added } = &input.delta else { continue };
             if let Some(by) = &input.by {
                 parts.extend([removed, added].map(|relation| select_keys(by, relation)));
-            } else if reader.lookups.contains(&input.name) {
+            } else if let Some(Lookup::Carried(carriers)) = reader.lookups.get(&input.name) {
                 let touched = Self::looked_up(conn, space, reader, input, removed, added)?;
-                parts.extend(touched.of_carriers(conn, reader, input, inputs)?);
+                parts.extend(touched.of_carriers(conn, input, carriers, inputs)?);
             }
         }
         let width = inputs.iter().find_map(|input| input.by.as_ref()).map_or(0, Vec::len);
@@ -150,39 +151,20 @@ impl Keys {
     fn of_carriers(
         &self,
         conn: &Connection,
-        reader: &Reader<'_>,
         input: &Seen,
+        carriers: &BTreeSet<Carrier>,
         inputs: &[Seen],
     ) -> Result<Vec<String>> {
         let mut queries = Vec::new();
-        let mut carriers = 0;
-        let key: Vec<String> = input.key.iter().map(|name| ident(name)).collect();
-        for (number, carrier) in inputs.iter().enumerate() {
-            let Some(by) = carrier.by.as_ref() else { continue };
-            if key.is_empty() || !carrier.has_all(conn, &input.key)? {
-                continue;
-            }
-            carriers += 1;
-            if self.count > 0 {
-                // At once, as the next input that is looked up uses the same table.
-                let found = format!("temp.main.__carriers_{number}_{}", input.name);
-                space::run(
-                    conn,
-                    format!(
-                        "create or replace temp table {found} as {}",
-                        select_keys(by, &format!("({})", self.restrict(&carrier.now, &key)))
-                    ),
-                )?;
-                queries.push(format!("select * from {found}"));
-            }
-        }
-        if carriers == 0 {
-            fail!(
-                "{}: no input carries the key of {} ({}), by which it is to be looked up; remove it from `lookup:`",
-                reader.path.display(),
-                input.name,
-                input.key.join(", ")
-            );
+        for (number, carrier) in carriers.iter().enumerate().filter(|_| self.count > 0) {
+            let Some(seen) = inputs.iter().find(|seen| seen.name == carrier.input) else { continue };
+            let Some(by) = seen.by.as_ref() else { continue };
+            let columns: Vec<String> = carrier.columns.iter().map(|name| ident(name)).collect();
+            // At once, as the next input that is looked up uses the same table of keys.
+            let found = format!("temp.main.{}", ident(&format!("__carriers_{number}_{}", input.name)));
+            let rows = format!("({})", self.restrict(&seen.now, &columns));
+            space::run(conn, format!("create or replace temp table {found} as {}", select_keys(by, &rows)))?;
+            queries.push(format!("select * from {found}"));
         }
         Ok(queries)
     }

@@ -14,15 +14,17 @@ use salesmart_base::event::{Event, ModelBuilt, ModelChange, Observer};
 use salesmart_base::{fail, failpoint};
 use salesmart_ingest::contract::Contract;
 use salesmart_model::{Materialized, Models};
-use salesmart_staging::Staging;
+use salesmart_staging::{Staging, relation};
 
 use super::change::{Change, Inspector};
 use super::content::{self, Published};
 use super::decision::Mode;
+use super::declared::{self, Unseen};
 use super::delta::{Built, Delta};
 use super::graph::{Graph, Node};
 use super::known::{Current, Known};
 use super::parsed::Parser;
+use super::proof::prover::Prover;
 use super::space::{self, Space};
 use super::{incremental, publish, text_casts, whole};
 use crate::check;
@@ -44,7 +46,7 @@ pub struct Options {
     pub selected: Option<BTreeSet<String>>,
     /// Publish or not.
     pub finish: Finish,
-    /// The day that RFM looks back from; the day after the last sale when absent.
+    /// What models get as `getvariable('as_of')`; NULL when absent.
     pub as_of: Option<chrono::NaiveDate>,
     /// Rebuild models that did not change, too.
     pub full_refresh: bool,
@@ -96,6 +98,9 @@ pub fn run(
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
     let parser = Parser::new(conn)?;
     let graph = parser.graph(models, &sources)?;
+    let prover = Prover::new(Some(&parser), models.money);
+    let unseen = Unseen { conn, parser: &parser, prover: &prover, models, contracts };
+    unseen.refuse(&graph, options.selected.as_ref())?;
     let mut build = Build {
         conn,
         space: Space::new(conn)?,
@@ -105,6 +110,7 @@ pub fn run(
         published: BTreeMap::new(),
         known: Known::new(),
         models,
+        prover: &prover,
         engine: salesmart_staging::engine(conn)?,
         report: Report::default(),
     };
@@ -179,6 +185,7 @@ pub(super) struct Build<'a> {
     pub(super) published: BTreeMap<String, Published>,
     pub(super) known: Known,
     pub(super) models: &'a Models,
+    pub(super) prover: &'a Prover<'a>,
     pub(super) engine: String,
     pub(super) report: Report,
 }
@@ -223,10 +230,12 @@ impl Build<'_> {
                 self.known.insert(name.to_owned(), self.unchanged(name, &published));
                 return Ok(());
             }
-            (Mode::Incremental(why), _) => match incremental::build(self.conn, &self.space, model, &seen)? {
-                Some(built) => (built, why),
-                None => (self.whole(node, published.as_ref())?, "its columns changed, or rows repeat".to_owned()),
-            },
+            (Mode::Incremental(why, proof), _) => {
+                match incremental::build(self.conn, &self.space, model, &proof, &seen)? {
+                    Some(built) => (built, why),
+                    None => (self.whole(node, published.as_ref())?, "its columns changed, or rows repeat".to_owned()),
+                }
+            }
             (Mode::Whole(why) | Mode::Not(why), _) => (self.whole(node, published.as_ref())?, why),
         };
         let is_view = model.materialized == Materialized::View;
@@ -273,8 +282,8 @@ impl Build<'_> {
         let is_redefined = published.as_ref().is_none_or(|published| published.definition != now.definition);
         if is_redefined {
             // Its inputs are shown as this build has them. What was told once is not told every day.
-            for text in text_casts::warnings(self.conn, model)? {
-                self.observer.observe(&Event::ModelWarning { text: &text });
+            for text in self.doubts(node, &built.now)?.iter().chain(&text_casts::warnings(self.conn, model)?) {
+                self.observer.observe(&Event::ModelWarning { text });
             }
         }
         let current = Current {
@@ -292,6 +301,15 @@ impl Build<'_> {
         self.known.insert(name.to_owned(), current);
         failpoint::hit(&format!("build.built.{name}"));
         Ok(())
+    }
+
+    /// Why an incremental model is built whole nevertheless.
+    fn doubts(&self, node: &Node<'_>, now: &str) -> Result<Vec<String>> {
+        let mut inputs = Vec::new();
+        for seen in self.inputs(node, None)? {
+            inputs.push(declared::input(self.models, &seen.name, relation::columns(self.conn, &seen.now)?));
+        }
+        Ok(declared::model(self.prover, node, &inputs, &relation::columns(self.conn, now)?)?.warnings)
     }
 
     fn unchanged(&self, name: &str, published: &Published) -> Current {
@@ -327,6 +345,7 @@ impl Build<'_> {
         let context = check::Context {
             conn: self.conn,
             parser,
+            prover: self.prover,
             space: &self.space,
             known: &self.known,
             engine: &self.engine,

@@ -16,9 +16,12 @@ use salesmart_staging::render::Table;
 use salesmart_staging::{ident, idents};
 
 use crate::affected::{Keys, Reader, Seen};
+use crate::declared::{claim_of_check, input};
 use crate::delta::Delta;
 use crate::known::{Current, Known};
 use crate::parsed::Parser;
+use crate::proof::prover::Prover;
+use crate::proof::{Lookup, Proof};
 use crate::space;
 use crate::space::{Part, Space};
 use crate::{incremental, parse};
@@ -62,6 +65,8 @@ pub struct Context<'a> {
     pub conn: &'a Connection,
     /// Knows the checks that did not change.
     pub parser: &'a Parser<'a>,
+    /// Knows by which changes they are affected.
+    pub prover: &'a Prover<'a>,
     /// Names in it.
     pub space: &'a Space,
     /// The models and sources of this build.
@@ -111,7 +116,7 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
             continue;
         }
         let found = match changed_rows(context, check, models, &state, last.as_ref())? {
-            Some(inputs) => among_changed(context, check, &inputs)?,
+            Some((inputs, proof)) => among_changed(context, check, &inputs, &proof)?,
             None => offending(context.conn, &check.sql).map_err(|error| parse::explain(&check.path, &error))?,
         };
         let finding = Finding {
@@ -188,10 +193,7 @@ impl State {
         let definition = hash::of_parts(parts);
         let mut inputs = BTreeMap::new();
         for reference in &parsed.references {
-            let name = match reference.schema.as_deref() {
-                None => reference.name.to_ascii_lowercase(),
-                Some(schema) => format!("{schema}.{}", reference.name).to_ascii_lowercase(),
-            };
+            let name = reference.full_name();
             match context.known.get(&name) {
                 Some(current) if current.is_stale => return Ok(None),
                 Some(current) => {
@@ -235,7 +237,7 @@ fn changed_rows(
     models: &Models,
     state: &State,
     last: Option<&(State, u64)>,
-) -> Result<Option<Vec<Seen>>> {
+) -> Result<Option<(Vec<Seen>, Proof)>> {
     let Some((last, 0)) = last else { return Ok(None) };
     if context.is_full || check.by.is_empty() || last.definition != state.definition {
         return Ok(None);
@@ -249,20 +251,25 @@ fn changed_rows(
             return Ok(None);
         }
         let mut seen = Seen::new(models, name.clone(), current.now.clone(), delta, current.scope.clone());
-        seen.bind(context.conn, &check.by)?;
-        if seen.by.is_none() && seen.delta != Delta::Same && !check.lookups.contains(name) {
-            return Ok(None);
-        }
+        seen.bind(context.conn, &check.by, &check.lookups)?;
         inputs.push(seen);
     }
-    Ok(Some(inputs))
+    let read = inputs.iter().map(|seen| input(models, &seen.name, seen.columns.clone())).collect::<Vec<_>>();
+    let proof = context.prover.prove(&claim_of_check(check), &read)?;
+    let is_found = |seen: &&Seen| {
+        seen.delta == Delta::Same
+            || seen.by.is_some()
+            || matches!(proof.lookups.get(&seen.name), Some(Lookup::Carried(_)))
+    };
+    let is_proved = proof.doubt.is_none() && proof.refusals.is_empty() && inputs.iter().all(|seen| is_found(&seen));
+    Ok(is_proved.then_some((inputs, proof)))
 }
 
 /// The offending rows among those that have a changed value of `by`.
-fn among_changed(context: &Context<'_>, check: &Check, inputs: &[Seen]) -> Result<Found> {
+fn among_changed(context: &Context<'_>, check: &Check, inputs: &[Seen], proof: &Proof) -> Result<Found> {
     let started = Instant::now();
     let (keys, rows) = ("temp.main.__check_keys".to_owned(), "temp.main.__check_rows");
-    let reader = Reader { path: &check.path, sql: &check.sql, lookups: &check.lookups };
+    let reader = Reader { path: &check.path, sql: &check.sql, lookups: &proof.lookups };
     let keys = Keys::collect(context.conn, context.space, keys, &reader, inputs)?;
     incremental::run_restricted(context.conn, context.space, inputs, &keys, &check.sql, rows)
         .map_err(|error| parse::explain(&check.path, &error))?;

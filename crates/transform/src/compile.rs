@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use duckdb::Connection;
 use salesmart_base::failure::Failure;
-use salesmart_base::toml_file;
 use salesmart_ingest::contract::Contract;
-use salesmart_model::{Check, Materialized, Model, Models};
+use salesmart_model::{Check, Model, Models};
 use salesmart_staging::ident;
 use salesmart_staging::relation;
 use salesmart_staging::relation::Column;
 
-use super::graph::{Graph, Node};
-use super::{blank, parse, text_casts};
+use super::graph::Graph;
+use super::parse::Reference;
+use super::proof::Input;
+use super::proof::prover::Prover;
+use super::{blank, declared, parse, text_casts};
 
 /// The models of a project with their columns, and everything that is wrong with them.
 #[derive(Debug)]
@@ -26,7 +28,7 @@ pub struct Compiled<'m> {
     pub faults: BTreeMap<String, Vec<String>>,
     /// Models that cannot be checked, each with a model that it reads and that is at fault itself.
     pub blocked: BTreeMap<String, String>,
-    /// What a model may not mean, by model: warnings with file and line.
+    /// What may not be meant, by model or check: warnings with file and line.
     pub warnings: BTreeMap<String, Vec<String>>,
     /// What is wrong with checks, by name.
     pub check_faults: BTreeMap<String, String>,
@@ -50,6 +52,10 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
         columns.insert(format!("raw.{source}"), relation::columns(&conn, &format!("raw.{}", ident(source)))?);
     }
     let sources: BTreeSet<&str> = contracts.keys().map(String::as_str).collect();
+    let prover = Prover::new(None, models.money);
+    let input = |name: &str, columns: &BTreeMap<String, Vec<Column>>| {
+        columns.get(name).map(|columns| declared::input(models, name, columns.clone()))
+    };
     let (graph, found) = Graph::with_faults(models, &sources, |path, sql| parse::parse(&conn, path, sql));
     let mut faults: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for fault in &found {
@@ -69,11 +75,13 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
         }
         match bind(&conn, node.model) {
             Ok(bound) => {
-                let wrong = header_faults(node, &bound);
-                if !wrong.is_empty() {
-                    faults.insert(name.clone(), wrong);
+                let inputs: Vec<Input> = node.inputs().filter_map(|name| input(&name, &columns)).collect();
+                let found = declared::model(&prover, node, &inputs, &bound)?;
+                if !found.faults.is_empty() {
+                    faults.insert(name.clone(), found.faults);
                 }
-                warnings.insert(name.clone(), text_casts::warnings(&conn, node.model)?);
+                let casts = text_casts::warnings(&conn, node.model)?;
+                warnings.insert(name.clone(), found.warnings.into_iter().chain(casts).collect());
                 columns.insert(name.clone(), bound);
             }
             Err(error) => {
@@ -89,74 +97,46 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
     }
     let mut check_faults = BTreeMap::new();
     for check in &models.checks {
-        if let Err(error) = bind_check(&conn, check, models, &columns) {
-            check_faults.insert(check.name.clone(), error.to_string());
+        let reads = match bind_check(&conn, check, models, &columns) {
+            Ok(reads) => reads,
+            Err(error) => {
+                check_faults.insert(check.name.clone(), error.to_string());
+                continue;
+            }
+        };
+        let inputs: Option<Vec<Input>> = reads.iter().map(|read| input(&read.full_name(), &columns)).collect();
+        // Bookkeeping tables are no inputs; with a model at fault the check is looked at later.
+        let Some(inputs) = inputs else { continue };
+        let found = declared::check(&prover, check, &inputs)?;
+        if !found.faults.is_empty() {
+            check_faults.insert(check.name.clone(), found.faults.join("\n"));
         }
+        warnings.insert(check.name.clone(), found.warnings);
     }
     Ok(Compiled { graph, columns, faults, blocked, warnings, check_faults })
 }
 
-/// Makes the model as an empty table, or as a view.
+/// Makes the model as an empty table.
 fn bind(conn: &Connection, model: &Model) -> Result<Vec<Column>, duckdb::Error> {
     let (name, sql) = (ident(&model.name), &model.sql);
     // The file starts on the first line, so DuckDB's line numbers are the file's; it may end in a comment.
-    conn.execute_batch(&match model.materialized {
-        Materialized::View => format!("create view main.{name} as {sql}"),
-        Materialized::Table | Materialized::Incremental => format!("create table main.{name} as {sql}\nwith no data"),
-    })?;
+    conn.execute_batch(&format!("create table main.{name} as {sql}\nwith no data"))?;
     relation::columns(conn, &format!("main.{name}"))
 }
 
-/// What a header says about columns and inputs that are not there.
-fn header_faults(node: &Node<'_>, columns: &[Column]) -> Vec<String> {
-    let model = node.model;
-    let mut faults = Vec::new();
-    let mut fault = |setting: &str, message: String, name: &str, known: &mut dyn Iterator<Item = &str>| {
-        let nearest = toml_file::nearest(name, known);
-        let advice = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
-        faults.push(format!("{}:{}: {setting}: {message}{advice}", model.path.display(), model.header_line(setting)));
-    };
-    let names = || columns.iter().map(|column| column.name.as_str());
-    let is_column = |name: &str| names().any(|column| column.eq_ignore_ascii_case(name));
-    // Without a `by` of its own a model is incremental by its key.
-    let by = match model.by.iter().map(|by| &by.name).eq(model.key.iter()) {
-        true => Vec::new(),
-        false => model.by.iter().map(|by| &by.name).collect(),
-    };
-    let settings: [(&str, Vec<&String>); 4] = [
-        ("key", model.key.iter().collect()),
-        ("by", by),
-        ("cluster", model.cluster.iter().collect()),
-        ("partition", model.partition.iter().collect()),
-    ];
-    for (setting, written) in settings {
-        for name in written.into_iter().filter(|name| !is_column(name)) {
-            fault(setting, format!("the select has no column {name}"), name, &mut names());
-        }
-    }
-    for name in &model.lookups {
-        let reads = || node.models.iter().chain(&node.sources).map(String::as_str);
-        let plain = name.strip_prefix("raw.").unwrap_or(name);
-        if !reads().any(|read| read == plain) {
-            fault("lookup", format!("the select does not read {name}"), plain, &mut reads());
-        }
-    }
-    faults
-}
-
-/// Binds a check, unless it reads a model that could not be bound.
+/// Binds a check, unless it reads a model that could not be bound; what it reads.
 fn bind_check(
     conn: &Connection,
     check: &Check,
     models: &Models,
     columns: &BTreeMap<String, Vec<Column>>,
-) -> Result<()> {
+) -> Result<Vec<Reference>> {
     let reads = parse::references(conn, &check.path, &check.sql)?;
     let is_unbound = |name: &str| models.models.contains_key(name) && !columns.contains_key(name);
     if reads.iter().any(|read| read.schema.is_none() && is_unbound(&read.name)) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let statement = format!("create or replace temporary view offending_rows as {}", check.sql);
     conn.execute_batch(&statement).map_err(|error| Failure::new(parse::explain(&check.path, &error).to_string()))?;
-    Ok(())
+    Ok(reads)
 }

@@ -9,8 +9,10 @@ use salesmart_model::Materialized;
 use super::affected::Seen;
 use super::build::Build;
 use super::content::{self, Published};
+use super::declared::{claim, input};
 use super::delta::Delta;
 use super::graph::Node;
+use super::proof::{Lookup, Proof};
 use super::space;
 
 /// How a model is to be built.
@@ -19,8 +21,8 @@ pub enum Mode {
     Not(String),
     /// From all rows, and why.
     Whole(String),
-    /// From the rows that changed, and where.
-    Incremental(String),
+    /// From the rows that changed, where they did, and the proof that this is right.
+    Incremental(String, Proof),
 }
 
 /// A delta of more rows than this may be too large for an incremental build.
@@ -129,23 +131,28 @@ impl Build<'_> {
             return Ok(Mode::Whole(why));
         }
         for input in inputs.iter_mut() {
-            input.bind(self.conn, &model.by)?;
+            input.bind(self.conn, &model.by, &model.lookups)?;
         }
-        if inputs.iter().all(|input| input.by.is_none()) {
-            let names: Vec<&str> = model.by.iter().map(|column| column.name.as_str()).collect();
-            fail!(
-                "{}: none of its inputs has the columns it is incremental by ({}); say where they come from, as in \
-                 `by: date_id // 100 as month_id`",
-                model.path.display(),
-                names.join(", ")
-            );
+        let read = inputs.iter().map(|seen| input(self.models, &seen.name, seen.columns.clone())).collect::<Vec<_>>();
+        let proof = self.prover.prove(&claim(model), &read)?;
+        if let Some(refusal) = proof.refusals.first() {
+            let line = model.header_line(&refusal.setting);
+            fail!("{}:{line}: {}: {}", model.path.display(), refusal.setting, refusal.message);
+        }
+        if let Some(doubt) = &proof.doubt {
+            return Ok(Mode::Whole(format!("{why}, and it is not proved that the changed rows are enough: {doubt}")));
         }
         for input in inputs.iter().filter(|input| input.delta != Delta::Same) {
             let Delta::Rows { removed, added } = &input.delta else {
                 return Ok(Mode::Whole(format!("{} was built whole", input.name)));
             };
-            if input.by.is_none() && !model.lookups.contains(&input.name) {
-                return Ok(Mode::Whole(format!("{} changed, which does not have the columns of `by`", input.name)));
+            match proof.lookups.get(&input.name) {
+                _ if input.by.is_some() => {}
+                Some(Lookup::Carried(_)) => {}
+                Some(Lookup::Doubtful(doubt)) => return Ok(Mode::Whole(format!("{} changed: {doubt}", input.name))),
+                None => {
+                    return Ok(Mode::Whole(format!("{} changed, which does not have the columns of `by`", input.name)));
+                }
             }
             // A table of which most is new is sooner built whole.
             let changed = space::count(self.conn, removed)? + space::count(self.conn, added)?;
@@ -153,6 +160,6 @@ impl Build<'_> {
                 return Ok(Mode::Whole(format!("most of {} changed", input.name)));
             }
         }
-        Ok(Mode::Incremental(why))
+        Ok(Mode::Incremental(why, proof))
     }
 }

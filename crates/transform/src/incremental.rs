@@ -1,8 +1,8 @@
 //! An incremental build of one model: its unchanged select runs over the rows of its inputs that have the affected values of
 //! its `by` columns, and replaces the published rows that have them.
 //!
-//! This is right if rows with one value depend on input rows with that value only. `salesmart test --incremental` proves it;
-//! rows with other values than the affected ones are noticed here.
+//! This is right if rows with one value depend on input rows with that value only, which the [`Proof`] says. Rows with other values than
+//! the affected ones are noticed here all the same.
 
 use anyhow::Result;
 use duckdb::Connection;
@@ -14,6 +14,7 @@ use salesmart_staging::relation;
 use super::affected::{Keys, Reader, Seen};
 use super::delta::{self, Built, Delta, Scope};
 use super::parse;
+use super::proof::Proof;
 use super::space::{self, Part, Space};
 
 /// Builds the affected rows of a model. `None`: its columns are no longer those of the published table, or rows repeat, so it
@@ -21,9 +22,9 @@ use super::space::{self, Part, Space};
 ///
 /// # Errors
 /// DuckDB's, with file and line; and a model that makes rows of values that were not asked for.
-pub fn build(conn: &Connection, space: &Space, model: &Model, inputs: &[Seen]) -> Result<Option<Built>> {
+pub fn build(conn: &Connection, space: &Space, model: &Model, proof: &Proof, inputs: &[Seen]) -> Result<Option<Built>> {
     let part = |part| space.part(&model.name, part);
-    let reader = Reader { path: &model.path, sql: &model.sql, lookups: &model.lookups };
+    let reader = Reader { path: &model.path, sql: &model.sql, lookups: &proof.lookups };
     let keys = Keys::collect(conn, space, part(Part::Keys), &reader, inputs)?;
     let published = space.published(&model.name);
     let before_rows = space::count(conn, &published)?;

@@ -26,6 +26,16 @@ pub struct Reference {
     pub line: usize,
 }
 
+impl Reference {
+    /// The name of the model, or `raw.` and the name of the source.
+    pub fn full_name(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name).to_ascii_lowercase(),
+            None => self.name.to_ascii_lowercase(),
+        }
+    }
+}
+
 /// Stands for the schema of a table function that reads something the graph cannot see, such as a file.
 pub const TABLE_FUNCTION: &str = "table function";
 

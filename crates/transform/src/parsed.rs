@@ -1,4 +1,4 @@
-//! What the parser said of a select is kept in the staging file: only files that changed are parsed.
+//! What the parser said of a select, and what was proved of it, is kept in the staging file: only files that changed are looked at.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -46,6 +46,27 @@ impl<'c> Parser<'c> {
         let parsed = parse::parse(self.conn, path, sql)?;
         self.asked.borrow_mut().insert(hash, Some(serde_json::to_string(&parsed)?));
         Ok(parsed)
+    }
+
+    /// Whether the select was parsed before and did not change.
+    pub fn knows(&self, sql: &str) -> bool {
+        self.known.contains_key(&hash::of_parts([CHECKS, self.engine.as_str(), sql]))
+    }
+
+    /// A text that follows from what the hash stands for and from DuckDB's version alone; `make` is called if it is not known.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn remembered(&self, hash: &str, make: impl FnOnce() -> Result<String>) -> Result<String> {
+        let hash = hash::of_parts([self.engine.as_str(), hash]);
+        let made = self.asked.borrow().get(&hash).cloned().flatten();
+        if let Some(text) = self.known.get(&hash).cloned().or(made) {
+            self.asked.borrow_mut().entry(hash).or_insert(None);
+            return Ok(text);
+        }
+        let text = make()?;
+        self.asked.borrow_mut().insert(hash, Some(text.clone()));
+        Ok(text)
     }
 
     /// The models in order.

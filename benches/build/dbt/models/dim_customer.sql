@@ -24,7 +24,6 @@ ranked as (
 
     select
         customer_code,
-        cast((select cast(max(sold_at) as date) + 1 from sales) - last_order_date as integer) as recency_days,
         count(*) over () - 1 as others,
         rank() over (order by last_order_date) - 1 as recency_rank,
         rank() over (order by frequency) - 1 as frequency_rank,
@@ -38,7 +37,6 @@ scored as (
 
     select
         customer_code,
-        recency_days,
         case when others = 0 then 1 else least(5, 1 + 5 * recency_rank // others) end as recency_score,
         case when others = 0 then 1 else least(5, 1 + 5 * frequency_rank // others) end as frequency_score,
         case when others = 0 then 1 else least(5, 1 + 5 * monetary_rank // others) end as monetary_score
@@ -52,7 +50,6 @@ select
     coalesce(customers.customer_name, customers.customer_code) as customer_name,
     customers.first_order_date,
     customers.last_order_date,
-    scored.recency_days,
     customers.frequency,
     customers.lifetime_value,
     cast(scored.recency_score as integer) as recency_score,
