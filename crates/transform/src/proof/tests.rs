@@ -542,7 +542,6 @@ fn random_models_are_what_a_whole_build_gives_and_without_proofs_they_are_not() 
     }
     let count =
         |is_proved: bool, verdict: Verdict| counts.get(&(is_proved, format!("{verdict:?}"))).copied().unwrap_or(0);
-    println!("{counts:?}");
     // Else this test would compare whole builds with each other, or random models that have no fault.
     assert!(count(true, Verdict::Equal) * 10 > cases, "{counts:?}");
     assert!(count(false, Verdict::Different) * 10 > cases, "{counts:?}");
