@@ -3,5 +3,6 @@
 mod dialects;
 mod files;
 mod marts;
+mod operations;
 mod order;
 mod values;
