@@ -167,6 +167,15 @@ impl Global {
         Config::load(&self.overrides())
     }
 
+    /// Puts in front of an error what the configuration has to do with it.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match self.config() {
+            Ok(config) => config.memory.explain(error),
+            // Then the error says so, or has nothing to do with it.
+            Err(_) => error,
+        }
+    }
+
     fn overrides(&self) -> Overrides {
         Overrides {
             project: self.project.clone(),

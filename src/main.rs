@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let error = failure::recognise(error);
+            let error = failure::recognise(args.global.explain(error));
             console::report(&error, args.global.log_format);
             ExitCode::from(failure::exit_code(&error))
         }

@@ -66,7 +66,7 @@ pub fn run(config: &Config, job: &Job, observer: &dyn Observer, run: &mut Run, u
     let mut timing = Timing::default();
     let (result, client) = match steps(&project, job, &mut timing, &mut warehouse) {
         Ok(client) => (Ok(()), Some(client)),
-        Err(error) => (Err(failure::recognise(error)), None),
+        Err(error) => (Err(failure::recognise(config.memory.explain(error))), None),
     };
     let mut report = recorder.report();
     timing.0.iter().for_each(|(step, elapsed)| report.took(step, *elapsed));

@@ -12,12 +12,15 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use chrono::TimeDelta;
 use salesmart_base::config::Config;
 use salesmart_base::count::counted;
 use salesmart_base::failure;
 use salesmart_history::Outcome;
 use salesmart_project::files::Files;
-use salesmart_schedule::clock::{Clock, Every, When};
+use salesmart_schedule::calendar::Calendar;
+use salesmart_schedule::clock::{Clock, Every, Look, MOST_MISSED, When};
+use salesmart_schedule::zone::Zone;
 use salesmart_warehouse::embedded::signals;
 
 use crate::console::{self, Console, LogFormat};
@@ -48,15 +51,17 @@ pub fn run(
     format: LogFormat,
     console: &Console,
 ) -> Result<()> {
+    let zone = Zone::of_environment()?;
     let config = configure()?;
     let settle = job.settle();
     let mut arrivals = Arrivals::look(&config, settle)?;
     signals::leave_signals();
     let stop = Stop::listen()?;
-    let runner = Runner { stop: &stop, configure, format, console, late: Cell::new(0) };
+    let now = Look::now();
+    let runner = Runner { stop: &stop, configure, format, console, late: Cell::new(0), looked: Cell::new(now) };
     match when {
-        When::Every(interval) => runner.by_clock(job, Every::new(interval))?,
-        When::Cron(cron) => runner.by_clock(job, *cron)?,
+        When::Every(interval) => runner.by_clock(job, Every::new(interval, zone))?,
+        When::Cron(cron) => runner.by_clock(job, Calendar::new(*cron, zone, now.wall)?)?,
         When::Arrival => runner.as_files_arrive(job, &mut arrivals, settle)?,
     }
     let Some(signal) = stop.requested() else { return Ok(()) };
@@ -74,35 +79,35 @@ struct Runner<'a> {
     console: &'a Console,
     /// Files that were still being written at the last run.
     late: Cell<u64>,
+    /// The last look at the clocks.
+    looked: Cell<Look>,
 }
 
 impl Runner<'_> {
     fn by_clock(&self, job: &mut Repeated<'_>, mut clock: impl Clock) -> Result<()> {
         let mut missed = 0;
-        if self.wait_for(&clock)? {
+        if self.wait_for(&mut clock)? {
             return Ok(());
         }
         loop {
-            let started = Instant::now();
+            let (started, begun) = (Look::now(), Instant::now());
             if self.has_work(job.settle()) {
                 self.once(job, missed);
             } else {
                 self.console.say("nothing to do yet: there is no complete file of any contract");
             }
-            missed = clock.advance()?;
+            let ended = Look::now();
+            self.looked.set(ended);
+            missed = clock.advance(&started, &ended)?;
             if self.stop.requested().is_some() {
                 return Ok(());
             }
             if missed > 0 {
-                self.console.warn(&format!(
-                    "the run took {:.1} s; {} during it {} left out",
-                    started.elapsed().as_secs_f64(),
-                    counted(missed, "start"),
-                    if missed == 1 { "was" } else { "were" }
-                ));
+                let took = begun.elapsed().as_secs_f64();
+                self.console.warn(&format!("the run took {took:.1} s; {} out", left(missed, "during it ")));
             }
             self.take_late_files(job, &clock);
-            if self.wait_for(&clock)? {
+            if self.wait_for(&mut clock)? {
                 return Ok(());
             }
         }
@@ -111,7 +116,7 @@ impl Runner<'_> {
     /// The next start may be a day away: files that were still being written get runs of their own, unless it is near.
     fn take_late_files(&self, job: &mut Repeated<'_>, clock: &impl Clock) {
         let mut pause = job.settle().max(LOOK);
-        while self.late.get() > 0 && clock.left().is_some_and(|left| left > LONGEST_GRACE) {
+        while self.late.get() > 0 && clock.left(&Look::now()).is_some_and(|left| left > LONGEST_GRACE) {
             let (late, verb) = (self.late.get(), if self.late.get() == 1 { "is" } else { "are" });
             self.console.say(&format!(
                 "{} {verb} still being written; once more in {} s",
@@ -127,17 +132,45 @@ impl Runner<'_> {
     }
 
     /// True if a signal came first.
-    fn wait_for(&self, clock: &impl Clock) -> Result<bool> {
-        if let Some(moment) = clock.moment() {
-            self.console.say(&format!("next    run at {}", moment.format("%Y-%m-%d %H:%M:%S")));
-        }
-        // In short pieces: the calendar's clock may be set, and the machine may sleep.
-        while let Some(left) = clock.left() {
+    fn wait_for(&self, clock: &mut impl Clock) -> Result<bool> {
+        self.follow(clock)?;
+        self.say_next(clock);
+        // In short pieces: the clock may be set, and the machine may sleep.
+        while let Some(left) = clock.left(&self.looked.get()) {
             if self.stop.wait(left.min(Duration::from_secs(10))) {
                 return Ok(true);
             }
+            if self.follow(clock)? {
+                self.say_next(clock);
+            }
         }
         Ok(self.stop.requested().is_some())
+    }
+
+    /// Looks at the clocks. True if the system's clock was set, or the machine slept: then the next start is another one.
+    fn follow(&self, clock: &mut impl Clock) -> Result<bool> {
+        let (before, now) = (self.looked.get(), Look::now());
+        self.looked.set(now);
+        let Some(moved) = now.moved_since(&before) else { return Ok(false) };
+        let passed = clock.clock_moved(&now)?;
+        let seconds = Duration::from_secs(moved.num_seconds().unsigned_abs());
+        let (moved, missed) = match moved > TimeDelta::zero() {
+            true => ("forward", "in between "),
+            false => ("back", ""),
+        };
+        let seconds = humantime::format_duration(seconds);
+        let text = format!("the system's clock went {moved} by {seconds} (it was set, or the machine slept)");
+        match passed {
+            0 => self.console.say(&text),
+            passed => self.console.warn(&format!("{text}; beside the one that is made up for now, {} out", left(passed, missed))),
+        }
+        Ok(true)
+    }
+
+    fn say_next(&self, clock: &impl Clock) {
+        if let Some(moment) = clock.moment(&self.looked.get()) {
+            self.console.say(&format!("next    run at {}", moment.format("%Y-%m-%d %H:%M:%S %:z")));
+        }
     }
 
     /// Before the first file there is nothing to run on. Errors are for the run to tell.
@@ -212,4 +245,10 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+/// "3 starts during it were left", for a sentence that goes on with "out".
+fn left(missed: u64, when: &str) -> String {
+    let more = if missed >= MOST_MISSED { " or more" } else { "" };
+    format!("{}{more} {when}{} left", counted(missed, "start"), if missed == 1 { "was" } else { "were" })
 }

@@ -4,5 +4,6 @@ mod dialects;
 mod files;
 mod increments;
 mod marts;
+mod operations;
 mod order;
 mod values;

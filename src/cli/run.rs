@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use salesmart_schedule::calendar::Expression;
 use salesmart_schedule::clock;
-use salesmart_schedule::clock::{Calendar, When};
+use salesmart_schedule::clock::When;
 use salesmart_sync::ledger::Wait;
 use salesmart_transform::build::Options;
 
@@ -47,9 +48,10 @@ pub struct Args {
     /// Run now and then at this interval, from start to start: 30s, 15m, 1h30m
     #[arg(long, value_name = "INTERVAL", group = "schedule", value_parser = clock::interval)]
     pub every: Option<Duration>,
-    /// Run when this cron expression says: minute, hour, day of the month, month, day of the week, in local time
+    /// Run when this cron expression says: minute, hour, day of the month, month, day of the week, in local time,
+    /// or that of the environment variable TZ
     #[arg(long, value_name = "EXPRESSION", group = "schedule")]
-    pub cron: Option<Calendar>,
+    pub cron: Option<Expression>,
     /// Run now and whenever files have arrived
     #[arg(long, group = "schedule")]
     pub watch: bool,

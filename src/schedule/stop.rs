@@ -60,11 +60,16 @@ impl Stop {
         let until = Instant::now() + pause;
         let mut state = self.0.lock();
         while state.signal.is_none() {
-            let left = until.saturating_duration_since(Instant::now());
+            // Never longer than the pause, whatever the clock says.
+            let left = until.saturating_duration_since(Instant::now()).min(pause);
             if left.is_zero() {
                 return false;
             }
-            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let (next, waited) = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+            if waited.timed_out() {
+                return state.signal.is_some();
+            }
         }
         true
     }

@@ -5,6 +5,7 @@
 
 mod dashboard;
 mod database_url;
+mod memory;
 mod money;
 mod project_paths;
 
@@ -19,6 +20,7 @@ use crate::{fail, toml_file};
 
 pub use dashboard::{Dashboard, parse_listen};
 pub use database_url::{Roots, SecretUrl, SslMode, Target, Tls, describe};
+pub use memory::{MemoryLimit, is_out_of_memory, is_temporary_storage_full};
 pub use money::MoneyScale;
 pub use project_paths::ProjectPaths;
 
@@ -34,8 +36,8 @@ pub struct Config {
     pub paths: ProjectPaths,
     /// The DuckDB staging file.
     pub staging_file: PathBuf,
-    /// Memory limit handed to DuckDB, such as `4GB`.
-    pub memory_limit: Option<String>,
+    /// How much memory DuckDB may take.
+    pub memory: MemoryLimit,
     /// Threads for parsing and for DuckDB; all cores when absent.
     pub threads: Option<usize>,
     /// Where the star schema lives.
@@ -139,7 +141,7 @@ struct Profile {
 #[serde(deny_unknown_fields)]
 struct StagingSection {
     file: Option<PathBuf>,
-    memory_limit: Option<String>,
+    memory_limit: Option<memory::Size>,
     threads: Option<usize>,
 }
 
@@ -208,7 +210,7 @@ impl Config {
         }
         Ok(Self {
             staging_file,
-            memory_limit: profile.staging.memory_limit.or(file.staging.memory_limit),
+            memory: MemoryLimit::new(profile.staging.memory_limit.or(file.staging.memory_limit), threads),
             threads,
             warehouse,
             patience,

@@ -5,6 +5,7 @@
 
 use std::{fmt, io};
 
+use crate::config::is_temporary_storage_full;
 use crate::sqlstate;
 
 /// A foreseen failure: bad input, a refused file, a failed check, a database that is down.
@@ -71,11 +72,6 @@ pub fn recognise(error: anyhow::Error) -> anyhow::Error {
     if error.chain().any(|cause| is_disk_full(&cause.to_string())) {
         return error.context(Failure::new("the disk is full; make room and run again, nothing is lost"));
     }
-    if error.chain().any(|cause| cause.to_string().contains("Out of Memory Error")) {
-        return error.context(Failure::new(
-            "DuckDB needs more memory than staging.memory_limit allows; raise it, or use fewer --threads. Nothing is lost: run again",
-        ));
-    }
     error
 }
 
@@ -119,7 +115,7 @@ pub fn in_words(error: &anyhow::Error) -> String {
 
 /// Does a message of DuckDB or the system say that the disk is full?
 pub fn is_disk_full(message: &str) -> bool {
-    message.contains("No space left on device")
+    message.contains("No space left on device") || is_temporary_storage_full(message)
 }
 
 /// 1 for a foreseen failure, 2 for anything else.

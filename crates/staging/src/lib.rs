@@ -4,6 +4,7 @@
 mod create;
 pub mod relation;
 pub mod render;
+mod spill;
 
 use std::path::{Path, PathBuf};
 
@@ -154,6 +155,8 @@ fn without_extensions() -> Result<duckdb::Config> {
 pub struct Staging {
     conn: Connection,
     path: PathBuf,
+    /// DuckDB's memory limit, in bytes.
+    memory: u64,
 }
 
 impl Staging {
@@ -180,13 +183,11 @@ impl Staging {
         if let Some(threads) = config.threads {
             options = options.threads(i64::try_from(threads)?)?;
         }
-        if let Some(limit) = &config.memory_limit {
-            options = options.max_memory(limit).map_err(|error| {
-                Failure::new(format!("staging.memory_limit = \"{limit}\" is not a size such as 4GB: {error}"))
-            })?;
-        }
+        options = options.max_memory(&in_bytes(config.memory.bytes()))?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
-        let staging = Self { conn, path };
+        // The file is locked now, so no other process spills.
+        spill::clear(&path);
+        let staging = Self { conn, path, memory: config.memory.bytes() };
         staging.lay_out(config.money)?;
         Ok(staging)
     }
@@ -200,16 +201,34 @@ impl Staging {
         if !path.exists() {
             fail!("{} is not there yet; run `salesmart run` (or ingest and build) first", path.display());
         }
-        let options = sandboxed()?.access_mode(duckdb::AccessMode::ReadOnly)?;
+        create::keep_others_out();
+        let mut options = sandboxed()?.access_mode(duckdb::AccessMode::ReadOnly)?;
+        options = options.max_memory(&in_bytes(config.memory.bytes()))?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
-        let staging = Self { conn, path };
+        let staging = Self { conn, path, memory: config.memory.bytes() };
         staging.is_laid_out()?;
         Ok(staging)
     }
 
     /// Another connection to the same file, for another thread.
     pub fn another(&self) -> Result<Self> {
-        Ok(Self { conn: self.conn.try_clone()?, path: self.path.clone() })
+        Ok(Self { conn: self.conn.try_clone()?, path: self.path.clone(), memory: self.memory })
+    }
+
+    /// Runs a stage with less memory than the project's limit. That ends with the stage: what comes after has the limit again.
+    ///
+    /// # Errors
+    /// Those of the stage; DuckDB holds more than the limit already and cannot let go of it.
+    pub fn limited_to<T>(&self, bytes: u64, stage: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.set_memory_limit(bytes.min(self.memory))?;
+        let result = stage();
+        // `reset memory_limit` would change what DuckDB shows, and leave its limit as it is.
+        self.set_memory_limit(self.memory)?;
+        result
+    }
+
+    fn set_memory_limit(&self, bytes: u64) -> Result<()> {
+        Ok(self.conn.execute_batch(&format!("set memory_limit = '{}'", in_bytes(bytes)))?)
     }
 
     /// Takes away DuckDB's access to other files, as in [`sandboxed`], before a project's SQL runs. DuckDB cannot be given it back, so
@@ -294,6 +313,11 @@ impl Staging {
             Ok(())
         })
     }
+}
+
+/// A size as DuckDB reads it.
+fn in_bytes(bytes: u64) -> String {
+    format!("{bytes}B")
 }
 
 const DISPOSABLE: &str = "the staging file is disposable: move it away and run again, the files are read anew and the \

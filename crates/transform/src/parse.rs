@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use duckdb::Connection;
+use salesmart_base::config::is_out_of_memory;
 use salesmart_base::failure::{Failure, is_disk_full};
 use salesmart_base::hash;
 use salesmart_base::toml_file::line_of;
@@ -216,8 +217,8 @@ fn walk(node: &Value, scope: &mut Vec<String>, sql: &str, found: &mut Vec<Refere
 /// A DuckDB error about a statement that starts with the file's text, as `file:line: message`.
 pub fn explain(path: &Path, error: &duckdb::Error) -> anyhow::Error {
     let message = error.to_string();
-    if is_disk_full(&message) {
-        // No fault of the model.
+    if is_disk_full(&message) || is_out_of_memory(&message) {
+        // No fault of the model: whoever knows the settings says what to do.
         return anyhow::anyhow!(message).context(format!("cannot build {}", path.display()));
     }
     let line = message

@@ -52,33 +52,23 @@ pub fn run(
     staging.conn().execute_batch(
         "set disabled_compression_methods = 'dictionary,dict_fsst,zstd,roaring'; set checkpoint_threshold = '256MB'",
     )?;
-    if config.memory_limit.is_none() {
-        limit_memory(config, staging, contracts)?;
-    }
-    let report = all_sources(config, staging, contracts, taken, observer);
+    let report = staging.limited_to(memory(config, contracts), || all_sources(config, staging, contracts, taken, observer));
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
-    if config.memory_limit.is_none() {
-        staging.conn().execute_batch("reset memory_limit")?;
-    }
     report
 }
 
-/// Left alone, DuckDB keeps what it has written, up to most of the machine's memory, before it spills anything. Per thread
-/// and column it holds a few blocks in any case; with less than that it gives up, so the limit is twice as much.
-fn limit_memory(config: &Config, staging: &Staging, contracts: &[&Contract]) -> Result<()> {
+/// How much memory loading takes, in bytes, unless the project says it. Left alone, DuckDB keeps what it has written, up to its limit,
+/// before it spills anything. Per thread and column it holds a few blocks in any case; with less than that it gives up, so the limit is
+/// twice as much.
+fn memory(config: &Config, contracts: &[&Contract]) -> u64 {
     const LEAST: usize = 300 << 20;
     const PER_COLUMN: usize = 4 << 20;
+    if config.memory.is_declared() {
+        return config.memory.bytes();
+    }
     let columns = contracts.iter().map(|contract| contract.columns.len()).max().unwrap_or(0);
     let limit = LEAST.max(columns * threads(config) * PER_COLUMN) as u64;
-    let allowed: u64 = staging.conn().query_row(
-        "select cast(parse_formatted_bytes(value) as ubigint) from duckdb_settings() where name = 'memory_limit'",
-        [],
-        |row| row.get(0),
-    )?;
-    if limit < allowed {
-        staging.conn().execute_batch(&format!("set memory_limit = '{limit}B'"))?;
-    }
-    Ok(())
+    limit.min(config.memory.bytes())
 }
 
 fn threads(config: &Config) -> usize {
