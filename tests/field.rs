@@ -2,6 +2,7 @@
 
 mod dialects;
 mod files;
+mod followers;
 mod marts;
 mod order;
 mod values;

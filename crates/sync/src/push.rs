@@ -14,7 +14,7 @@ use super::delta::{self, Extent};
 use super::ledger::{self, Wait};
 use super::prepare::{Compare, Prepared};
 use super::send::Sender;
-use super::{guard, mirror};
+use super::{guard, mirror, statistics};
 
 /// May a sync delete more than the policy allows?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,5 +110,9 @@ pub fn push(
         delta::settle(staging, pushed)?;
     }
     failpoint::hit("sync.settled");
+    if !changes.is_empty() {
+        statistics::refresh(client, &changes, observer);
+        tracing::debug!("the statistics are up to date");
+    }
     Ok(report)
 }
