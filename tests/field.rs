@@ -3,6 +3,7 @@
 mod dialects;
 mod files;
 mod followers;
+mod lost_staging;
 mod marts;
 mod order;
 mod values;

@@ -46,7 +46,8 @@ fn copy_tables(from: &mut Client, to: &mut Client, months: &[&str]) {
 
 /// All rows of some relations, as text.
 fn rows(client: &mut Client, relations: &[String]) -> Vec<String> {
-    let selects: Vec<String> = relations.iter().map(|relation| format!("select t::text from {relation} as t")).collect();
+    let selects: Vec<String> =
+        relations.iter().map(|relation| format!("select t::text from {relation} as t")).collect();
     let sql = format!("{} order by 1", selects.join(" union all "));
     client.query(&sql, &[]).unwrap().iter().map(|row| row.get(0)).collect()
 }
