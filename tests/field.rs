@@ -2,7 +2,9 @@
 
 mod dialects;
 mod files;
+mod followers;
 mod increments;
+mod lost_staging;
 mod marts;
 mod operations;
 mod order;

@@ -58,6 +58,10 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
             "        compared the marts with the warehouse after its sync {after_sync}: {} row keys read",
             grouped(*keys)
         )),
+        Event::StatisticsStale { error } => console.warn(&format!(
+            "everything is committed, but PostgreSQL's planner has no up-to-date statistics, so dashboards that ask it may be slow: {}",
+            failure::in_words(error)
+        )),
         Event::Synced(sync) => synced(console, sync),
         Event::RunFinished { warehouse, steps } => {
             let total: Duration = steps.iter().map(|(_, elapsed)| *elapsed).sum();

@@ -69,7 +69,10 @@ fn field_e1_out_of_memory_names_the_model_the_key_and_its_value() {
     project.edit("salesmart.toml", "memory_limit = \"100MB\"\n", "");
     project.edit("sql/intermediate/int_list.sql", "60000000", "600000000");
     let error = project.fails(&["run"]);
-    assert!(error.contains("staging.memory_limit is not set, which allows ") && error.contains("set it to more"), "{error}");
+    assert!(
+        error.contains("staging.memory_limit is not set, which allows ") && error.contains("set it to more"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -111,6 +114,9 @@ fn field_i6_a_tz_that_is_no_time_zone_ends_a_schedule_before_it_begins() {
         let mut command: Command = project.command(&[&["run"], &schedule[..]].concat());
         let outcome = crate::harness::Outcome::of(command.env("TZ", "Europe/Berln"));
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains("TZ=\"Europe/Berln\" is no time zone, did you mean `Europe/Berlin`?"), "{outcome:?}");
+        assert!(
+            outcome.stderr.contains("TZ=\"Europe/Berln\" is no time zone, did you mean `Europe/Berlin`?"),
+            "{outcome:?}"
+        );
     }
 }

@@ -191,6 +191,11 @@ pub enum Event<'a> {
     },
     /// No more rows are sent, because all were or because the sync failed.
     SyncEnded,
+    /// PostgreSQL's statistics of the pushed tables could not be brought up to date after a sync, so that its plans may be slow.
+    StatisticsStale {
+        /// Why not.
+        error: &'a anyhow::Error,
+    },
     /// A sync was committed, or had nothing to push.
     Synced(Synced<'a>),
     /// A whole run went well.

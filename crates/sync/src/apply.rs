@@ -18,6 +18,7 @@ use super::foreign_trigger::ForeignTriggers;
 use super::ledger::{self, Head};
 use super::schema::PushTable;
 use super::send::{Part, Sender};
+use super::source_files::SourceFiles;
 use super::steps::{self, Step, Triggers};
 use super::totals;
 
@@ -31,11 +32,13 @@ pub struct Deltas<'a> {
     pub head: Option<&'a Head>,
     /// The id of its own.
     pub run_id: &'a str,
+    /// The list of files that is written beside it.
+    pub files: &'a SourceFiles,
 }
 
 /// Applies all changes and writes the ledger row; returns its number.
 pub fn apply(client: &mut Client, sender: &Sender<'_>, deltas: &Deltas<'_>) -> Result<i64> {
-    let Deltas { tables, changes, head, run_id } = deltas;
+    let Deltas { tables, changes, head, run_id, files } = deltas;
     let mut transaction = client.transaction()?;
     ledger::ensure_locked(&mut transaction)?;
     let staging = sender.staging;
@@ -78,6 +81,7 @@ pub fn apply(client: &mut Client, sender: &Sender<'_>, deltas: &Deltas<'_>) -> R
     let tables: BTreeMap<&str, RowCounts> =
         changes.iter().map(|change| (change.table.name.as_str(), change.counts)).collect();
     let number = ledger::write(&mut transaction, *head, run_id, &serde_json::to_value(tables)?)?;
+    files.write(&mut transaction)?;
     failpoint::hit("sync.before_commit");
     transaction.commit().context("cannot commit the sync; whether it was committed shows when you run again")?;
     failpoint::hit("sync.after_commit");

@@ -83,7 +83,7 @@ pub fn may_skip_triggers(transaction: &mut Transaction<'_>) -> Result<bool> {
             join pg_class as target on target.oid = confrelid
             where contype = 'f' and source.relnamespace <> target.relnamespace
               and to_regnamespace($1) in (source.relnamespace, target.relnamespace))
-        and not exists (select from pg_event_trigger where evtenabled = 'O')
+        and not exists (select from pg_event_trigger where evtenabled <> 'D')
         and not exists (
             select from pg_trigger join pg_class on pg_class.oid = tgrelid
             where not tgisinternal and relnamespace = to_regnamespace($1))";

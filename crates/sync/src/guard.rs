@@ -3,10 +3,11 @@
 use anyhow::Result;
 use duckdb::Connection;
 use salesmart_base::config::SyncPolicy;
-use salesmart_base::count::RowCounts;
-use salesmart_base::count::grouped;
+use salesmart_base::count::{RowCounts, counted, grouped};
 use salesmart_staging::{ident, idents};
 
+use super::mirror;
+use super::prepare::{Prepare, Prepared};
 use super::schema::PushTable;
 
 /// Fewer rows than this are never suspicious in a month, or in a table without months: small dimensions change shape.
@@ -95,6 +96,25 @@ fn renamed(conn: &Connection, table: &PushTable, counts: RowCounts, deleted: u64
         }
     }
     Ok(most.min(deleted))
+}
+
+/// Why a sync that knows of a table's rows only what it found there should not delete any, in a warehouse without a list of files: they may
+/// be those of files that were archived before the staging file was lost. `None` if nothing speaks against it.
+pub fn unlisted(conn: &Connection, prepared: &Prepared) -> Result<Option<String>> {
+    if !prepared.files.is_unlisted {
+        return Ok(None);
+    }
+    for Prepare { table, counts, .. } in prepared.changed().filter(|prepared| prepared.counts.deleted > 0) {
+        if !mirror::is_pushed(conn, table)? {
+            return Ok(Some(format!(
+                "this sync would delete {} of {}, and cannot tell whether they are those of files that were archived: the staging file is new \
+                 or was lost, and the warehouse was filled by an earlier version, which kept no list of its files; put such files back first",
+                counted(counts.deleted, "row"),
+                table.target()
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether [`objection`] will be raised against a repair that deletes the rows which others added: of a table that holds so many rows,

@@ -2,14 +2,16 @@
 //!
 //! A new month is loaded as a table of its own, without indexes, and attached in the same transaction: PostgreSQL then builds
 //! the indexes in one go, which takes a fraction of the time of feeding them row by row, and readers of the other months are
-//! not locked out meanwhile.
+//! not locked out meanwhile. Where somebody follows the table's rows ([`super::followers`]), the month is attached while it is empty:
+//! subscribers and triggers see a row only if its table is part of the tree when the row is written.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use anyhow::Result;
 use duckdb::Connection;
 use postgres::Transaction;
-use salesmart_base::fail;
+use salesmart_base::{fail, failpoint};
 use salesmart_staging::ident;
 
 use super::delta::Extent;
@@ -177,6 +179,18 @@ impl<'a> Detached<'a> {
             range.to
         )
     }
+}
+
+/// Makes these months as empty partitions. They are attached rather than made as partitions, which would lock all readers out.
+pub fn create_empty(transaction: &mut Transaction<'_>, table: &PushTable, months: &[i32]) -> Result<()> {
+    for month in months {
+        let Some(detached) = Detached::new(table, *month, iter::empty()) else { continue };
+        failpoint::hit(&format!("sync.before_month.{month}"));
+        transaction.batch_execute(&detached.create_statements())?;
+        transaction.batch_execute(&detached.attach_statements())?;
+        failpoint::hit(&format!("sync.after_month.{month}"));
+    }
+    Ok(())
 }
 
 /// The further condition that a row is in none of these months; no text if there are none.

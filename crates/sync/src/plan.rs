@@ -39,6 +39,9 @@ pub struct Plan {
     pub tables: Vec<TablePlan>,
     /// Why the sync would stop unless deletes are allowed.
     pub objections: Vec<String>,
+    /// Why the sync would stop in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 /// One table.
@@ -99,7 +102,8 @@ impl Plan {
         let sender = Sender::new(staging, &progress, &Silent);
         let mut transaction = client.transaction()?;
         let mut tables = Vec::new();
-        let mut objections = Vec::new();
+        let mut objections: Vec<String> = guard::unlisted(conn, prepared)?.into_iter().collect();
+        let refusal = prepared.files.objection().filter(|_| prepared.changed().next().is_some());
         for Prepare { table, counts, .. } in prepared.changed() {
             objections.extend(guard::objection(conn, table, *counts, policy)?);
             if counts.updated + counts.deleted > 0 {
@@ -116,7 +120,7 @@ impl Plan {
             });
         }
         transaction.rollback()?;
-        Ok(Self { format: FORMAT, after: prepared.head.clone(), tables, objections })
+        Ok(Self { format: FORMAT, after: prepared.head.clone(), tables, objections, refusal })
     }
 
     /// Reads a plan that was saved.

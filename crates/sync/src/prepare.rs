@@ -15,6 +15,7 @@ use salesmart_staging::Staging;
 use super::delta::{self, Extent};
 use super::ledger::{self, Head, Trust, Wait};
 use super::schema::PushTable;
+use super::source_files::SourceFiles;
 use super::{drift, mirror};
 
 /// What the warehouse is compared with.
@@ -33,6 +34,8 @@ pub struct Prepared {
     pub tables: Vec<Prepare>,
     /// The sync that the warehouse is at.
     pub head: Option<Head>,
+    /// The files whose rows it holds.
+    pub files: SourceFiles,
 }
 
 /// One table of it.
@@ -75,7 +78,8 @@ impl Prepared {
             observer.observe(&Event::UnknownTable { table: &name });
         }
         let head = settle_mirror(staging, client, &tables, compare, observer)?;
-        Ok(Self { tables: deltas(staging, tables)?, head })
+        let files = SourceFiles::compare(conn, client, head.is_none())?;
+        Ok(Self { tables: deltas(staging, tables)?, head, files })
     }
 
     /// Saves the deltas that are to be noted as they are sent, for those who have to look at them first.

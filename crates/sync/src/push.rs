@@ -14,7 +14,7 @@ use super::delta::{self, Extent};
 use super::ledger::{self, Wait};
 use super::prepare::{Compare, Prepared};
 use super::send::Sender;
-use super::{guard, mirror};
+use super::{guard, mirror, source_files, statistics};
 
 /// May a sync delete more than the policy allows?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +79,14 @@ pub fn push(
             Ok(Change { table, counts: prepared.counts, extent: prepared.extent, held, days })
         })
         .collect::<Result<Vec<_>>>()?;
+    if let Some(objection) = prepared.files.objection().filter(|_| !changes.is_empty()) {
+        fail!("{objection}");
+    }
+    if deletes == Deletes::Guarded
+        && let Some(objection) = guard::unlisted(conn, prepared)?
+    {
+        fail!("{objection}; nothing was changed; if that is what you want, run again with --allow-deletes");
+    }
     let mut objections = Vec::new();
     for change in changes.iter().filter(|_| deletes == Deletes::Guarded) {
         objections.extend(guard::objection(conn, change.table, change.counts, config.sync)?);
@@ -97,7 +105,8 @@ pub fn push(
         observer.observe(&Event::SyncStarted { progress: &progress });
         let sender = Sender::new(staging, &progress, observer);
         let tables = prepared.push_tables().collect();
-        let deltas = Deltas { tables, changes: &changes, head: prepared.head.as_ref(), run_id: &run_id };
+        let (head, files) = (prepared.head.as_ref(), &prepared.files);
+        let deltas = Deltas { tables, changes: &changes, head, run_id: &run_id, files };
         let applied = apply::apply(client, &sender, &deltas);
         observer.observe(&Event::SyncEnded);
         report.run_number = Some(applied?);
@@ -105,7 +114,14 @@ pub fn push(
         mirror::promote(staging, prepared.push_tables(), &run_id)?;
         failpoint::hit("sync.promoted");
         tracing::debug!("the mirror is up to date");
+    } else if prepared.files.has_changed() {
+        // Files came or went without effect on any row.
+        let mut transaction = client.transaction()?;
+        ledger::ensure_locked(&mut transaction)?;
+        prepared.files.write(&mut transaction)?;
+        transaction.commit()?;
     }
+    source_files::settle(conn)?;
     let mut pushed = prepared
         .tables
         .iter()
@@ -115,5 +131,9 @@ pub fn push(
         delta::settle(staging, pushed)?;
     }
     failpoint::hit("sync.settled");
+    if !changes.is_empty() {
+        statistics::refresh(client, &changes, observer);
+        tracing::debug!("the statistics are up to date");
+    }
     Ok(report)
 }

@@ -1,7 +1,7 @@
 //! The steps of a sync's transaction that move rows.
 //!
-//! New rows go by COPY into their table, and a new month into a table of its own that is then attached. Rows leave by `delete … where
-//! (key) in (select …)`. Changed rows leave and come back, where no trigger minds; else they go by COPY into a temporary table, then
+//! New rows go by COPY into their table, and a new month into a table of its own that is then attached, unless somebody follows the
+//! table's rows. Rows leave by `delete … where (key) in (select …)`. Changed rows leave and come back, where no trigger minds; else they go by COPY into a temporary table, then
 //! `insert … select … on conflict`. All of it are statements that a distributed PostgreSQL runs, too.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use salesmart_staging::{ident, idents};
 
 use super::change::Change;
 use super::delta::Extent;
+use super::followers;
 use super::foreign_key::ForeignKey;
 use super::partition::{self, Detached};
 use super::schema::{PushTable, ROW_HASH};
@@ -72,6 +73,7 @@ pub fn all<'a>(
     keys: &'a [ForeignKey],
     triggers: Triggers,
 ) -> Result<Vec<Step<'a>>> {
+    let followed = followers::followed(transaction, changes)?;
     let is_referencing = |change: &&Change<'_>| keys.iter().any(|key| key.table == change.table.name);
     let (facts, dimensions): (Vec<_>, Vec<_>) = changes.iter().partition(is_referencing);
     let mut steps = Vec::new();
@@ -82,7 +84,11 @@ pub fn all<'a>(
             Triggers::Kept => ("_op = 'insert'", counts.inserted),
         };
         let written = partition::months_written(conn, change.table, change.extent)?;
-        let missing = partition::missing(transaction, change.table, &written)?;
+        let mut missing = partition::missing(transaction, change.table, &written)?;
+        if followed.contains(&change.table.name) {
+            partition::create_empty(transaction, change.table, &missing)?;
+            missing.clear();
+        }
         // Where triggers look at the rows, the months have no keys yet that would have them look twice.
         let unchecked = if triggers == Triggers::Skipped { keys } else { &[] };
         for month in &missing {

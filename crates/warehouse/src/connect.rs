@@ -68,6 +68,20 @@ pub fn without_statement_timeout<T>(client: &mut Client, work: impl FnOnce(&mut 
     exempt(client, &["statement_timeout"], work)
 }
 
+/// Does something that must not wait longer than this for anybody's lock.
+pub fn with_lock_timeout<T>(
+    client: &mut Client,
+    timeout: Duration,
+    work: impl FnOnce(&mut Client) -> Result<T>,
+) -> Result<T> {
+    let before = setting(client, "lock_timeout")?;
+    client.batch_execute(&format!("set lock_timeout = {}", timeout.as_millis()))?;
+    let done = work(client);
+    // Also after a failure: outside of a transaction the connection is as good as before.
+    client.batch_execute(&format!("set lock_timeout = '{before}'"))?;
+    done
+}
+
 fn exempt<T>(client: &mut Client, names: &[&str], work: impl FnOnce(&mut Client) -> Result<T>) -> Result<T> {
     let mut before = Vec::new();
     for name in names {

@@ -38,6 +38,9 @@ pub fn say(plan: &Plan, console: &Console) {
         }
     }
     console.say("");
+    if let Some(refusal) = &plan.refusal {
+        console.warn(&format!("the sync will stop: {refusal}"));
+    }
     for objection in &plan.objections {
         console.warn(&format!("{objection}; the sync will stop unless it is run with --allow-deletes"));
     }

@@ -52,7 +52,8 @@ pub fn run(
     staging.conn().execute_batch(
         "set disabled_compression_methods = 'dictionary,dict_fsst,zstd,roaring'; set checkpoint_threshold = '256MB'",
     )?;
-    let report = staging.limited_to(memory(config, contracts), || all_sources(config, staging, contracts, taken, observer));
+    let report =
+        staging.limited_to(memory(config, contracts), || all_sources(config, staging, contracts, taken, observer));
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     report
 }

@@ -5,13 +5,17 @@
 //! which they were, until every model that reads the source knows. Models read the view `raw.<source>`, which shows no load:
 //! what they make of a file must not depend on when it came.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use duckdb::Connection;
 use salesmart_base::fail;
+use salesmart_base::failure::Failure;
 use salesmart_staging::{Staging, literal};
 
 use super::catalog::SourceFile;
 use crate::contract::Contract;
+
+/// Maximum number of files that an error names.
+const NAMED: usize = 20;
 
 /// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
 ///
@@ -34,17 +38,16 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
     if before.first() == Some(&hash) {
         return Ok(());
     }
-    let missing: Vec<&String> = known.iter().filter(|name| !files.iter().any(|file| file.name == **name)).collect();
-    if let Some(first) = missing.first() {
-        let advice = match explicit {
-            true => "run `salesmart ingest` without file names".to_owned(),
-            false => "put them back, withdraw them with `salesmart forget FILE`, or undo the change".to_owned(),
-        };
+    let missing: Vec<&str> =
+        known.iter().map(String::as_str).filter(|name| !files.iter().any(|file| file.name == *name)).collect();
+    if !missing.is_empty() && explicit {
         fail!(
-            "{}: the contract changed, so every file has to be read again, but {} of them are gone (first: {first}); {advice}",
-            contract.path.display(),
-            missing.len()
+            "{}: the contract changed, so every file has to be read again; run `salesmart ingest` without file names",
+            contract.path.display()
         );
+    }
+    if !missing.is_empty() {
+        return Err(gone(contract, &missing));
     }
     staging.transaction(|conn| {
         // Until all of them are read again, nothing is built from this source.
@@ -62,6 +65,24 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
         conn.execute("insert or replace into ingest.sources values (?, ?)", [source, hash.as_str()])?;
         Ok(())
     })
+}
+
+/// The error about files that have to be read again and are gone.
+fn gone(contract: &Contract, missing: &[&str]) -> Error {
+    let mut names: Vec<&str> = missing.to_vec();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    let more = if more == 0 { String::new() } else { format!("\n  and {more} more (`salesmart show ingest.files`)") };
+    Failure::new(format!(
+        "{}: the contract changed, so every file has to be read again, but {} gone from the folder:\n  {}{more}\n\
+         Nothing was changed. Put them back for one run (are they archived?), or undo the change; files whose rows are to go are withdrawn \
+         with `salesmart forget FILE…`",
+        contract.path.display(),
+        if missing.len() == 1 { "1 is".to_owned() } else { format!("{} are", missing.len()) },
+        names.join("\n  ")
+    ))
+    .into()
 }
 
 /// Makes the tables of a source, empty, and its view. Those that are there stay.

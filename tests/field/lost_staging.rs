@@ -1,0 +1,177 @@
+//! A lost staging file, and files that were archived after they were loaded: nothing of theirs leaves the warehouse unasked.
+
+use crate::harness::{Project, sale};
+
+/// Sales of one order each, in January: `count` of them from number `first`.
+fn sales(project: &Project, name: &str, first: u32, count: u32) {
+    let records: Vec<String> = (first..first + count)
+        .map(|n| sale(&format!("T{n}"), &format!("O{n}"), "2024-01-02 10:00:00", &format!("C{n}"), "P1", "10"))
+        .collect();
+    project.sales(name, &records);
+}
+
+/// Two hundred sales in one file and two in another: fewer than the guard would stop for.
+fn project() -> Project {
+    let project = Project::new();
+    sales(&project, "sales_1.csv", 1000, 200);
+    sales(&project, "sales_2.csv", 2000, 2);
+    project.ok(&["run"]);
+    project
+}
+
+fn lose_staging(project: &Project) {
+    std::fs::remove_file(project.path("data/staging.duckdb")).unwrap();
+}
+
+fn archive(project: &Project, name: &str) {
+    std::fs::create_dir_all(project.path("archive")).unwrap();
+    std::fs::rename(project.path("data/raw").join(name), project.path("archive").join(name)).unwrap();
+}
+
+fn bring_back(project: &Project, name: &str) {
+    std::fs::rename(project.path("archive").join(name), project.path("data/raw").join(name)).unwrap();
+}
+
+fn count(project: &Project) -> String {
+    project.pushed("select count(*) as n from mart.fact_sales").remove(0)
+}
+
+fn listed(project: &Project) -> Vec<String> {
+    project.pushed("select source, file, rows from etl.source_file order by file")
+}
+
+#[test]
+fn field_h8_an_archived_file_and_a_lost_staging_file_delete_nothing_and_the_file_is_named() {
+    let project = project();
+    assert_eq!(listed(&project), ["sales,data/raw/sales_1.csv,200", "sales,data/raw/sales_2.csv,2"]);
+    archive(&project, "sales_2.csv");
+    // With the staging file, an archived file is no news.
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    lose_staging(&project);
+    for args in [&["run"][..], &["run", "--allow-deletes"], &["sync", "--full-refresh", "--allow-deletes"]] {
+        let error = project.fails(args);
+        assert!(error.contains("1 file that this project has not loaded"), "{error}");
+        assert!(
+            error.contains("data/raw/sales_2.csv") && error.contains("salesmart forget data/raw/sales_2.csv"),
+            "{error}"
+        );
+        assert_eq!(count(&project), "202", "{args:?}");
+    }
+    let plan = project.ok(&["plan"]);
+    assert!(plan.stderr.contains("data/raw/sales_2.csv"), "{}{}", plan.stdout, plan.stderr);
+    // Put back, it is as if nothing had happened.
+    bring_back(&project, "sales_2.csv");
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    assert_eq!(count(&project), "202");
+    project.ok(&["verify"]);
+}
+
+#[test]
+fn field_h8_a_file_that_only_the_warehouse_knows_can_be_forgotten() {
+    let project = project();
+    archive(&project, "sales_2.csv");
+    lose_staging(&project);
+    project.fails(&["run"]);
+    assert!(project.fails(&["forget", "data/raw/sales_9.csv"]).contains("is not loaded"));
+    project.ok(&["forget", "data/raw/sales_2.csv"]);
+    assert_eq!(count(&project), "202", "the next run does it");
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "200");
+    assert_eq!(listed(&project), ["sales,data/raw/sales_1.csv,200"]);
+    // A file of this name that comes back is loaded and listed as any other.
+    bring_back(&project, "sales_2.csv");
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "202");
+    archive(&project, "sales_2.csv");
+    lose_staging(&project);
+    assert!(
+        project.fails(&["run"]).contains("data/raw/sales_2.csv"),
+        "that it was withdrawn once does not count any more"
+    );
+}
+
+#[test]
+fn field_h8_several_files_are_named_and_forgotten_at_once() {
+    let project = project();
+    sales(&project, "sales_3.csv", 3000, 2);
+    project.ok(&["run"]);
+    archive(&project, "sales_2.csv");
+    archive(&project, "sales_3.csv");
+    lose_staging(&project);
+    sales(&project, "sales_4.csv", 4000, 5);
+    let error = project.fails(&["run"]);
+    assert!(error.contains("2 files") && error.contains("sales_2.csv") && error.contains("sales_3.csv"), "{error}");
+    assert_eq!(count(&project), "204", "nothing is pushed beside a loss");
+    project.ok(&["forget", "data/raw/sales_2.csv", "data/raw/sales_3.csv"]);
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "205");
+}
+
+#[test]
+fn field_h8_a_renamed_or_corrected_file_is_not_missing() {
+    let project = project();
+    lose_staging(&project);
+    std::fs::rename(project.path("data/raw/sales_2.csv"), project.path("data/raw/sales_02.csv")).unwrap();
+    project.ok(&["run"]);
+    assert_eq!(listed(&project), ["sales,data/raw/sales_02.csv,2", "sales,data/raw/sales_1.csv,200"]);
+    lose_staging(&project);
+    // Same name, other content: one of its two sales was withdrawn by whoever wrote it.
+    sales(&project, "sales_02.csv", 2000, 1);
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "201");
+    // Without effect on any row it is noted as well.
+    project.write("archive/copy", std::fs::read(project.path("data/raw/sales_02.csv")).unwrap());
+    std::fs::rename(project.path("archive/copy"), project.path("data/raw/sales_05.csv")).unwrap();
+    std::fs::remove_file(project.path("data/raw/sales_02.csv")).unwrap();
+    project.ok(&["run"]);
+    lose_staging(&project);
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    assert_eq!(listed(&project), ["sales,data/raw/sales_05.csv,1", "sales,data/raw/sales_1.csv,200"]);
+}
+
+#[test]
+fn field_h8_a_second_project_does_not_delete_the_rows_of_the_first() {
+    let project = project();
+    let other = Project::with_url(Some(project.url().to_owned()));
+    sales(&other, "sales_1.csv", 1000, 200);
+    let error = other.fails(&["run"]);
+    assert!(error.contains("data/raw/sales_2.csv"), "{error}");
+    assert_eq!(count(&project), "202");
+}
+
+#[test]
+fn field_h8_a_warehouse_of_an_earlier_version_without_a_list_is_not_emptied_unasked() {
+    let project = project();
+    project.warehouse().batch_execute("delete from etl.source_file").unwrap();
+    archive(&project, "sales_2.csv");
+    lose_staging(&project);
+    for _ in 0..2 {
+        let error = project.fails(&["run"]);
+        assert!(error.contains("kept no list of its files") && error.contains("--allow-deletes"), "{error}");
+        assert_eq!(count(&project), "202");
+    }
+    bring_back(&project, "sales_2.csv");
+    project.ok(&["run"]);
+    assert_eq!(listed(&project), ["sales,data/raw/sales_1.csv,200", "sales,data/raw/sales_2.csv,2"]);
+}
+
+#[test]
+fn field_h9_after_a_change_of_the_contract_every_archived_file_is_named_with_the_ways_out() {
+    let project = project();
+    sales(&project, "sales_3.csv", 3000, 2);
+    project.ok(&["run"]);
+    archive(&project, "sales_2.csv");
+    archive(&project, "sales_3.csv");
+    project.edit("data/contracts/sales.toml", "header = \"Store\"", "header = \"Store\", nulls = [\"\", \"Ulm 1\"]");
+    let error = project.fails(&["run"]);
+    for part in [
+        "data/raw/sales_2.csv",
+        "data/raw/sales_3.csv",
+        "Put them back",
+        "salesmart forget FILE",
+        "Nothing was changed",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(count(&project), "204");
+}
