@@ -6,4 +6,6 @@ mod followers;
 mod lost_staging;
 mod marts;
 mod order;
+mod statistics;
 mod values;
+mod warehouse;

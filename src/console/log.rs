@@ -25,6 +25,8 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
             console.warn(&format!("another sync is at work ({holder}); waiting for it to end"));
         }
         Event::Migrated { name } => console.say(&format!("        migrated the warehouse: {name}")),
+        Event::MigrationNotice { text, is_warning: true } => console.warn(&format!("a migration warns: {text}")),
+        Event::MigrationNotice { text, is_warning: false } => console.say(&format!("        a migration notes: {text}")),
         Event::DuplicateFile { file, same_as } => {
             console.warn(&format!("{file} has the same content as {same_as}, which is loaded; it is not loaded twice"));
         }

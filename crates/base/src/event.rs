@@ -107,6 +107,13 @@ pub enum Event<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// PostgreSQL remarked something while migrations were applied.
+    MigrationNotice {
+        /// What it said.
+        text: &'a str,
+        /// A warning, rather than a mere note.
+        is_warning: bool,
+    },
     /// The files of a source are about to be read.
     IngestStarted {
         /// The source.
