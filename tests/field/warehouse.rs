@@ -245,13 +245,13 @@ fn field_h7_the_draft_for_a_longer_or_shorter_key_applies() {
 #[test]
 fn field_h7_the_draft_for_a_mart_made_anew_with_another_key_applies_and_keeps_foreign_keys_in_mind() {
     let project = with_mart(OWN, OWN_TABLE);
-    project.warehouse().batch_execute("create table mart.other (a integer references mart.agg_own)").unwrap();
+    project.warehouse().batch_execute("create table public.other (a integer references mart.agg_own)").unwrap();
     project.write(
         "sql/marts/agg_own.sql",
         "-- key: city\nselect 'c' || i as city, i::bigint as places, date '2024-01-01' + i::integer as since from range(1, 50) as t(i)",
     );
     let draft = migrate(&project, "anew");
-    assert!(draft.contains("alter table mart.other drop constraint \"other_a_fkey\"; -- FOREIGN KEY (a)"), "{draft}");
+    assert!(draft.contains("alter table other drop constraint \"other_a_fkey\"; -- FOREIGN KEY (a)"), "{draft}");
 }
 
 #[test]

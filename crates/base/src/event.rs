@@ -135,6 +135,13 @@ pub enum Event<'a> {
         /// Why not.
         error: &'a anyhow::Error,
     },
+    /// A contract changed, and rows of files that are gone from the folder stay, because the change does not touch them.
+    RowsKept {
+        /// The source.
+        source: &'a str,
+        /// The files.
+        files: &'a [String],
+    },
     /// All files of a source are loaded, refused or known already.
     Ingested {
         /// The source.
