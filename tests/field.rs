@@ -8,4 +8,6 @@ mod lost_staging;
 mod marts;
 mod operations;
 mod order;
+mod statistics;
 mod values;
+mod warehouse;

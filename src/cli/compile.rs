@@ -7,6 +7,7 @@ use salesmart_base::count::counted;
 use salesmart_base::fail;
 use salesmart_ingest::contract::contract_file;
 use salesmart_model::{Model, Models};
+use salesmart_sync::schema;
 use salesmart_transform::compile::{Compiled, compile};
 
 use super::Global;
@@ -93,6 +94,10 @@ fn errors_of(compiled: &Compiled<'_>, model: &Model) -> Vec<String> {
     let mut errors = compiled.faults.get(&model.name).cloned().unwrap_or_default();
     if let Some(cause) = compiled.blocked.get(&model.name) {
         errors.push(format!("{}:1: not checked, because it reads {cause}", model.path.display()));
+    }
+    if model.is_pushed() {
+        let faults = compiled.columns_of(&model.name).iter().filter_map(|column| schema::name_fault(&column.name));
+        errors.extend(faults.map(|fault| format!("{}:1: {fault}", model.path.display())));
     }
     errors
 }

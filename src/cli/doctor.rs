@@ -4,11 +4,13 @@ use anyhow::Result;
 use salesmart_base::config;
 use salesmart_base::config::Config;
 use salesmart_base::fail;
+use salesmart_base::failure::Failure;
 use salesmart_ingest::contract::contract_file;
 use salesmart_ingest::load::catalog;
 use salesmart_model::Models;
 use salesmart_staging::Staging;
 use salesmart_transform::graph::Graph;
+use salesmart_warehouse::access::{self, Access, READER};
 use salesmart_warehouse::{Warehouse, server_files};
 
 use super::Global;
@@ -45,7 +47,25 @@ pub fn run(_: &Args, global: &Global, console: &Console) -> Result<()> {
     }
     match Warehouse::open(&config, console) {
         Ok(warehouse) => {
-            check("warehouse", reach(&warehouse));
+            let reached = reach(&warehouse);
+            let access = if reached.is_ok() { reader(&warehouse) } else { Ok(None) };
+            check("warehouse", reached);
+            match access {
+                Ok(None) => {}
+                Ok(Some(Access::NoRole)) => console.warn(&format!(
+                    "there is no role {READER}, which dashboards read by; `salesmart migrate --grants` makes it and gives it its rights"
+                )),
+                Ok(Some(Access::Whole)) => check("reader role", Ok(format!("{READER} has its rights and policies"))),
+                Ok(Some(Access::Lacks(rights))) => check(
+                    "reader role",
+                    Err(Failure::new(format!(
+                        "{READER} lacks {}; `salesmart migrate --grants` gives it to the role",
+                        rights.join(", ")
+                    ))
+                    .into()),
+                ),
+                Err(error) => check("reader role", Err(error)),
+            }
             how_to_connect(&warehouse, console);
         }
         Err(error) => check("warehouse", Err(error)),
@@ -101,9 +121,14 @@ fn reach(warehouse: &Warehouse<'_>) -> Result<String> {
     Ok(format!("{}, PostgreSQL {version}, {syncs}", warehouse.describe()))
 }
 
+/// The state of the role that dashboards read by.
+fn reader(warehouse: &Warehouse<'_>) -> Result<Option<Access>> {
+    access::find(&mut warehouse.connect()?)
+}
+
 fn how_to_connect(warehouse: &Warehouse<'_>, console: &Console) {
     console.heading("How BI tools connect");
-    let target = warehouse.target().describe();
+    let target = warehouse.address();
     match warehouse.embedded() {
         Some(embedded) => console.say(&format!(
             "  host 127.0.0.1, port {}, database salesmart, schema mart, user salesmart\n  \

@@ -1,13 +1,17 @@
 //! `salesmart migrate`
 
+use std::path::Path;
+
 use anyhow::Result;
+use postgres::error::SqlState;
+use salesmart_base::config::Config;
 use salesmart_base::{fail, whole_file};
 use salesmart_model::Models;
 use salesmart_staging::Staging;
-use salesmart_sync::drift;
-use salesmart_sync::ledger::Wait;
+use salesmart_sync::drift::Draft;
+use salesmart_sync::ledger::{self, Wait};
 use salesmart_sync::schema::PushTable;
-use salesmart_warehouse::{Warehouse, migrate};
+use salesmart_warehouse::{Warehouse, access, holders, migrate};
 
 use super::Global;
 use crate::console::Console;
@@ -20,7 +24,8 @@ use crate::stdout;
 /// is pending. A file that was applied must not change: add another.
 ///
 /// After a mart got a new column, or there is a new mart, `salesmart build` and then `salesmart migrate --draft add_city` write the
-/// next file: `create table` and `alter table` statements for everything in which marts and warehouse differ, for you to review.
+/// next file: `create table` and `alter table` statements for everything in which marts and warehouse differ, for you to review. They
+/// are tried in the warehouse and taken back before the file is written.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Write what marts and warehouse differ in as the next migration of this name, and apply nothing
@@ -32,6 +37,10 @@ pub struct Args {
     /// List the pending migrations, and apply nothing
     #[arg(long)]
     pub status: bool,
+    /// Make the role salesmart_reader, if it is not there, and give it the rights and policies that it lacks: those of the migrations,
+    /// for a role that was made after them
+    #[arg(long, conflicts_with_all = ["status", "draft"])]
+    pub grants: bool,
     /// Fail at once if a sync is at work, instead of waiting for it
     #[arg(long)]
     pub no_wait: bool,
@@ -51,17 +60,29 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         if !pending.is_empty() {
             fail!("first apply the pending migrations with `salesmart migrate`: {}", pending.join(", "));
         }
-        let mut statements = Vec::new();
-        for table in PushTable::all(staging.conn(), &models)? {
-            if let Some(drift) = drift::find(&mut client, &table)? {
-                statements.extend(drift.statements());
-            }
-        }
-        return draft(&config.relative(&path), &path, &statements, args.print, console);
+        let tables = PushTable::all(staging.conn(), &models)?;
+        // Tried in the warehouse, and taken back: no sync may be at work meanwhile.
+        ledger::lock(&mut client, Wait::ForHolder, console)?;
+        let draft = Draft::new(&mut client, &tables).map_err(|error| holders::name_holders(&warehouse, error))?;
+        return write(&config.relative(&path), &path, draft, args.print, console);
     }
     let warehouse = Warehouse::open(&config, console)?;
+    apply(args, &config, &warehouse, console).map_err(|error| holders::name_holders(&warehouse, error))
+}
+
+fn apply(args: &Args, config: &Config, warehouse: &Warehouse<'_>, console: &Console) -> Result<()> {
     let mut client = warehouse.connect()?;
-    let pending = migrate::pending(&mut client, &folder)?;
+    let wait = if args.no_wait { Wait::Never } else { Wait::ForHolder };
+    let pending = migrate::pending(&mut client, &config.root.join(push::MIGRATIONS))?;
+    if args.grants {
+        if !pending.is_empty() {
+            fail!("first apply the pending migrations with `salesmart migrate`: {}", pending.join(", "));
+        }
+        ledger::lock(&mut client, wait, console)?;
+        access::grant(&mut client)?;
+        console.say(&format!("{} has its rights and policies in {}", access::READER, warehouse.describe()));
+        return Ok(());
+    }
     if pending.is_empty() {
         console.say(&format!("the schema of {} is up to date", warehouse.describe()));
         return Ok(());
@@ -72,17 +93,37 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
         }
         return Ok(());
     }
-    let wait = if args.no_wait { Wait::Never } else { Wait::ForHolder };
-    push::migrate(&mut client, &config, wait, console)?;
+    push::migrate(&mut client, config, warehouse, wait, console)?;
     Ok(())
 }
 
-fn draft(shown: &str, path: &std::path::Path, statements: &[String], print: bool, console: &Console) -> Result<()> {
+/// Writes the file, unless PostgreSQL refused its statements.
+fn write(shown: &str, path: &Path, draft: Draft, print: bool, console: &Console) -> Result<()> {
+    let Draft { statements, refused } = draft;
     if statements.is_empty() {
         console.say("marts and warehouse do not differ; nothing to migrate (after a change of a mart, run `salesmart build` first)");
         return Ok(());
     }
     let text = statements.join("\n\n") + "\n";
+    let may_not_try = refused.as_ref().is_some_and(|error| error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE));
+    if may_not_try {
+        console.warn("this login may not change the tables, so the statements were not tried");
+    } else if let Some(error) = refused {
+        if print {
+            stdout::say(text.trim_end());
+        }
+        let said = error.as_db_error().map_or_else(
+            || error.to_string(),
+            |said| {
+                let more = [said.detail(), said.hint()].into_iter().flatten().map(|more| format!("\n  {more}"));
+                format!("{}{}", said.message(), more.collect::<String>())
+            },
+        );
+        fail!(
+            "the statements were tried and taken back, and PostgreSQL refuses them: {said}\nnothing was written; `salesmart migrate --draft \
+             NAME --print` shows them, to be finished by hand"
+        );
+    }
     if print {
         stdout::say(text.trim_end());
         return Ok(());

@@ -1,11 +1,11 @@
 //! `salesmart psql`
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
-use postgres::config::Host;
+use postgres::config::{Host, TargetSessionAttrs};
 use salesmart_base::config::{Roots, SslMode, Tls};
 use salesmart_base::fail;
 use salesmart_warehouse::Warehouse;
@@ -39,16 +39,31 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if let Some(password) = target.get_password() {
         psql.env("PGPASSWORD", OsString::from(String::from_utf8_lossy(password).into_owned()));
     }
-    if let Some(host) = target.get_hosts().first() {
-        match host {
-            Host::Tcp(name) => psql.env("PGHOST", name),
-            #[cfg(unix)]
-            Host::Unix(path) => psql.env("PGHOST", path),
-        };
+    // Of several hosts psql takes the first that answers, as salesmart does.
+    if !target.get_hosts().is_empty() {
+        let hosts: Vec<OsString> = target
+            .get_hosts()
+            .iter()
+            .map(|host| match host {
+                Host::Tcp(name) => name.into(),
+                #[cfg(unix)]
+                Host::Unix(path) => path.into(),
+            })
+            .collect();
+        psql.env("PGHOST", hosts.join(OsStr::new(",")));
     }
-    if let Some(port) = target.get_ports().first() {
-        psql.env("PGPORT", port.to_string());
+    if !target.get_ports().is_empty() {
+        let ports: Vec<String> = target.get_ports().iter().map(u16::to_string).collect();
+        psql.env("PGPORT", ports.join(","));
     }
+    psql.env(
+        "PGTARGETSESSIONATTRS",
+        match target.get_target_session_attrs() {
+            TargetSessionAttrs::ReadWrite => "read-write",
+            TargetSessionAttrs::ReadOnly => "read-only",
+            _ => "any",
+        },
+    );
     if let Some(user) = target.get_user() {
         psql.env("PGUSER", user);
     }
@@ -67,7 +82,7 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     };
     match status.success() {
         true => Ok(()),
-        false => fail!("psql on {} ended with {status}", warehouse.target().describe()),
+        false => fail!("psql on {} ended with {status}", warehouse.address()),
     }
 }
 

@@ -25,11 +25,26 @@ pub(super) fn write(console: &Console, event: &Event<'_>) {
             console.warn(&format!("another sync is at work ({holder}); waiting for it to end"));
         }
         Event::Migrated { name } => console.say(&format!("        migrated the warehouse: {name}")),
+        Event::MigrationNotice { text, is_warning: true } => console.warn(&format!("a migration warns: {text}")),
+        Event::MigrationNotice { text, is_warning: false } => console.say(&format!("        a migration notes: {text}")),
         Event::DuplicateFile { file, same_as } => {
             console.warn(&format!("{file} has the same content as {same_as}, which is loaded; it is not loaded twice"));
         }
         Event::RejectsNotListed { error } => {
             console.warn(&format!("{error:#}; the rejects are in the table: `salesmart rejects`"));
+        }
+        Event::RowsKept { source, files } => {
+            let named: Vec<&str> = files.iter().map(String::as_str).take(SHOWN).collect();
+            let more = match files.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            console.warn(&format!(
+                "{source}: the contract changed; {} gone from the folder, and the change touches none of their rows, so those stay as they \
+                 are: {}{more} (what was rejected of them is not looked at again)",
+                if files.len() == 1 { "1 file is".to_owned() } else { format!("{} files are", files.len()) },
+                named.join(", ")
+            ));
         }
         Event::Ingested { source, report, elapsed } => ingested(console, source, report, *elapsed),
         Event::ModelBuilt(model) => built(console, model),

@@ -13,6 +13,7 @@ use salesmart_sync::plan::Plan;
 use salesmart_sync::prepare::{Compare, Prepared};
 use salesmart_sync::push::{self, Deletes};
 use salesmart_sync::verify::{self, Expected};
+use salesmart_warehouse::notices::Notice;
 use salesmart_warehouse::{Warehouse, holders, migrate};
 
 /// Where a project keeps its migrations.
@@ -60,6 +61,10 @@ pub struct Push<'a> {
 impl Push<'_> {
     /// Pushes the delta; exactly the planned one, if there is a plan. Returns the connection.
     pub fn sync(&self, plan: Option<&Plan>) -> Result<postgres::Client> {
+        self.naming_holders(|| self.try_sync(plan))
+    }
+
+    fn try_sync(&self, plan: Option<&Plan>) -> Result<postgres::Client> {
         let started = Instant::now();
         let mut client = self.connect()?;
         let mut prepared = self.prepare(&mut client, self.options.push)?;
@@ -76,15 +81,26 @@ impl Push<'_> {
 
     /// What [`sync`](Self::sync) would do, with up to `samples` rows per table and operation.
     pub fn plan(&self, samples: u64) -> Result<Plan> {
-        let mut client = self.connect()?;
-        let mut prepared = self.prepare(&mut client, self.options.push)?;
-        prepared.save(self.project.staging.conn())?;
-        Plan::new(&self.project.staging, &mut client, &prepared, self.project.config.sync, samples)
+        self.naming_holders(|| {
+            let mut client = self.connect()?;
+            let mut prepared = self.prepare(&mut client, self.options.push)?;
+            prepared.save(self.project.staging.conn())?;
+            Plan::new(&self.project.staging, &mut client, &prepared, self.project.config.sync, samples)
+        })
     }
 
     /// Looks for what others changed in the warehouse; up to `limit` rows are named per month and kind. With `repair`, puts just that
     /// right.
     pub fn verify(&self, limit: u64, repair: Repair) -> Result<verify::Report> {
+        self.naming_holders(|| self.try_verify(limit, repair))
+    }
+
+    /// Names the sessions that held a lock for too long, wherever it was waited for.
+    fn naming_holders<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        work().map_err(|error| holders::name_holders(self.warehouse, error))
+    }
+
+    fn try_verify(&self, limit: u64, repair: Repair) -> Result<verify::Report> {
         let started = Instant::now();
         let mut client = self.connect()?;
         let Project { staging, models, .. } = self.project;
@@ -129,7 +145,6 @@ impl Push<'_> {
         let Project { config, staging, observer, .. } = self.project;
         let deletes: Deletes = self.options.push.deletes;
         push::push(config, staging, client, prepared, deletes, *observer)
-            .map_err(|error| holders::name_holders(self.warehouse, error))
     }
 
     fn tell(&self, report: &push::Report, started: Instant) {
@@ -153,7 +168,7 @@ impl Push<'_> {
                 pending.join(", ")
             );
         }
-        migrate(&mut client, self.project.config, self.options.push.wait, self.project.observer)?;
+        migrate(&mut client, self.project.config, self.warehouse, self.options.push.wait, self.project.observer)?;
         Ok(client)
     }
 }
@@ -162,6 +177,7 @@ impl Push<'_> {
 pub fn migrate(
     client: &mut postgres::Client,
     config: &Config,
+    warehouse: &Warehouse<'_>,
     wait: Wait,
     observer: &dyn Observer,
 ) -> Result<Vec<String>> {
@@ -171,7 +187,13 @@ pub fn migrate(
     client.execute("select set_config('salesmart.money_scale', $1, false)", &[&places])?;
     // A migration may empty or change a table. Noted before it runs, so that no crash can hide it.
     ledger::write_migration(client)?;
-    let applied = migrate::run(client, &config.root.join(MIGRATIONS))?;
+    warehouse.notices().take();
+    let applied = migrate::run(client, &config.root.join(MIGRATIONS));
+    // Also those of migrations before one that failed.
+    for Notice { text, is_warning } in warehouse.notices().take() {
+        observer.observe(&Event::MigrationNotice { text: &text, is_warning });
+    }
+    let applied = applied?;
     for name in &applied {
         observer.observe(&Event::Migrated { name });
     }

@@ -175,3 +175,83 @@ fn field_h9_after_a_change_of_the_contract_every_archived_file_is_named_with_the
     }
     assert_eq!(count(&project), "204");
 }
+
+#[test]
+fn field_h9_rows_of_archived_files_stay_where_a_change_of_the_contract_touches_none_of_them() {
+    let project = project();
+    archive(&project, "sales_2.csv");
+    let contract = "data/contracts/sales.toml";
+    let store = "store          = { header = \"Store\", type = \"varchar\"";
+    let changes = [
+        (store.to_owned(), format!("{store}, aliases = [\"Shop\"]")),
+        (format!("{store}, aliases = [\"Shop\"]"), format!("{store}, aliases = [\"Shop\"], nulls = [\"\", \"n/a\"]")),
+        (
+            "[columns]".to_owned(),
+            "[columns]\nchannel = { header = \"Channel\", type = \"varchar\", optional = true }".to_owned(),
+        ),
+        (
+            "channel = { header = \"Channel\", type = \"varchar\"".to_owned(),
+            "channel = { header = \"Channel\", type = \"varchar\", max_length = 20".to_owned(),
+        ),
+        (
+            "type = \"money\", required = true, min = \"0\"".to_owned(),
+            "type = \"decimal(20,5)\", required = true, min = \"-1\"".to_owned(),
+        ),
+    ];
+    for (from, to) in changes {
+        project.edit(contract, &from, &to);
+        let run = project.ok(&["run"]);
+        assert!(
+            run.stderr.contains("1 file is gone from the folder, and the change touches none of their rows"),
+            "{to}: {}",
+            run.stderr
+        );
+        assert!(run.stdout.contains("1 file read"), "{to}: {}", run.stdout);
+        assert_eq!(
+            project.staged("select file, accepted from ingest.files order by 1"),
+            ["data/raw/sales_1.csv,200", "data/raw/sales_2.csv,2"]
+        );
+        assert_eq!(count(&project), "202", "{to}");
+        project.warehouse_equals_marts(&to);
+    }
+    assert_eq!(
+        project.staged("select typeof(unit_price), count(*) from raw.sales group by 1"),
+        ["\"DECIMAL(20,5)\",202"]
+    );
+    project.ok(&["test"]);
+    // Back in the folder it is the same file; withdrawn it goes as any other.
+    bring_back(&project, "sales_2.csv");
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    archive(&project, "sales_2.csv");
+    project.ok(&["forget", "data/raw/sales_2.csv"]);
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "200");
+}
+
+#[test]
+fn field_h9_what_has_to_be_read_again_is_said_file_by_file() {
+    let project = project();
+    let mut records = vec![sale("T9001", "O9001", "2024-01-02 10:00:00", "", "P1", "10")];
+    records.push(sale("T9002", "O9002", "2024-01-02 10:00:00", "C1", "P1", "10").replace("Ulm 1", "closed"));
+    project.sales("sales_3.csv", &records);
+    project.ok(&["run"]);
+    archive(&project, "sales_2.csv");
+    archive(&project, "sales_3.csv");
+    let contract = "data/contracts/sales.toml";
+    let before = std::fs::read_to_string(project.path(contract)).unwrap();
+    let store = "store          = { header = \"Store\", type = \"varchar\"";
+    let refused = |from: &str, to: &str| {
+        project.edit(contract, from, to);
+        let error = project.fails(&["run"]);
+        project.write(contract, &before);
+        error
+    };
+    let error = refused(store, &format!("{store}, nulls = [\"\", \"closed\"]"));
+    assert!(error.contains("data/raw/sales_3.csv: it has the value \"closed\" in store"), "{error}");
+    assert!(!error.contains("sales_2.csv") && error.contains("1 is gone"), "{error}");
+    let error = refused(store, "store          = { header = \"Store\", type = \"varchar\", max_length = 5");
+    assert!(error.contains("data/raw/sales_3.csv: it has values of store that break its new rules"), "{error}");
+    let error = refused("decimal = \".\"", "decimal = \",\"");
+    assert!(error.contains("2 are gone") && error.contains("data/raw/sales_2.csv: "), "{error}");
+    assert_eq!(count(&project), "204");
+}

@@ -107,6 +107,13 @@ pub enum Event<'a> {
         /// Its name.
         name: &'a str,
     },
+    /// PostgreSQL remarked something while migrations were applied.
+    MigrationNotice {
+        /// What it said.
+        text: &'a str,
+        /// A warning, rather than a mere note.
+        is_warning: bool,
+    },
     /// The files of a source are about to be read.
     IngestStarted {
         /// The source.
@@ -127,6 +134,13 @@ pub enum Event<'a> {
     RejectsNotListed {
         /// Why not.
         error: &'a anyhow::Error,
+    },
+    /// A contract changed, and rows of files that are gone from the folder stay, because the change does not touch them.
+    RowsKept {
+        /// The source.
+        source: &'a str,
+        /// The files.
+        files: &'a [String],
     },
     /// All files of a source are loaded, refused or known already.
     Ingested {

@@ -44,6 +44,13 @@ fn refused(said: &DbError) -> String {
     let of = |states: &[SqlState]| states.contains(code);
     let (what, next) = if of(&[SqlState::DISK_FULL]) {
         ("the disk of PostgreSQL is full".to_owned(), "make room there and run again".to_owned())
+    } else if is_lock_table_full(said) {
+        (
+            "PostgreSQL has no room for so many locks: it keeps one for every month of a table and each of its indexes until a transaction ends"
+                .to_owned(),
+            "have its administrator double max_locks_per_transaction in postgresql.conf (64 by default) and restart it, then run again"
+                .to_owned(),
+        )
     } else if of(&[SqlState::OUT_OF_MEMORY]) {
         (
             "PostgreSQL is out of memory".to_owned(),
@@ -102,9 +109,19 @@ fn refused(said: &DbError) -> String {
     format!("{what}; nothing was changed; {next}")
 }
 
+/// Is the table of locks full? PostgreSQL calls it out of memory, and says what to do in its hint, which names the setting in every
+/// language.
+fn is_lock_table_full(said: &DbError) -> bool {
+    *said.code() == SqlState::OUT_OF_MEMORY
+        && said.hint().is_some_and(|hint| hint.contains("max_locks_per_transaction"))
+}
+
 /// Is an answer of PostgreSQL, or its absence, one that may be another one in a while? Classes 08 (connection), 40 (rolled back:
 /// serialization, deadlock), 53 (resources), 57P (the server is going away or coming), and a lock timeout.
 pub fn is_transient(error: &postgres::Error) -> bool {
+    if error.as_db_error().is_some_and(is_lock_table_full) {
+        return false;
+    }
     match error.code() {
         Some(code) => {
             let code = code.code();

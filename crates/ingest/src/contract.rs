@@ -139,7 +139,7 @@ pub struct Rules {
 }
 
 /// The types of columns. There is no floating point: money and quantities are decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ColumnType {
     /// Text, kept as it is.
     Varchar,
@@ -347,6 +347,18 @@ impl Contract {
     /// Name and type of every column, as a table declares them behind others: `, "a" VARCHAR, "b" DATE`.
     pub fn column_definitions(&self) -> String {
         self.columns.iter().map(|column| format!(", {} {}", ident(&column.name), column.kind.sql())).collect()
+    }
+
+    /// What [`hash`](Self::hash) is of, by name, so that two contracts can be compared.
+    pub fn meaning(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::json!({
+            "dialect": self.dialect,
+            "width_unit": self.width_unit.singular(),
+            "column_order": self.column_order,
+            "drift": self.drift,
+            "unique": self.unique,
+            "columns": serde_json::to_value(&self.columns)?,
+        }))
     }
 
     /// Hash of what the contract means for a file's rows. Comments, the glob, the reject limit and the key

@@ -15,6 +15,7 @@ pub mod file;
 pub mod forget;
 pub mod group;
 pub mod intake;
+mod keep;
 pub mod key_conflicts;
 pub mod key_hash;
 pub mod source_table;

@@ -38,6 +38,7 @@ create table if not exists ingest.files (
     load_id bigint, primary key (source, file));
 create sequence if not exists ingest.load_ids;
 create table if not exists ingest.expected (source varchar not null, file varchar not null);
+create table if not exists ingest.meanings (source varchar primary key, meaning varchar not null);
 create table if not exists ingest.withdrawn (source varchar not null, file varchar not null);
 create table if not exists ingest.control_totals (
     source varchar not null, file varchar not null, column_name varchar not null, total varchar not null,

@@ -16,6 +16,7 @@ use super::change::Change;
 use super::foreign_key::{self, Checks};
 use super::foreign_trigger::ForeignTriggers;
 use super::ledger::{self, Head};
+use super::lock_budget;
 use super::schema::PushTable;
 use super::send::{Part, Sender};
 use super::source_files::SourceFiles;
@@ -39,6 +40,7 @@ pub struct Deltas<'a> {
 /// Applies all changes and writes the ledger row; returns its number.
 pub fn apply(client: &mut Client, sender: &Sender<'_>, deltas: &Deltas<'_>) -> Result<i64> {
     let Deltas { tables, changes, head, run_id, files } = deltas;
+    lock_budget::make_room(client, sender.staging.conn(), changes)?;
     let mut transaction = client.transaction()?;
     ledger::ensure_locked(&mut transaction)?;
     let staging = sender.staging;

@@ -10,7 +10,7 @@ use std::iter;
 
 use anyhow::Result;
 use duckdb::Connection;
-use postgres::Transaction;
+use postgres::{GenericClient, Transaction};
 use salesmart_base::{fail, failpoint};
 use salesmart_staging::ident;
 
@@ -48,11 +48,11 @@ pub fn months_in(conn: &Connection, table: &PushTable, relation: &str) -> Result
 ///
 /// # Errors
 /// A partition that holds a part of a month, and a table that has the name of a partition and is none.
-pub fn missing(transaction: &mut Transaction<'_>, table: &PushTable, months: &[i32]) -> Result<Vec<i32>> {
+pub fn missing(client: &mut impl GenericClient, table: &PushTable, months: &[i32]) -> Result<Vec<i32>> {
     if months.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = transaction.query(
+    let rows = client.query(
         "select pg_class.oid::regclass::text, pg_get_expr(relpartbound, pg_class.oid)
          from pg_inherits join pg_class on pg_class.oid = inhrelid where inhparent = to_regclass($1)",
         &[&table.target()],
@@ -76,7 +76,7 @@ pub fn missing(transaction: &mut Transaction<'_>, table: &PushTable, months: &[i
     }
     for month in &missing {
         let name = qualified(table, *month);
-        let is_taken: bool = transaction.query_one("select to_regclass($1) is not null", &[&name])?.get(0);
+        let is_taken: bool = client.query_one("select to_regclass($1) is not null", &[&name])?.get(0);
         if is_taken {
             fail!(
                 "{name} is there but is no partition of {}: attach it, rename it or drop it, then run again",

@@ -104,6 +104,21 @@ impl fmt::Display for Kind {
 /// Bytes of a name in PostgreSQL.
 const LONGEST_COLUMN: usize = 63;
 
+/// The columns that every table of PostgreSQL has.
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+
+/// Why a pushed table cannot have a column of this name; `None` if it can.
+pub fn name_fault(name: &str) -> Option<String> {
+    if name.starts_with('_') || name == ROW_HASH {
+        return Some(format!("the column name {name} is used by salesmart itself; choose another"));
+    }
+    if SYSTEM_COLUMNS.contains(&name) {
+        return Some(format!("every table of PostgreSQL has a column {name} of its own; choose another name"));
+    }
+    (name.len() > LONGEST_COLUMN)
+        .then(|| format!("the column name {name} is longer than PostgreSQL's {LONGEST_COLUMN} bytes"))
+}
+
 /// One column of a pushed table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -157,8 +172,8 @@ impl PushTable {
     fn of(model: &Model, found: Vec<(String, String)>) -> Result<Self> {
         let mut columns = Vec::new();
         for (name, data_type) in found {
-            if name.starts_with('_') || name == ROW_HASH {
-                fail!("{}: the column name {name} is used by salesmart itself; choose another", model.path.display());
+            if let Some(fault) = name_fault(&name) {
+                fail!("{}: {fault}", model.path.display());
             }
             let Some(kind) = Kind::of_duckdb(&data_type) else {
                 fail!(
@@ -167,12 +182,6 @@ impl PushTable {
                     model.path.display()
                 );
             };
-            if name.len() > LONGEST_COLUMN {
-                fail!(
-                    "{}: the column name {name} is longer than PostgreSQL's {LONGEST_COLUMN} bytes",
-                    model.path.display()
-                );
-            }
             if model.partition.as_ref() == Some(&name) && !matches!(kind, Kind::Integer | Kind::Bigint) {
                 fail!(
                     "{}: the partition column {name} is of type {kind}; it has to be a day as an integer, such as 20240131",

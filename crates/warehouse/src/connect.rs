@@ -17,7 +17,8 @@ use salesmart_base::fail;
 use salesmart_base::failure::Failure;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tls;
+use super::notices::Notices;
+use super::{hosts, tls};
 
 /// The oldest server version that works, as PostgreSQL numbers it.
 const OLDEST: i32 = 150_000;
@@ -31,31 +32,57 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a silent connection is believed in before the system asks whether the other end is there, and between its questions.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
-/// Connects and checks that the server is one that can be written to.
+/// A connection, and how it was reached: of several hosts, the one that answered.
+pub struct Opened {
+    /// The connection.
+    pub client: Client,
+    /// Its host.
+    pub target: Target,
+}
+
+/// Connects and checks that the server is one that can be written to. What the server remarks on the connection goes to `notices`.
 ///
 /// # Errors
 /// One message per cause: not reachable, wrong password, no such database, certificate, too old, read-only.
-pub fn open(target: &Target, patience: &Patience, observer: &dyn Observer) -> Result<Client> {
-    let target = prepared(target, patience);
+pub fn open(target: &Target, patience: &Patience, notices: &Notices, observer: &dyn Observer) -> Result<Opened> {
+    let mut targets: Vec<Target> = hosts::each(target).iter().map(|target| prepared(target, patience)).collect();
+    for target in &mut targets {
+        let notices = notices.clone();
+        target.driver.notice_callback(move |said| notices.keep(&said));
+    }
     let mut pause = FIRST_PAUSE;
     let mut tries_left = patience.connect_retries;
-    let mut client = loop {
-        let refusal = match connect(&target, patience.connect_timeout)? {
-            Ok(client) => break client,
-            Err(refusal) => refusal,
+    let Opened { mut client, target } = loop {
+        let refusals = match first_host(&targets, patience.connect_timeout)? {
+            Ok(opened) => break opened,
+            Err(refusals) => refusals,
         };
-        if tries_left == 0 || !refusal.may_pass() {
-            return Err(explain(&target, &refusal));
+        if tries_left == 0 || !refusals.iter().any(|(_, refusal)| refusal.may_pass()) {
+            return Err(explain_all(&refusals));
         }
         tries_left -= 1;
-        let (target, cause) = (target.describe(), refusal.cause());
+        let causes: Vec<String> = refusals.iter().map(|(_, refusal)| refusal.cause()).collect();
+        let hosts: Vec<String> = targets.iter().map(Target::describe).collect();
+        let (target, cause) = (hosts.join(" or "), causes.join("; "));
         observer.observe(&Event::ConnectRetried { target, cause, pause });
         thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
     settle(&mut client, patience)?;
-    check(&mut client, &target)?;
-    Ok(client)
+    check(&mut client, &target, targets.len())?;
+    Ok(Opened { client, target })
+}
+
+/// The first of the hosts that lets this login in, as libpq and the driver do it.
+fn first_host(targets: &[Target], timeout: Duration) -> Result<Result<Opened, Vec<(Target, Refusal)>>> {
+    let mut refusals = Vec::new();
+    for target in targets {
+        match connect(target, timeout)? {
+            Ok(client) => return Ok(Ok(Opened { client, target: target.clone() })),
+            Err(refusal) => refusals.push((target.clone(), refusal)),
+        }
+    }
+    Ok(Err(refusals))
 }
 
 /// Does something that may take as long as it takes, such as to wait for another sync.
@@ -209,9 +236,10 @@ fn first(
 
 fn settle(client: &mut Client, patience: &Patience) -> Result<()> {
     // Text forms of times must not depend on the server's settings. Its limits for sessions and transactions that wait are meant for
-    // forgotten ones; this one computes meanwhile. Only newer servers know the last of them.
+    // forgotten ones; this one computes meanwhile. Only newer servers know the last of them. Compiling statements is for queries that run for
+    // minutes: it compiled the row hash once per partition and process, 10 s for 2,000,000 rows that take 2.5 s without.
     client.batch_execute(&format!(
-        "set timezone = 'UTC'; set datestyle = 'ISO'; set statement_timeout = {}; set lock_timeout = {};
+        "set timezone = 'UTC'; set datestyle = 'ISO'; set jit = off; set statement_timeout = {}; set lock_timeout = {};
          set idle_session_timeout = 0; set idle_in_transaction_session_timeout = 0;
          select set_config(name, '0', false) from pg_settings where name = 'transaction_timeout'",
         patience.statement_timeout.as_millis(),
@@ -220,7 +248,7 @@ fn settle(client: &mut Client, patience: &Patience) -> Result<()> {
     Ok(())
 }
 
-fn check(client: &mut Client, target: &Target) -> Result<()> {
+fn check(client: &mut Client, target: &Target, hosts: usize) -> Result<()> {
     let version: i32 = setting(client, "server_version_num")?.parse()?;
     if version < OLDEST {
         fail!(
@@ -240,8 +268,9 @@ fn check(client: &mut Client, target: &Target) -> Result<()> {
     }
     if setting(client, "transaction_read_only")? == "on" {
         fail!(
-            "the server at {} takes no writes (a replica, or default_transaction_read_only is on); connect to the primary",
-            target.describe()
+            "the server at {} takes no writes (a replica, or default_transaction_read_only is on); connect to the primary{}",
+            target.describe(),
+            if hosts > 1 { ", or add target_session_attrs=read-write to the URL" } else { "" }
         );
     }
     Ok(())
@@ -321,7 +350,17 @@ fn certificate(error: &postgres::Error) -> Option<(String, &'static str)> {
     io_error(error)?.get_ref()?.downcast_ref().and_then(tls::explain)
 }
 
-fn explain(target: &Target, refusal: &Refusal) -> anyhow::Error {
+/// One message for all hosts that refused.
+fn explain_all(refusals: &[(Target, Refusal)]) -> anyhow::Error {
+    let messages: Vec<String> = refusals.iter().map(|(target, refusal)| explain(target, refusal)).collect();
+    let message = messages.join("\n");
+    match refusals.iter().any(|(_, refusal)| refusal.may_pass()) {
+        true => Failure::transient(message).into(),
+        false => Failure::new(message).into(),
+    }
+}
+
+fn explain(target: &Target, refusal: &Refusal) -> String {
     let (cause, advice) = match refusal {
         Refusal::Silent(_) => (
             refusal.cause(),
@@ -332,11 +371,7 @@ fn explain(target: &Target, refusal: &Refusal) -> anyhow::Error {
             None => (refusal.cause(), advice(target, error)),
         },
     };
-    let message = format!("cannot connect to PostgreSQL at {}: {cause}; {advice}", target.describe());
-    match refusal.may_pass() {
-        true => Failure::transient(message).into(),
-        false => Failure::new(message).into(),
-    }
+    format!("cannot connect to PostgreSQL at {}: {cause}; {advice}", target.describe())
 }
 
 fn advice(target: &Target, error: &postgres::Error) -> &'static str {

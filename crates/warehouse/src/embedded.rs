@@ -23,6 +23,8 @@ use salesmart_base::failure::Failure;
 use salesmart_base::notice::{self, Notice};
 
 use self::cluster::{Paths, checked, cluster_folder, command, initialise, make_folder, start_server};
+use super::connect;
+use super::notices::Notices;
 use super::owner::Owner;
 use super::server_files::{self, ServerFiles};
 
@@ -143,8 +145,8 @@ impl Embedded {
 
     fn make_database(&self, observer: &dyn Observer) -> Result<()> {
         // Another process may be making it at the same moment; its success is ours.
-        let mut client =
-            super::connect::open(&Target::plain(self.config_for("postgres")), &Patience::default(), observer)?;
+        let target = Target::plain(self.config_for("postgres"));
+        let mut client = connect::open(&target, &Patience::default(), &Notices::default(), observer)?.client;
         let exists = client.query_opt("select from pg_database where datname = $1", &[&NAME])?.is_some();
         if exists {
             return Ok(());

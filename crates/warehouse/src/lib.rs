@@ -1,12 +1,17 @@
 //! The PostgreSQL warehouse: reaching it, running a private one, and keeping its schema up to date.
 
+pub mod access;
 pub mod connect;
 pub mod embedded;
 pub mod holders;
+mod hosts;
 pub mod migrate;
+pub mod notices;
 pub mod owner;
 pub mod server_files;
 pub mod tls;
+
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use salesmart_base::config;
@@ -14,10 +19,14 @@ use salesmart_base::config::{Config, Patience, Target};
 use salesmart_base::event::Observer;
 
 use embedded::Embedded;
+use notices::Notices;
 
 /// A warehouse that can be connected to for as long as this lives.
 pub struct Warehouse<'a> {
     target: Target,
+    /// The host that answered last.
+    reached: Mutex<Option<Target>>,
+    notices: Notices,
     patience: Patience,
     observer: &'a dyn Observer,
     // Dropped last: stops the private server, if it is ours and nobody else uses it.
@@ -34,12 +43,20 @@ impl<'a> Warehouse<'a> {
                 (Target::plain(embedded.config()?), Some(embedded))
             }
         };
-        Ok(Self { target, patience: config.patience, observer, embedded })
+        let (reached, notices) = (Mutex::default(), Notices::default());
+        Ok(Self { target, reached, notices, patience: config.patience, observer, embedded })
     }
 
     /// A new connection, with the server's version and state checked.
     pub fn connect(&self) -> Result<postgres::Client> {
-        connect::open(&self.target, &self.patience, self.observer)
+        let opened = connect::open(&self.target, &self.patience, &self.notices, self.observer)?;
+        *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened.target);
+        Ok(opened.client)
+    }
+
+    /// What the server remarked on its connections.
+    pub fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     /// How it is reached, password included.
@@ -61,7 +78,13 @@ impl<'a> Warehouse<'a> {
     pub fn describe(&self) -> String {
         match &self.embedded {
             Some(_) => "embedded PostgreSQL".to_owned(),
-            None => self.target.describe(),
+            None => self.address(),
         }
+    }
+
+    /// `user@host:port/database`; of several hosts the one that answered, or all before one did.
+    pub fn address(&self) -> String {
+        let reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.as_ref().unwrap_or(&self.target).describe()
     }
 }

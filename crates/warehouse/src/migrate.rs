@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use postgres::Client;
+use postgres::error::SqlState;
 use refinery::{Migration, Runner, Target};
 use salesmart_base::fail;
 use salesmart_base::failure::Failure;
+use salesmart_base::sqlstate;
 
 use super::connect;
 
@@ -81,7 +83,11 @@ fn apply(client: &mut Client, migrations: &[Migration]) -> Result<Vec<String>> {
     let report = runner.run(client).map_err(|error| {
         let cause =
             std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {}", describe(cause)));
-        Failure::new(format!("cannot migrate the warehouse: {error}{cause}"))
+        let message = Failure::new(format!("cannot migrate the warehouse: {error}{cause}"));
+        let error = Error::from(error);
+        // Who waits for a lock wants to know whose it is, which the error of PostgreSQL leads to.
+        let is_lock = sqlstate::find(&error).and_then(postgres::Error::code) == Some(&SqlState::LOCK_NOT_AVAILABLE);
+        if is_lock { error.context(message) } else { message.into() }
     })?;
     Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }

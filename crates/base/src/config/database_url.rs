@@ -173,19 +173,24 @@ impl fmt::Display for SecretUrl {
     }
 }
 
-/// `user@host:port/database` of a driver configuration: everything but the password.
+/// `user@host:port/database` of a driver configuration, `user@host:port,host:port/database` of several hosts: everything but the password.
 pub fn describe(config: &postgres::Config) -> String {
-    let host = match config.get_hosts().first() {
+    let name = |host: &postgres::config::Host| match host {
         // An unescaped @ in a password leaves its rest before the host.
-        Some(postgres::config::Host::Tcp(name)) => name.rsplit('@').next().unwrap_or_default().to_owned(),
+        postgres::config::Host::Tcp(name) => name.rsplit('@').next().unwrap_or_default().to_owned(),
         #[cfg(unix)]
-        Some(postgres::config::Host::Unix(path)) => path.display().to_string(),
-        None => "localhost".to_owned(),
+        postgres::config::Host::Unix(path) => path.display().to_string(),
     };
-    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let ports = config.get_ports();
+    let port = |index: usize| ports.get(index).or_else(|| ports.first()).copied().unwrap_or(5432);
+    let mut hosts: Vec<String> = config.get_hosts().iter().map(name).collect();
+    if hosts.is_empty() {
+        hosts.push("localhost".to_owned());
+    }
+    let hosts: Vec<String> = hosts.iter().enumerate().map(|(index, host)| format!("{host}:{}", port(index))).collect();
     let user = config.get_user().unwrap_or("?");
     let database = config.get_dbname().unwrap_or(user);
-    format!("{user}@{host}:{port}/{database}")
+    format!("{user}@{}/{database}", hosts.join(","))
 }
 
 const MODE: &str = "sslmode";

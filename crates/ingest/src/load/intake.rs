@@ -90,7 +90,10 @@ fn all_sources(
             Taken::Only(files) => files.to_vec(),
             Taken::All | Taken::Complete(_) => catalog::find(config, contract)?,
         };
-        source_table::prepare(staging, contract, &files, matches!(taken, Taken::Only(_)))?;
+        let kept = source_table::prepare(staging, contract, &files, matches!(taken, Taken::Only(_)))?;
+        if !kept.is_empty() {
+            observer.observe(&Event::RowsKept { source: &contract.source, files: &kept });
+        }
         let found = files.len();
         if let Taken::Complete(settle) = taken {
             files = complete::only(files, settle);

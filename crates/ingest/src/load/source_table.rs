@@ -5,6 +5,8 @@
 //! which they were, until every model that reads the source knows. Models read the view `raw.<source>`, which shows no load:
 //! what they make of a file must not depend on when it came.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Error, Result};
 use duckdb::Connection;
 use salesmart_base::fail;
@@ -12,16 +14,18 @@ use salesmart_base::failure::Failure;
 use salesmart_staging::{Staging, literal};
 
 use super::catalog::SourceFile;
+use super::keep;
 use crate::contract::Contract;
 
 /// Maximum number of files that an error names.
 const NAMED: usize = 20;
 
-/// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again.
+/// Makes `raw.<source>`, or makes it anew if the contract's meaning changed: then every file is read again, but for those that are gone
+/// and of which the change touches no row. Returns the names of these.
 ///
 /// # Errors
 /// No file at all, and files that would have to be read again and are gone.
-pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], explicit: bool) -> Result<()> {
+pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], explicit: bool) -> Result<Vec<String>> {
     let conn = staging.conn();
     let source = contract.source.as_str();
     let known: Vec<String> =
@@ -36,50 +40,73 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
     let hash = contract.hash()?;
     let before: Vec<String> = column_of(conn, "select contract_hash from ingest.sources where source = ?", source)?;
     if before.first() == Some(&hash) {
-        return Ok(());
+        keep::note_meaning(conn, contract)?;
+        return Ok(Vec::new());
     }
-    let missing: Vec<&str> =
-        known.iter().map(String::as_str).filter(|name| !files.iter().any(|file| file.name == *name)).collect();
+    let is_there = |name: &str| files.iter().any(|file| file.name == name);
+    let missing: Vec<&str> = known.iter().map(String::as_str).filter(|name| !is_there(name)).collect();
     if !missing.is_empty() && explicit {
         fail!(
             "{}: the contract changed, so every file has to be read again; run `salesmart ingest` without file names",
             contract.path.display()
         );
     }
-    if !missing.is_empty() {
-        return Err(gone(contract, &missing));
+    let touched = match missing.is_empty() {
+        true => BTreeMap::new(),
+        false => keep::touched(conn, contract, &missing)?,
+    };
+    if !touched.is_empty() {
+        return Err(gone(contract, &touched));
     }
     staging.transaction(|conn| {
+        // A name of a content that is read again under another name goes with that.
+        let kept: Vec<&str> = missing.iter().copied().filter(|name| is_carried(conn, source, name, &missing)).collect();
+        let names: Vec<String> = kept.iter().map(|name| literal(name)).collect();
+        let others = if names.is_empty() { String::new() } else { format!(" and file not in ({})", names.join(", ")) };
         // Until all of them are read again, nothing is built from this source.
         conn.execute(
-            "insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'",
+            &format!("insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'{others}"),
             [source],
         )?;
-        conn.execute_batch(&format!(
-            "drop view if exists raw.{source}; drop table if exists loaded.{source}; drop table if exists removed.{source}"
-        ))?;
-        make(conn, contract)?;
+        conn.execute(
+            "delete from ingest.expected where source = $1 and file in (select file from ingest.files where source = $1 and outcome = 'duplicate')
+                 and file in (select unnest(string_split($2, chr(0))))",
+            [source, missing.join("\0").as_str()],
+        )?;
         for table in ["ingest.files", "ingest.control_totals", "main.rejects"] {
-            conn.execute(&format!("delete from {table} where source = ?"), [source])?;
+            conn.execute(&format!("delete from {table} where source = ?{others}"), [source])?;
         }
+        keep::carry_over(conn, contract, &kept, || {
+            conn.execute_batch(&format!(
+                "drop view if exists raw.{source}; drop table if exists loaded.{source}; drop table if exists removed.{source}"
+            ))?;
+            make(conn, contract)
+        })?;
         conn.execute("insert or replace into ingest.sources values (?, ?)", [source, hash.as_str()])?;
-        Ok(())
+        keep::note_meaning(conn, contract)?;
+        Ok(kept.iter().map(ToString::to_string).collect())
     })
 }
 
+/// Whether a file that is gone keeps its rows under its own name, or that of another one that is gone.
+fn is_carried(conn: &Connection, source: &str, name: &str, missing: &[&str]) -> bool {
+    let same_as = "select same_as from ingest.files where source = ? and file = ?";
+    let same_as: Option<String> = conn.query_row(same_as, [source, name], |row| row.get(0)).unwrap_or_default();
+    same_as.is_none_or(|other| missing.contains(&other.as_str()))
+}
+
 /// The error about files that have to be read again and are gone.
-fn gone(contract: &Contract, missing: &[&str]) -> Error {
-    let mut names: Vec<&str> = missing.to_vec();
-    names.sort_unstable();
+fn gone(contract: &Contract, touched: &BTreeMap<String, String>) -> Error {
+    let mut names: Vec<String> = touched.iter().map(|(file, reason)| format!("{file}: {reason}")).collect();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);
     let more = if more == 0 { String::new() } else { format!("\n  and {more} more (`salesmart show ingest.files`)") };
     Failure::new(format!(
-        "{}: the contract changed, so every file has to be read again, but {} gone from the folder:\n  {}{more}\n\
+        "{}: the contract changed in a way that files have to be read again for, and {} gone from the folder:\n  {}{more}\n\
          Nothing was changed. Put them back for one run (are they archived?), or undo the change; files whose rows are to go are withdrawn \
          with `salesmart forget FILE…`",
         contract.path.display(),
-        if missing.len() == 1 { "1 is".to_owned() } else { format!("{} are", missing.len()) },
+        if touched.len() == 1 { "1 is".to_owned() } else { format!("{} are", touched.len()) },
         names.join("\n  ")
     ))
     .into()

@@ -26,6 +26,9 @@ const START_PATIENCE: Duration = Duration::from_secs(120);
 /// Of the log of a server that does not start. Its last line is seldom the reason.
 const SHOWN_LOG_LINES: usize = 30;
 
+/// The setting for the room that the server has for locks.
+const LOCKS: &str = "max_locks_per_transaction";
+
 /// Where things are.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -219,8 +222,22 @@ fn write_secret(path: &Path, secret: &str) -> Result<()> {
     writeln!(file, "{secret}").with_context(context)
 }
 
+/// Gives the cluster room for the locks of a sync over hundreds of months, of which each takes a dozen: 15 MB. One that was made by an
+/// earlier version lacks the setting.
+fn ensure_room_for_locks(paths: &Paths) -> Result<()> {
+    let path = paths.cluster.join("postgresql.conf");
+    let context = || format!("cannot set {LOCKS} in {}", path.display());
+    let text = std::fs::read_to_string(&path).with_context(context)?;
+    if text.lines().any(|line| line.trim_start().starts_with(LOCKS)) {
+        return Ok(());
+    }
+    let mut file = OpenOptions::new().append(true).open(&path).with_context(context)?;
+    file.write_all(format!("\n{LOCKS} = 512\n").as_bytes()).with_context(context)
+}
+
 /// Starts the server on the port it had before, if that is free, so that BI tools find it again.
 pub fn start_server(paths: &Paths, files: &ServerFiles, owner: Option<Owner>) -> Result<u16> {
+    ensure_room_for_locks(paths)?;
     let port_file = paths.state.join("port");
     let before = std::fs::read_to_string(&port_file).ok().and_then(|text| text.trim().parse().ok());
     let port = free_port(before)?;
