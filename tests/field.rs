@@ -5,4 +5,5 @@ mod files;
 mod marts;
 mod operations;
 mod order;
+mod spreadsheet;
 mod values;

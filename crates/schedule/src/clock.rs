@@ -205,7 +205,8 @@ mod tests {
         let (begun, short) = (look(start, ZERO, "2026-06-10T08:00"), look(start, minutes(5), "2026-06-10T08:05"));
         assert_eq!(clock.advance(&begun, &short).unwrap(), 0);
         assert_eq!(clock.due().to_string(), "2026-06-10 08:15:00 UTC");
-        let (begun, long) = (look(start, minutes(15), "2026-06-10T08:15"), look(start, minutes(65), "2026-06-10T09:05"));
+        let (begun, long) =
+            (look(start, minutes(15), "2026-06-10T08:15"), look(start, minutes(65), "2026-06-10T09:05"));
         assert_eq!(clock.advance(&begun, &long).unwrap(), 3);
         assert_eq!(clock.due().to_string(), "2026-06-10 09:15:00 UTC");
     }

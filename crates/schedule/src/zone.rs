@@ -17,8 +17,7 @@ use chrono_tz::Tz;
 use salesmart_base::{fail, toml_file};
 
 /// Where systems keep the time zone database.
-const DATABASES: [&str; 4] =
-    ["/usr/share/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo", "/usr/share/lib/zoneinfo"];
+const DATABASES: [&str; 4] = ["/usr/share/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo", "/usr/share/lib/zoneinfo"];
 
 /// A time zone.
 #[derive(Debug, Clone)]
@@ -190,7 +189,9 @@ mod tests {
 
     #[test]
     fn field_i6_a_time_zone_that_does_not_exist_is_an_error_with_the_nearest_name() {
-        for wrong in ["Europe/Berln", ":Europe/Berln", "europe/berlin", "Berlin/Europe", " Europe/Berlin", "Europe/Berlin\n"] {
+        for wrong in
+            ["Europe/Berln", ":Europe/Berln", "europe/berlin", "Berlin/Europe", " Europe/Berlin", "Europe/Berlin\n"]
+        {
             let error = error(wrong);
             assert!(error.starts_with(&format!("TZ=\"{wrong}\" is no time zone")), "{error}");
             assert!(error.contains("Europe/Berlin"), "{error}");
@@ -220,7 +221,10 @@ mod tests {
         let moments = |text: &str| zone.moments(text.parse().unwrap());
         let utc = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         assert_eq!(moments("2026-10-25T01:59:59"), Local::Once(utc("2026-10-24T23:59:59Z")));
-        assert_eq!(moments("2026-10-25T02:00:00"), Local::Twice(utc("2026-10-25T00:00:00Z"), utc("2026-10-25T01:00:00Z")));
+        assert_eq!(
+            moments("2026-10-25T02:00:00"),
+            Local::Twice(utc("2026-10-25T00:00:00Z"), utc("2026-10-25T01:00:00Z"))
+        );
         assert_eq!(moments("2026-10-25T03:00:00"), Local::Once(utc("2026-10-25T02:00:00Z")));
         assert_eq!(moments("2026-03-29T02:00:00"), Local::Never);
         assert_eq!(moments("2026-03-29T03:00:00"), Local::Once(utc("2026-03-29T01:00:00Z")));

@@ -157,7 +157,9 @@ fn parse(text: &str) -> Result<u64, String> {
         return Err(format!("is more memory than a machine has; {EXAMPLE}"));
     }
     match bytes as u64 {
-        bytes if bytes < LEAST => Err(format!("is too little memory for DuckDB, which needs 100MB at least; {EXAMPLE}")),
+        bytes if bytes < LEAST => {
+            Err(format!("is too little memory for DuckDB, which needs 100MB at least; {EXAMPLE}"))
+        }
         bytes => Ok(bytes),
     }
 }
@@ -203,7 +205,9 @@ mod tests {
 
     #[test]
     fn field_e1_out_of_memory_names_the_key_and_its_value_and_a_full_disk_does_not() {
-        let duckdb = || anyhow::anyhow!("Out of Memory Error: failed to allocate data of size 16.0 MiB (476.8 MiB/476.8 MiB used)");
+        let duckdb = || {
+            anyhow::anyhow!("Out of Memory Error: failed to allocate data of size 16.0 MiB (476.8 MiB/476.8 MiB used)")
+        };
         let declared = MemoryLimit::new(Some(Size { bytes: parse("500MB").unwrap(), written: "500MB".into() }), None);
         let said = declared.explain(duckdb().context("cannot build sql/marts/a.sql")).to_string();
         assert!(said.contains("staging.memory_limit = \"500MB\"") && said.contains("raise it"), "{said}");

@@ -52,7 +52,8 @@ pub fn run(
     staging.conn().execute_batch(
         "set disabled_compression_methods = 'dictionary,dict_fsst,zstd,roaring'; set checkpoint_threshold = '256MB'",
     )?;
-    let report = staging.limited_to(memory(config, contracts), || all_sources(config, staging, contracts, taken, observer));
+    let report =
+        staging.limited_to(memory(config, contracts), || all_sources(config, staging, contracts, taken, observer));
     staging.conn().execute_batch("reset disabled_compression_methods; reset checkpoint_threshold")?;
     report
 }
@@ -153,7 +154,7 @@ impl<'a> Intake<'a> {
         let (faulty, files): (Vec<&SourceFile>, Vec<&SourceFile>) = files.iter().partition(|file| file.fault.is_some());
         for file in faulty {
             let reason = file.fault.clone().unwrap_or_default();
-            report.refused.push(Refused { file: file.name.clone(), reason });
+            report.refused.push(Refused { file: file.name.clone(), reason, rejected: 0 });
         }
         let known = catalog::known_files(self.staging.conn(), &self.contract.source)?;
         let mut sizes: HashMap<u64, u32> = HashMap::new();
@@ -328,7 +329,7 @@ impl<'a> Intake<'a> {
     fn note(&self, loaded: Loaded, report: &mut Ingested) {
         let Loaded { name, refused, outcome, drift, listed } = loaded;
         match refused {
-            Some(reason) => report.refused.push(Refused { file: name.clone(), reason }),
+            Some(reason) => report.refused.push(Refused { file: name.clone(), reason, rejected: outcome.rejected }),
             None => {
                 report.loaded += 1;
                 report.names.push(name.clone());
