@@ -8,6 +8,7 @@ mod lost_staging;
 mod marts;
 mod operations;
 mod order;
+mod spreadsheet;
 mod statistics;
 mod values;
 mod warehouse;

@@ -4,6 +4,19 @@
 -- by: transaction_id
 select
     transaction_id,
+    case
+        when staged.transaction_id is null then 'not in stg_sales'
+        when facts.transaction_id is null then 'not in fact_sales'
+        else concat_ws(
+            ', ',
+            case when staged.quantity is distinct from facts.quantity then 'quantity' end,
+            case when staged.unit_price is distinct from facts.unit_price then 'unit_price' end,
+            case when staged.discount_amount is distinct from facts.discount_amount then 'discount_amount' end,
+            case when staged.revenue is distinct from facts.revenue then 'revenue' end,
+            case when staged.cost is distinct from facts.cost then 'cost' end,
+            case when staged.profit is distinct from facts.profit then 'profit' end
+        )
+    end as differs,
     staged.quantity as staged_quantity,
     facts.quantity as fact_quantity,
     staged.unit_price as staged_unit_price,
@@ -13,7 +26,9 @@ select
     staged.revenue as staged_revenue,
     facts.revenue as fact_revenue,
     staged.cost as staged_cost,
-    facts.cost as fact_cost
+    facts.cost as fact_cost,
+    staged.profit as staged_profit,
+    facts.profit as fact_profit
 from stg_sales as staged
 full join fact_sales as facts using (transaction_id)
 where (

@@ -30,6 +30,17 @@ aggregated as (
 
 select
     month_id,
+    case
+        when aggregated.sale_lines is null then 'not in agg_monthly_product'
+        when facts.sale_lines is null then 'not in fact_sales'
+        else concat_ws(
+            ', ',
+            case when aggregated.sale_lines is distinct from facts.sale_lines then 'sale_lines' end,
+            case when aggregated.discount_amount is distinct from facts.discount_amount then 'discount_amount' end,
+            case when aggregated.revenue is distinct from facts.revenue then 'revenue' end,
+            case when aggregated.profit is distinct from facts.profit then 'profit' end
+        )
+    end as differs,
     aggregated.sale_lines,
     facts.sale_lines as fact_lines,
     aggregated.discount_amount,

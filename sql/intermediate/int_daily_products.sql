@@ -11,30 +11,62 @@ sales as (
 
 ),
 
-moments as (
+ranked as (
 
     select
         date_id,
         product_code,
         product_name,
         category,
-        {'sold_at': sold_at, 'transaction_id': transaction_id} as sale
+        {'sold_at': sold_at, 'transaction_id': transaction_id} as sale,
+        row_number() over (
+            partition by date_id, product_code
+            order by product_name is null, sold_at desc nulls last, transaction_id desc nulls last
+        ) as name_rank,
+        row_number() over (
+            partition by date_id, product_code
+            order by category is null, sold_at desc nulls last, transaction_id desc nulls last
+        ) as category_rank
     from sales
     where product_code is not null
+
+),
+
+named as (
+
+    select
+        date_id,
+        product_code,
+        product_name,
+        case when product_name is not null then sale end as named_by
+    from ranked
+    where name_rank = 1
+
+),
+
+categorised as (
+
+    select
+        date_id,
+        product_code,
+        category,
+        case when category is not null then sale end as categorised_by
+    from ranked
+    where category_rank = 1
 
 ),
 
 final as (
 
     select
-        date_id,
-        product_code,
-        max_by(product_name, sale) filter (where product_name is not null) as product_name,
-        max(sale) filter (where product_name is not null) as named_by,
-        max_by(category, sale) filter (where category is not null) as category,
-        max(sale) filter (where category is not null) as categorised_by
-    from moments
-    group by date_id, product_code
+        named.date_id,
+        named.product_code,
+        named.product_name,
+        named.named_by,
+        categorised.category,
+        categorised.categorised_by
+    from named
+    inner join categorised using (date_id, product_code)
 
 )
 

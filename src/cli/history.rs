@@ -17,7 +17,7 @@ use crate::stdout::Answer;
 /// Show what the last runs did: files, rows, rejects, checks, what was pushed, time and outcome.
 ///
 /// The newest first. With the identifier of a run, or its beginning, everything that is known of it. Every `run` is kept, and every
-/// `sync` that pushed something or failed: in the staging file, and in the table etl.run of the warehouse. A run whose process was
+/// `sync` and `verify --repair` that pushed something or failed: in the staging file, and in the table etl.run of the warehouse. A run whose process was
 /// killed is `started` until the next run, then `interrupted`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:\n  \

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::say;
+pub(crate) use text::{say, warn_of_unbuilt};
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub const SAMPLES: u64 = 3;
 /// Show what the next sync would do to PostgreSQL.
 ///
 /// Per table and month: rows that would be inserted, updated and deleted, and by how much that changes revenue, with some of the
-/// rows. No row is written. `--out FILE` keeps the plan, for somebody to look at and for `salesmart sync --plan FILE`, which does
+/// rows. The marts count as they were built last; models that changed since are named. No row is written. `--out FILE` keeps the plan, for somebody to look at and for `salesmart sync --plan FILE`, which does
 /// exactly that or nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -51,9 +51,14 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     if let Some(path) = &args.out {
         plan.save(path)?;
     }
+    let unbuilt = project.unbuilt()?;
     match args.format {
-        Form::Json => stdout::say(&serde_json::to_string_pretty(&plan)?),
-        Form::Text => say(&plan, console),
+        Form::Json => {
+            let mut json = serde_json::to_value(&plan)?;
+            json["unbuilt"] = serde_json::to_value(&unbuilt)?;
+            stdout::say(&serde_json::to_string_pretty(&json)?);
+        }
+        Form::Text => say(&plan, &unbuilt, console),
     }
     if let (Some(path), Form::Text) = (&args.out, args.format) {
         let path = path.display();

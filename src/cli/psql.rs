@@ -16,12 +16,12 @@ use crate::console::Console;
 
 /// Open psql on the warehouse.
 ///
-/// Starts the private server for as long as the shell is open, or connects to the configured one. Arguments after --
-/// go to psql: salesmart psql -- -c "select count(*) from mart.fact_sales"
+/// Starts the private server for as long as the shell is open, or connects to the configured one. All arguments go to psql:
+/// salesmart psql -c "select count(*) from mart.fact_sales". Options of salesmart itself come first.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Arguments for psql
-    #[arg(last = true)]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
     pub args: Vec<OsString>,
 }
 

@@ -99,13 +99,16 @@ pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let warehouse = Warehouse::open(&config, &observer)?;
     let push = Push { project: &project, warehouse: &warehouse, options: args.push.options() };
     if args.dry_run {
-        super::plan::say(&push.plan(super::plan::SAMPLES)?, console);
+        super::plan::say(&push.plan(super::plan::SAMPLES)?, &project.unbuilt()?, console);
         return Ok(());
     }
     let (result, client) = match push.sync(plan.as_ref()) {
         Ok(client) => (Ok(()), Some(client)),
         Err(error) => (Err(failure::recognise(error)), None),
     };
+    if result.is_ok() {
+        super::plan::warn_of_unbuilt(&project.unbuilt()?, console);
+    }
     run.report = recorder.report();
     run.end(&result);
     // One that had nothing to push leaves no trace.

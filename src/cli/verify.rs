@@ -3,7 +3,9 @@
 use anyhow::Result;
 use salesmart_base::config::SyncPolicy;
 use salesmart_base::count::counted;
-use salesmart_base::fail;
+use salesmart_base::event::Both;
+use salesmart_base::{fail, failure};
+use salesmart_history::{Recorder, Run};
 use salesmart_project::Project;
 use salesmart_sync::verify::{Expected, Report};
 use salesmart_warehouse::Warehouse;
@@ -12,6 +14,7 @@ use super::Global;
 use super::form::Form;
 use super::sync::ReachArgs;
 use crate::console::Console;
+use crate::pipeline;
 use crate::pipeline::push::{Push, Repair};
 use crate::stdout;
 
@@ -39,11 +42,26 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global, console: &Console) -> Result<()> {
     let config = global.config()?;
     let quiet = if args.format == Form::Json { console.quiet() } else { console.clone() };
-    let project = Project::open(&config, &quiet)?;
-    let warehouse = Warehouse::open(&config, &quiet)?;
+    let recorder = Recorder::default();
+    let observer = Both(&quiet, &recorder);
+    let project = Project::open(&config, &observer)?;
+    let mut run = Run::start("verify --repair");
+    let warehouse = Warehouse::open(&config, &observer)?;
     let repair = if args.repair { Repair::Yes } else { Repair::No };
-    let report = Push { project: &project, warehouse: &warehouse, options: args.reach.options(false) }
-        .verify(args.limit, repair)?;
+    let push = Push { project: &project, warehouse: &warehouse, options: args.reach.options(false) };
+    let (result, report) = match push.verify(args.limit, repair) {
+        Ok(report) => (Ok(()), Some(report)),
+        Err(error) => (Err(failure::recognise(error)), None),
+    };
+    run.report = recorder.report();
+    run.end(&result);
+    // As of a sync: one that wrote nothing leaves no trace.
+    if args.repair && (result.is_err() || run.report.sync_number.is_some()) {
+        let is_reached = !result.as_ref().is_err_and(failure::is_transient);
+        pipeline::keep(&project.staging, &run, Some(&warehouse).filter(|_| is_reached), None, &observer);
+    }
+    result?;
+    let Some(report) = report else { return Ok(()) };
     match args.format {
         Form::Json => stdout::say(&serde_json::to_string_pretty(&report)?),
         Form::Text => say(&report, console),

@@ -60,7 +60,7 @@ fn refused(said: &DbError) -> String {
         (
             "somebody else held a lock in the warehouse for longer than warehouse.lock_timeout".to_owned(),
             format!(
-                "end that session or wait for its end, then run again; who holds locks shows\n  salesmart psql -- -c \"{}\"",
+                "end that session or wait for its end, then run again; who holds locks shows\n  salesmart psql -c \"{}\"",
                 "select distinct pid, usename, application_name, state, query from pg_locks join pg_stat_activity using (pid) \
                  where relation in (select oid from pg_class where relnamespace in ('mart'::regnamespace, 'etl'::regnamespace))"
             ),

@@ -125,7 +125,7 @@ pub struct RefusedFile {
 pub struct Rows {
     /// Accepted.
     pub accepted: u64,
-    /// Rejected.
+    /// Rejected, those of refused files among them.
     pub rejected: u64,
     /// Accepted because they are repaired.
     pub repaired: u64,

@@ -47,7 +47,7 @@ fn add_files(report: &mut Report, ingested: &Ingested) {
     let refused = ingested.refused.iter();
     files.refused.extend(refused.map(|file| RefusedFile { file: file.file.clone(), reason: file.reason.clone() }));
     report.rows.accepted += ingested.records - ingested.rejected;
-    report.rows.rejected += ingested.rejected;
+    report.rows.rejected += ingested.rejected + ingested.refused.iter().map(|file| file.rejected).sum::<u64>();
     report.rows.repaired += ingested.repaired;
     report.rows.repeated += ingested.conflicts.repeated.records;
     report.rows.outranked += ingested.conflicts.outranked.records;

@@ -1,14 +1,15 @@
 //! Rejects: refused fields and records, with everything needed to repair them.
 //!
-//! [`spool`] collects them while a file is read, [`repairs`] are corrected records, [`replay`] takes them.
+//! [`spool`] collects them while a file is read, [`repairs`] are corrected records, [`replay`] takes them, as a [`sheet`].
 
 pub mod repairs;
 pub mod replay;
+mod sheet;
 pub mod spool;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -118,18 +119,8 @@ const COLUMNS: [&str; 6] = ["line", "column", "code", "value", "reason", "raw"];
 /// so: somebody's own data may have it.
 pub fn is_errors_file(file: &Path) -> Result<bool> {
     match file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".errors.csv")) {
-        true => begins_with(file, &format!("{}\n", COLUMNS.join(","))),
+        true => sheet::has_header(file, &COLUMNS),
         false => Ok(false),
-    }
-}
-
-/// Does a file begin with this text?
-pub fn begins_with(file: &Path, text: &str) -> Result<bool> {
-    let mut start = Vec::with_capacity(text.len());
-    let read = std::fs::File::open(file).and_then(|file| file.take(text.len() as u64).read_to_end(&mut start));
-    match read {
-        Ok(_) => Ok(start == text.as_bytes()),
-        Err(error) => Err(Failure::new(format!("cannot read {}: {error}", file.display())).into()),
     }
 }
 

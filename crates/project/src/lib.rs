@@ -17,6 +17,7 @@ use salesmart_model::Models;
 use salesmart_staging::Staging;
 use salesmart_transform::build::{self, Inputs, Options, Report};
 use salesmart_transform::change::{self, Inspector};
+use salesmart_transform::unbuilt;
 
 /// Of the reasons why files were refused, so many are listed in an error.
 const REASONS: usize = 10;
@@ -76,6 +77,14 @@ impl<'a> Project<'a> {
     /// A model cannot be built, or a check failed; what was published before stays.
     pub fn build(&self, options: &Options) -> Result<Report> {
         self.build_inspected(options, &mut change::ignore)
+    }
+
+    /// The models that are not as they were built last.
+    ///
+    /// # Errors
+    /// A model that cannot be parsed.
+    pub fn unbuilt(&self) -> Result<Vec<String>> {
+        unbuilt::unbuilt(self.staging.conn(), &self.models, &self.contracts)
     }
 
     /// [`build`](Self::build) that shows every changed model to `inspector` before it is published.

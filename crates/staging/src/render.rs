@@ -33,6 +33,19 @@ pub struct Table {
     columns: Vec<(String, bool)>,
     /// Values as text; absent ones as `None`.
     rows: Vec<Vec<Option<String>>>,
+    /// Names of columns that hold floating-point numbers, and how each value is written in the drawn table.
+    floats: Vec<String>,
+    spelling: Spelling,
+}
+
+/// How a value is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Spelling {
+    /// As text; an absent one as nothing.
+    #[default]
+    Plain,
+    /// So that no two different values look the same: see [`shown`].
+    Exact,
 }
 
 impl Table {
@@ -51,6 +64,10 @@ impl Table {
             .iter()
             .map(|field| (field.name().clone(), is_number(field.data_type())))
             .collect();
+        let is_float = |kind: &DataType| matches!(kind, DataType::Float16 | DataType::Float32 | DataType::Float64);
+        let fields = result.get_schema();
+        let floats = fields.fields().iter().filter(|field| is_float(field.data_type()));
+        let floats = floats.map(|field| field.name().clone()).collect();
         let options = FormatOptions::default()
             .with_null("")
             .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
@@ -71,12 +88,19 @@ impl Table {
                 rows.push(values.collect());
             }
         }
-        Ok(Self { columns, rows })
+        Ok(Self { columns, rows, floats, spelling: Spelling::Plain })
     }
 
     /// A table from text columns.
     pub fn new(columns: &[(&str, bool)]) -> Self {
-        Self { columns: columns.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect(), rows: Vec::new() }
+        let columns = columns.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
+        Self { columns, ..Self::default() }
+    }
+
+    /// The same table, drawn so that no two different values look the same: NULL is `NULL`, and a floating-point number, which may differ
+    /// from a decimal that is written alike, has its type in the column's head.
+    pub fn exact(self) -> Self {
+        Self { spelling: Spelling::Exact, ..self }
     }
 
     /// Adds a row; it has as many values as there are columns.
@@ -130,9 +154,16 @@ impl Table {
     fn drawn(&self, preset: &str) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
         table.load_preset(preset).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(self.columns.iter().map(|(name, _)| name));
+        let is_exact = self.spelling == Spelling::Exact;
+        table.set_header(self.columns.iter().map(|(name, _)| match is_exact && self.floats.contains(name) {
+            true => format!("{name} (double)"),
+            false => name.clone(),
+        }));
         for row in &self.rows {
-            table.add_row(row.iter().map(|value| value.as_deref().map_or_else(String::new, one_line)));
+            table.add_row(row.iter().map(|value| match is_exact {
+                true => shown(value.as_deref()),
+                false => value.as_deref().map_or_else(String::new, one_line),
+            }));
         }
         for (index, (_, number)) in self.columns.iter().enumerate() {
             if let (true, Some(column)) = (number, table.column_mut(index)) {

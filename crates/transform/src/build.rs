@@ -26,7 +26,7 @@ use super::known::{Current, Known};
 use super::parsed::Parser;
 use super::proof::prover::Prover;
 use super::space::{self, Space};
-use super::{incremental, publish, text_casts, whole};
+use super::{culprit, incremental, publish, text_casts, whole};
 use crate::check;
 
 /// What becomes of a build that went well.
@@ -113,6 +113,7 @@ pub fn run(
         prover: &prover,
         engine: salesmart_staging::engine(conn)?,
         report: Report::default(),
+        at: None,
     };
     let mut work = |conn: &Connection| -> Result<Option<anyhow::Error>> {
         build.space.make_sources(conn, contracts.values())?;
@@ -137,9 +138,19 @@ pub fn run(
         build.space.clear_temporary(conn)?;
         Ok(refused)
     };
-    let refused = match options.finish {
-        Finish::Publish => staging.transaction(&mut work)?,
-        Finish::Discard => staging.rehearsal(&mut work)?,
+    let result = match options.finish {
+        Finish::Publish => staging.transaction(&mut work),
+        Finish::Discard => staging.rehearsal(&mut work),
+    };
+    // The transaction is over, so DuckDB answers again.
+    let refused = match (result, &build.at) {
+        (Err(error), Some(model)) => {
+            let read = culprit::sources(&graph, model);
+            let read: Vec<&Contract> =
+                contracts.values().filter(|contract| read.contains(contract.source.as_str())).collect();
+            return Err(culprit::name(conn, &read, error));
+        }
+        (result, _) => result?,
     };
     failpoint::hit("build.published");
     match refused {
@@ -188,6 +199,8 @@ pub(super) struct Build<'a> {
     pub(super) prover: &'a Prover<'a>,
     pub(super) engine: String,
     pub(super) report: Report,
+    /// The model that is being built.
+    pub(super) at: Option<String>,
 }
 
 impl Build<'_> {
@@ -198,8 +211,10 @@ impl Build<'_> {
             self.known.insert(format!("raw.{source}"), current);
         }
         for node in &graph.nodes {
+            self.at = Some(node.model.name.clone());
             self.one(node, inspector)?;
         }
+        self.at = None;
         if self.report.built.is_empty() {
             self.observer.observe(&Event::AllUpToDate { models: self.report.unchanged });
         }

@@ -1,7 +1,9 @@
 //! Checks: queries that return offending rows. Zero rows is a pass.
 //!
 //! Besides the project's own (`sql/checks/*.sql`) every model with a key is checked to have it unique and
-//! not null.
+//! not null, and every mart to hold only [`texts`] that PostgreSQL takes.
+
+mod texts;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -105,6 +107,14 @@ pub fn run(context: &Context<'_>, models: &Models, run_id: &str) -> Result<Repor
             state: None,
         };
         keep(context.conn, run_id, &mut report, finding, found.elapsed)?;
+    }
+    for model in models.models.values().filter(|model| model.is_pushed()) {
+        let Some(current) = context.known.get(&model.name).filter(|current| is_to_be_looked_at(current)) else {
+            continue;
+        };
+        if let Some((finding, elapsed)) = texts::check(context, model, current)? {
+            keep(context.conn, run_id, &mut report, finding, elapsed)?;
+        }
     }
     for check in &models.checks {
         let Some(state) = State::of(context, check, models)? else {
@@ -276,7 +286,7 @@ fn among_changed(context: &Context<'_>, check: &Check, inputs: &[Seen], proof: &
     let count = space::count(context.conn, rows)?;
     let sample = match count {
         0 => Table::default(),
-        _ => Table::query(context.conn, &format!("select * from {rows} limit {SAMPLE}"))?,
+        _ => Table::query(context.conn, &format!("select * from {rows} limit {SAMPLE}"))?.exact(),
     };
     Ok(Found { count, sample, elapsed: started.elapsed() })
 }
@@ -296,7 +306,8 @@ fn offending(conn: &Connection, sql: &str) -> Result<Found, duckdb::Error> {
     let sample = match count {
         0 => Table::default(),
         _ => Table::query(conn, &format!("select * from temp.__offending_rows limit {SAMPLE}"))
-            .map_err(|error| duckdb::Error::InvalidParameterName(error.to_string()))?,
+            .map_err(|error| duckdb::Error::InvalidParameterName(error.to_string()))?
+            .exact(),
     };
     conn.execute_batch("drop view temp.__offending_rows")?;
     Ok(Found { count, sample, elapsed: started.elapsed() })

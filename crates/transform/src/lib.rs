@@ -5,7 +5,7 @@
 //! [`build`] runs what is stale: [`whole`] from all rows, or [`incremental`] from those that a [`delta`] has [`affected`]
 //! ([`usage`]: as far as it matters);
 //! [`space`] is where their tables are, [`change`] shows them to whoever looks, [`publish`] puts them in place.
-//! [`select`] chooses among the models, and [`compile`] checks them without running them.
+//! [`select`] chooses among the models, [`compile`] checks them without running them, and [`unbuilt`] knows which have changed since.
 
 pub mod affected;
 pub mod blank;
@@ -14,6 +14,7 @@ pub mod change;
 pub mod check;
 pub mod compile;
 pub mod content;
+mod culprit;
 pub mod decision;
 pub mod declared;
 pub mod delta;
@@ -30,5 +31,6 @@ pub mod published;
 pub mod select;
 pub mod space;
 mod text_casts;
+pub mod unbuilt;
 pub mod usage;
 pub mod whole;

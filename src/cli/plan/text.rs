@@ -11,10 +11,18 @@ use crate::console::{Console, Ink};
 /// Samples are cut at this width.
 const WIDTH: usize = 110;
 
-/// Says what a sync would do.
-pub fn say(plan: &Plan, console: &Console) {
-    if plan.tables.is_empty() {
+/// Of models that are not built, so many are named.
+const NAMED: usize = 8;
+
+/// Says what a sync would do. `unbuilt` are the models that are not as they were built last.
+pub fn say(plan: &Plan, unbuilt: &[String], console: &Console) {
+    if plan.tables.is_empty() && unbuilt.is_empty() {
         console.say("nothing to push: the warehouse holds what the marts hold");
+        return;
+    }
+    if plan.tables.is_empty() {
+        console.say("nothing to push yet: the warehouse holds what the marts held when they were built last");
+        warn_of_unbuilt(unbuilt, console);
         return;
     }
     let after = plan
@@ -41,9 +49,26 @@ pub fn say(plan: &Plan, console: &Console) {
     if let Some(refusal) = &plan.refusal {
         console.warn(&format!("the sync will stop: {refusal}"));
     }
+    warn_of_unbuilt(unbuilt, console);
     for objection in &plan.objections {
         console.warn(&format!("{objection}; the sync will stop unless it is run with --allow-deletes"));
     }
+}
+
+/// Says which models a build would look at first.
+pub fn warn_of_unbuilt(unbuilt: &[String], console: &Console) {
+    if unbuilt.is_empty() {
+        return;
+    }
+    let named: Vec<&str> = unbuilt.iter().take(NAMED).map(String::as_str).collect();
+    let more = match unbuilt.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    console.warn(&format!(
+        "changed and not built yet: {}{more}; run `salesmart build` first, then this shows what they change",
+        named.join(", ")
+    ));
 }
 
 /// A line per table and month, and one for all months of a table that has several.

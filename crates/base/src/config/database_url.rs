@@ -1,7 +1,9 @@
 //! The URL of the warehouse. Its password shows nowhere.
 //!
 //! The driver knows neither `verify-ca`, `verify-full` nor `sslrootcert`: `sslmode` and `sslrootcert` are taken out of the URL before
-//! the driver reads the rest, and kept as [`Tls`].
+//! the driver reads the rest, and kept as [`Tls`]. [`parameter`] knows which others there are.
+
+mod parameter;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -125,10 +127,16 @@ impl SecretUrl {
     /// # Errors
     /// A text that is no URL, and values that are not known.
     pub fn target(&self) -> Result<Target> {
-        let (rest, parameters) = match url_scheme(&self.0) {
+        let Taken { rest, parameters, kept } = match url_scheme(&self.0) {
             Some(scheme) => without_url_parameters(&self.0, scheme),
             None => without_pairs(&self.0),
         };
+        for (name, value) in &kept {
+            parameter::check(name, value)?;
+        }
+        for (name, value) in &parameters {
+            parameter::check_harmless(name, value)?;
+        }
         let value = |name: &str| parameters.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         if let Some(name) = CLIENT_CERTIFICATE.into_iter().find(|name| value(name).is_some()) {
             fail!("the database URL has {name}; logins by client certificate are not supported, use a password");
@@ -138,8 +146,8 @@ impl SecretUrl {
             Ok(driver) => Ok(Target { driver, tls }),
             // The parser's error may quote the text, and the text holds the password.
             Err(_) => fail!(
-                "the database URL cannot be read; expected postgres://user:password@host:5432/database (set in {})",
-                "DATABASE_URL or --database-url"
+                "the database URL cannot be read; expected postgres://user:password@host:5432/database, with %40 for @, %3F for ? and %2F for / \
+                 in a password (set in DATABASE_URL or --database-url)"
             ),
         }
     }
@@ -147,14 +155,23 @@ impl SecretUrl {
 
 impl From<String> for SecretUrl {
     fn from(text: String) -> Self {
-        Self(text)
+        Self::from(text.as_str())
+    }
+}
+
+/// What surrounds it in files of secrets and environments, blanks, line breaks and quotation marks, is no part of it.
+impl From<&str> for SecretUrl {
+    fn from(text: &str) -> Self {
+        let text = text.trim();
+        let unquoted = ['"', '\''].into_iter().find_map(|mark| text.strip_prefix(mark)?.strip_suffix(mark));
+        Self(unquoted.unwrap_or(text).trim().to_owned())
     }
 }
 
 impl FromStr for SecretUrl {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
+        Ok(Self::from(text))
     }
 }
 
@@ -198,51 +215,75 @@ const ROOT_CERT: &str = "sslrootcert";
 const CLIENT_CERTIFICATE: [&str; 2] = ["sslcert", "sslkey"];
 
 fn is_ours(name: &str) -> bool {
-    name == MODE || name == ROOT_CERT || CLIENT_CERTIFICATE.contains(&name)
+    name == MODE || name == ROOT_CERT || CLIENT_CERTIFICATE.contains(&name) || parameter::is_harmless(name)
 }
 
 fn url_scheme(text: &str) -> Option<&'static str> {
     ["postgres://", "postgresql://"].into_iter().find(|scheme| text.starts_with(scheme))
 }
 
-/// The text without our parameters, and those.
-type Taken = (String, Vec<(String, String)>);
+/// A connection text in parts.
+struct Taken {
+    /// The text without our parameters, for the driver.
+    rest: String,
+    /// Ours.
+    parameters: Vec<(String, String)>,
+    /// The driver's.
+    kept: Vec<(String, String)>,
+}
 
 fn without_url_parameters(text: &str, scheme: &str) -> Taken {
     // The driver takes what comes before the first @ for user and password: a ? there begins no parameters.
     let start = text.find('@').map_or(scheme.len(), |at| at + 1);
-    let Some(query) = text[start..].find('?').map(|at| start + at) else { return (text.to_owned(), Vec::new()) };
+    let mut taken = Taken { rest: text.to_owned(), parameters: Vec::new(), kept: Vec::new() };
+    let Some(query) = text[start..].find('?').map(|at| start + at) else { return taken };
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let mut taken = Vec::new();
+    // With another @ this is the rest of a password, which no message may show.
+    let is_password = text[query..].contains('@');
     let mut kept = Vec::new();
     for parameter in text[query + 1..].split('&').filter(|parameter| !parameter.is_empty()) {
-        match parameter.split_once('=').map(|(name, value)| (decoded(name), decoded(value))) {
-            Some((name, value)) if is_ours(&name) => taken.push((name, value)),
-            _ => kept.push(parameter),
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (name, value) = (decoded(name), decoded(value));
+        match is_ours(&name) {
+            true => taken.parameters.push((name, value)),
+            false => {
+                kept.push(parameter);
+                if !is_password {
+                    taken.kept.push((name, value));
+                }
+            }
         }
     }
-    let rest = match kept.is_empty() {
+    taken.rest = match kept.is_empty() {
         true => text[..query].to_owned(),
         false => format!("{}?{}", &text[..query], kept.join("&")),
     };
-    (rest, taken)
+    taken
 }
 
 /// Of `key=value key='a value'`, with `\` before a character that stands for itself.
 fn without_pairs(text: &str) -> Taken {
-    let (mut rest, mut taken) = (String::new(), Vec::new());
+    let mut taken = Taken { rest: String::new(), parameters: Vec::new(), kept: Vec::new() };
     let mut left = text;
     while let Some((name, after)) = left.split_once('=') {
         let after = after.trim_start();
         let (value, length) = pair_value(after);
-        match is_ours(name.trim()) {
-            true => taken.push((name.trim().to_owned(), value)),
-            false => rest.push_str(&format!("{}={} ", name.trim(), &after[..length])),
+        let name = name.trim();
+        match is_ours(name) {
+            true => taken.parameters.push((name.to_owned(), value)),
+            false => {
+                taken.rest.push_str(&format!("{name}={} ", &after[..length]));
+                // Anything else is the rest of a value with a blank in it, perhaps of the password.
+                if parameter::is_name(name) {
+                    taken.kept.push((name.to_owned(), value));
+                }
+            }
         }
         left = &after[length..];
     }
-    rest.push_str(left);
-    (rest.trim_end().to_owned(), taken)
+    taken.rest.push_str(left);
+    taken.rest = taken.rest.trim_end().to_owned();
+    taken
 }
 
 /// The value at the start of the text, and its length as it is written.
@@ -310,7 +351,59 @@ mod tests {
         assert!(refused("sslrootcert=ca.pem").contains("set sslmode=verify-full"));
         assert!(refused("sslmode=require&sslrootcert=system").contains("sslmode=require does not look at"));
         assert!(refused("sslmode=require&sslcert=me.pem").contains("sslcert"));
-        assert!(refused("colour=secret").contains("cannot be read"));
+        assert!(refused("colour=secret").contains("has a parameter `colour`"));
+        assert!(refused("connect_timeout=secret").contains("`connect_timeout`"));
         assert!(refusal("secret").contains("cannot be read"));
+    }
+
+    #[test]
+    fn field_e6_parameters_of_other_programs_are_named_with_advice() {
+        let refused = |query: &str| refusal(&format!("postgres://me:secret@db/shop?{query}"));
+        assert!(refused("pgbouncer=true").contains("`pgbouncer`") && refused("pgbouncer=true").contains("session"));
+        assert!(refused("schema=public").contains("`schema`") && refused("schema=public").contains("mart and etl"));
+        assert!(refused("sslmode=disable&currentSchema=public").contains("mart and etl"));
+        assert!(refused("ssl=true").contains("sslmode=require"));
+        assert!(refused("gssencmode=require").contains("gssencmode"));
+        assert!(refused("Connect_Timeout=5").contains("did you mean `connect_timeout`?"));
+        assert!(refused("pgbouncer").contains("`pgbouncer`"));
+        assert!(refusal("host=db user=me password=secret schema=public").contains("`schema`"));
+        assert!(refusal("host=db user=me port=secret").contains("`port`"));
+    }
+
+    #[test]
+    fn field_e6_parameters_that_change_nothing_are_accepted() {
+        for text in [
+            "postgres://me:secret@db/shop?gssencmode=disable&application_name=x",
+            "postgres://me:secret@db/shop?sslcompression=0&client_encoding=UTF8&gssencmode=prefer",
+            "host=db user=me password=secret gssencmode=disable dbname=shop",
+        ] {
+            assert_eq!(target(text).describe(), "me@db:5432/shop", "{text}");
+        }
+    }
+
+    #[test]
+    fn field_e6_what_surrounds_a_url_is_no_part_of_it() {
+        for text in [
+            "postgres://me:secret@db/shop\n",
+            " postgres://me:secret@db/shop\r\n",
+            "\"postgres://me:secret@db/shop\"",
+            "'postgres://me:secret@db/shop'\n",
+            "\tpostgres://me:secret@db/shop?gssencmode=disable \n",
+            "host=db user=me dbname=shop\n",
+        ] {
+            assert_eq!(SecretUrl::from(text).target().unwrap().describe(), "me@db:5432/shop", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn field_e6_the_rest_of_a_password_is_never_taken_for_a_parameter() {
+        for text in [
+            "postgres://me:se@cr?secret=1&secret@db/shop",
+            "postgres://me:a@b?my-secret@db/shop",
+            "host=db user=me password=a secret b=c",
+        ] {
+            let error = SecretUrl(text.to_owned()).target().err();
+            assert!(error.is_none_or(|error| !error.to_string().contains("secret")), "{text}");
+        }
     }
 }

@@ -46,6 +46,8 @@ pub struct Refused {
     pub file: String,
     /// Why.
     pub reason: String,
+    /// Its rejected records, as far as it was read.
+    pub rejected: u64,
 }
 
 impl Ingested {

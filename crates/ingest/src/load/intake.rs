@@ -157,7 +157,7 @@ impl<'a> Intake<'a> {
         let (faulty, files): (Vec<&SourceFile>, Vec<&SourceFile>) = files.iter().partition(|file| file.fault.is_some());
         for file in faulty {
             let reason = file.fault.clone().unwrap_or_default();
-            report.refused.push(Refused { file: file.name.clone(), reason });
+            report.refused.push(Refused { file: file.name.clone(), reason, rejected: 0 });
         }
         let known = catalog::known_files(self.staging.conn(), &self.contract.source)?;
         let mut sizes: HashMap<u64, u32> = HashMap::new();
@@ -332,7 +332,7 @@ impl<'a> Intake<'a> {
     fn note(&self, loaded: Loaded, report: &mut Ingested) {
         let Loaded { name, refused, outcome, drift, listed } = loaded;
         match refused {
-            Some(reason) => report.refused.push(Refused { file: name.clone(), reason }),
+            Some(reason) => report.refused.push(Refused { file: name.clone(), reason, rejected: outcome.rejected }),
             None => {
                 report.loaded += 1;
                 report.names.push(name.clone());

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use salesmart_base::failure::Failure;
 use salesmart_base::formula::{neutralize, restore};
 use salesmart_base::{fail, hash};
 
 use crate::contract::Contract;
 use crate::rejects;
+use crate::rejects::sheet::{self, Sheet};
 
 /// The columns of a repairs file that are not the contract's.
 const LINE: &str = "_line";
@@ -31,12 +31,21 @@ pub struct Repair {
     pub fields: Vec<String>,
 }
 
-/// Says which record is meant, whatever happens to the file.
+/// Says which record is meant, whatever happens to the file. It begins with a letter that no hexadecimal number has: a spreadsheet would
+/// take `28940464532e608` for a number and round it.
 pub fn fingerprint(raw: &str) -> String {
     let mut hash = hash::of_parts([raw]);
     hash.truncate(16);
-    hash
+    format!("{LETTER}{hash}")
 }
+
+/// A fingerprint as it stands in a file. Those of earlier versions have no letter.
+pub fn read_fingerprint(written: &str) -> String {
+    let written = written.trim();
+    format!("{LETTER}{}", written.strip_prefix(LETTER).unwrap_or(written))
+}
+
+const LETTER: char = 'r';
 
 /// `sales_1.csv` has its repairs in `sales_1.csv.repairs.csv`.
 pub fn repairs_file(file: &Path) -> PathBuf {
@@ -46,7 +55,7 @@ pub fn repairs_file(file: &Path) -> PathBuf {
 /// Is this a file that [`Repairs::save`] wrote? Such files are never ingested as data.
 pub fn is_repairs_file(file: &Path) -> Result<bool> {
     match file.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".repairs.csv")) {
-        true => rejects::begins_with(file, &format!("{LINE},{RECORD},")),
+        true => sheet::has_header(file, &[LINE, RECORD]),
         false => Ok(false),
     }
 }
@@ -66,9 +75,8 @@ impl Repairs {
         if path.is_symlink() {
             fail!("{at} is a symbolic link; put the repairs themselves there");
         }
-        let mut reader = csv::Reader::from_path(&path).with_context(|| format!("cannot read {at}"))?;
-        let headers = reader.headers().with_context(|| format!("cannot read {at}"))?.clone();
-        let place = |name: &str| headers.iter().position(|header| header == name);
+        let sheet = Sheet::read(&path, LINE)?;
+        let place = |name: &str| sheet.place(name);
         let (Some(line), Some(record)) = (place(LINE), place(RECORD)) else {
             fail!("{at} has no columns {LINE} and {RECORD}; it was not written by `salesmart rejects replay`");
         };
@@ -83,14 +91,13 @@ impl Repairs {
             }
         }
         let mut by_line = HashMap::new();
-        for row in reader.records() {
-            let row = row.map_err(|error| Failure::new(format!("cannot read {at}: {error}")))?;
+        for (_, row) in &sheet.rows {
             let number = row.get(line).unwrap_or_default();
-            let Ok(number) = number.parse() else {
+            let Ok(number) = number.trim().parse() else {
                 fail!("{at}: {LINE} is \"{number}\", which is no line number");
             };
             let fields = places.iter().map(|place| restore(row.get(*place).unwrap_or_default()).to_owned()).collect();
-            let record = row.get(record).unwrap_or_default().to_owned();
+            let record = read_fingerprint(row.get(record).unwrap_or_default());
             by_line.insert(number, Repair { record, fields });
         }
         Ok(Self { by_line })

@@ -8,11 +8,11 @@ use anyhow::{Context, Result};
 use duckdb::params;
 use salesmart_base::config::Config;
 use salesmart_base::fail;
-use salesmart_base::failure::Failure;
 use salesmart_base::formula::{neutralize, restore};
 use salesmart_staging::{Staging, literal};
 
-use super::repairs::{Repair, Repairs, fingerprint};
+use super::repairs::{Repair, Repairs, fingerprint, read_fingerprint};
+use super::sheet::Sheet;
 use crate::cast::fault::Code;
 use crate::contract::Contract;
 use crate::load::catalog;
@@ -158,24 +158,20 @@ pub fn take_over(
     path: &Path,
 ) -> Result<Replay> {
     let at = path.display();
-    let mut reader =
-        csv::Reader::from_path(path).map_err(|error| Failure::new(format!("cannot read {at}: {error}")))?;
-    let headers = reader.headers().map_err(|error| Failure::new(format!("cannot read {at}: {error}")))?.clone();
-    let place = |name: &str| headers.iter().position(|header| header.trim_start_matches('\u{feff}') == name);
+    let sheet = Sheet::read(path, BEFORE[0])?;
+    let place = |name: &str| sheet.place(name);
     let (Some(file), Some(line), Some(record), Some(surplus)) =
         (place("_file"), place("_line"), place("_record"), place(SURPLUS))
     else {
         fail!("{at} has no columns _file, _line, _record and {SURPLUS}; edit what `salesmart rejects export` wrote");
     };
     let mut by_file: BTreeMap<String, Vec<Edited>> = BTreeMap::new();
-    for row in reader.records() {
-        let row = row.map_err(|error| Failure::new(format!("cannot read {at}: {error}")))?;
-        let own_line = row.position().map_or(0, csv::Position::line);
+    for (own_line, row) in sheet.rows.iter().map(|(line, row)| (*line, row.clone())) {
         let get = |place: usize| restore(row.get(place).unwrap_or_default()).to_owned();
         let Ok(number) = get(line).trim().parse() else {
             fail!("{at}:{own_line}: _line is \"{}\", which is no line number", get(line));
         };
-        let (name, record, surplus) = (get(file), get(record), get(surplus));
+        let (name, record, surplus) = (get(file), read_fingerprint(&get(record)), get(surplus));
         by_file.entry(name).or_default().push(Edited { own_line, line: number, record, surplus, row });
     }
     let Some(first) = by_file.keys().next() else { fail!("{at} has no rows") };
@@ -257,7 +253,7 @@ impl Edited {
         let at = format!("{at}:{}", self.own_line);
         let fields: Vec<String> =
             columns.iter().map(|place| restore(self.row.get(*place).unwrap_or_default()).to_owned()).collect();
-        let repair = Repair { record: self.record.clone(), fields };
+        let mut repair = Repair { record: self.record.clone(), fields };
         let found = known.get(&(file.to_owned(), self.line));
         if found.is_none() && repairs.holds(self.line, &repair) {
             return Ok(Says::TakenBefore);
@@ -269,6 +265,12 @@ impl Edited {
             );
         };
         let (cells, surplus) = editable(contract, rejected, Some(repairs));
+        // Spreadsheets write line breaks within a cell in their own way.
+        for (field, cell) in repair.fields.iter_mut().zip(&cells) {
+            if field != cell && field.replace("\r\n", "\n") == cell.replace("\r\n", "\n") {
+                field.clone_from(cell);
+            }
+        }
         if repair.fields == cells && self.surplus == surplus {
             return Ok(Says::Nothing);
         }
