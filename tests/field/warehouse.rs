@@ -132,25 +132,6 @@ fn field_h5_the_holder_of_a_lock_is_named_by_every_verb_that_waits_for_one() {
     project.ok(&["migrate", "--draft", "more"]);
 }
 
-#[test]
-fn field_e7_postgresql_compiles_no_statement_of_a_sync() {
-    let project = project_with(Cluster::get().database());
-    project.ok(&["migrate"]);
-    let database = project.url().rsplit('/').next().unwrap();
-    project
-        .warehouse()
-        .batch_execute(&format!(
-            "alter database {database} set jit = on;
-             create table public.seen (jit text);
-             create function public.look() returns trigger language plpgsql as $$
-             begin insert into public.seen values (current_setting('jit')); return null; end $$;
-             create trigger look after insert on mart.dim_product for each statement execute function public.look()"
-        ))
-        .unwrap();
-    project.ok(&["run"]);
-    assert_eq!(project.pushed("select distinct jit from public.seen"), ["off"]);
-}
-
 /// One sale in each of so many months, from January of this year on.
 fn months(project: &Project, first_year: u32, count: u32) {
     let records: Vec<String> = (0..count)

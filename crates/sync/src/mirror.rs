@@ -260,10 +260,11 @@ impl TextBatch {
     }
 }
 
-/// Digests of what PostgreSQL holds, by month.
+/// Digests of what PostgreSQL holds, by month. The sum is of the hashes of what the rows really hold, the exclusive or of those that are
+/// stored with them: PostgreSQL computes an expression as often as it stands in the query, and this one takes 3 µs a row.
 pub fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
-        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor(_hash)
+        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor({ROW_HASH})
          from (select *, {hash} as _hash from {target}) as held group by 1",
         part = table.warehouse_partition(),
         hash = table.warehouse_row_hash(),

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MAINTAIN: i32 = 170_000;
 
 /// For a partitioned table, whose `analyze` goes through every partition again: with the columns of its keys alone and this target it
-/// takes 0.6 s for 37 months, with PostgreSQL's default of 100 and all columns 5 s. Autovacuum gathers the rest, partition by partition.
+/// takes 0.6 s of processor time for 37 months and 2,000,000 rows, with PostgreSQL's default of 100 and all columns 8.5 s. Autovacuum gathers the rest, partition by partition.
 const WHOLE_TARGET: u32 = 30;
 
 /// A table or partition, as PostgreSQL sees it.
