@@ -255,3 +255,20 @@ fn field_h9_what_has_to_be_read_again_is_said_file_by_file() {
     assert!(error.contains("2 are gone") && error.contains("data/raw/sales_2.csv: "), "{error}");
     assert_eq!(count(&project), "204");
 }
+
+#[test]
+fn field_h8_a_staging_file_of_an_earlier_version_gets_what_it_lacks() {
+    let project = project();
+    let conn = duckdb::Connection::open(project.path("data/staging.duckdb")).unwrap();
+    conn.execute_batch("drop table ingest.withdrawn; drop table ingest.meanings").unwrap();
+    drop(conn);
+    project.warehouse().batch_execute("delete from etl.source_file").unwrap();
+    assert!(project.ok(&["run"]).stdout.contains("no row written"));
+    assert_eq!(listed(&project), ["sales,data/raw/sales_1.csv,200", "sales,data/raw/sales_2.csv,2"]);
+    // What its contract said is noted now.
+    archive(&project, "sales_2.csv");
+    let store = "store          = { header = \"Store\", type = \"varchar\"";
+    project.edit("data/contracts/sales.toml", store, &format!("{store}, aliases = [\"Shop\"]"));
+    project.ok(&["run"]);
+    assert_eq!(count(&project), "202");
+}

@@ -302,7 +302,11 @@ impl Staging {
 
     fn lay_out(&self, money: MoneyScale) -> Result<()> {
         if self.is_laid_out()? {
-            // Files of earlier versions have the same tables and fewer functions, and the setting may have changed since.
+            // Files of earlier versions lack tables that were added since. Binding their names takes 0.3 ms.
+            if self.conn.prepare("select from ingest.withdrawn, ingest.meanings").is_err() {
+                self.transaction(|conn| Ok(conn.execute_batch(LAYOUT_SQL)?))?;
+            }
+            // They have fewer functions, too, and the setting may have changed since.
             if money_type(&self.conn)?.is_none_or(|kind| kind != type_name(money)) {
                 self.conn.execute_batch(&functions_sql(money))?;
             }

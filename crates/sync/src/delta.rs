@@ -48,15 +48,16 @@ pub fn settle<'a>(staging: &Staging, pushed: impl Iterator<Item = (&'a PushTable
     })
 }
 
-/// Computes the delta of a table into `sync.delta_<table>` (key, op, row hash), unless that can wait, and counts it.
-pub fn find(conn: &Connection, table: &PushTable) -> Result<(RowCounts, Extent)> {
+/// Computes the delta of a table into `sync.delta_<table>` (key, op, row hash), unless that can wait, and counts it. With `months`, all
+/// rows in others are known to be equal.
+pub fn find(conn: &Connection, table: &PushTable, months: Option<&[i32]>) -> Result<(RowCounts, Extent)> {
     let (mart, mirror) = (table.mart(), table.mirror());
     let is_first: bool = conn.query_row(&format!("select not exists (from {mirror})"), [], |row| row.get(0))?;
     if is_first {
         let inserted = conn.query_row(&format!("select count(*) from {mart}"), [], |row| row.get(0))?;
         return Ok((RowCounts { inserted, ..RowCounts::default() }, Extent::Whole));
     }
-    Ok((compare(conn, table)?, Extent::Saved))
+    Ok((compare(conn, table, months)?, Extent::Saved))
 }
 
 /// Saves a delta that consists of all rows of the mart.
@@ -75,7 +76,7 @@ fn whole(table: &PushTable) -> String {
 }
 
 /// Computes the delta by the mirror, which has rows.
-fn compare(conn: &Connection, table: &PushTable) -> Result<RowCounts> {
+fn compare(conn: &Connection, table: &PushTable, months: Option<&[i32]>) -> Result<RowCounts> {
     let keys = idents(&table.key, "");
     let (delta, mart, mirror, hash) = (table.delta(), table.mart(), table.mirror(), table.row_hash());
     let among = match unpushed(conn, table)? {
@@ -83,7 +84,7 @@ fn compare(conn: &Connection, table: &PushTable) -> Result<RowCounts> {
             let days = days(conn, table, &changed)?.map_or_else(String::new, |days| format!(" where {days}"));
             format!(" semi join (select distinct * from {changed}) as c using ({keys}){days}")
         }
-        None => String::new(),
+        None => months.map_or_else(String::new, |months| format!(" where {}", table.month_ranges(months))),
     };
     conn.execute_batch(&format!(
         "create or replace table {delta} as

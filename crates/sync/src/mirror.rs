@@ -113,8 +113,8 @@ pub fn all_fit(conn: &Connection, tables: &[PushTable]) -> Result<bool> {
 /// Rebuilds the mirrors from what PostgreSQL holds: hashes are computed anew from its rows, so that a row that was
 /// edited there is found even if its stored hash was left alone. Rows travel only for partitions whose digests differ from
 /// the marts'.
-pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], head: Option<&str>) -> Result<u64> {
-    let mut fetched = 0;
+pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], head: Option<&str>) -> Result<Rebuilt> {
+    let mut rebuilt = Rebuilt::default();
     staging.transaction(|conn| {
         // Also those of marts that are away: nobody knows what became of their tables.
         for name in shapes(conn)?.keys() {
@@ -126,18 +126,32 @@ pub fn rebuild(staging: &Staging, client: &mut Client, tables: &[PushTable], hea
         conn.execute_batch("delete from sync.pushed")?;
         for table in tables {
             make(conn, table)?;
-            fetched += rebuild_one(conn, client, table)?;
+            if let Some((fetched, months)) = rebuild_one(conn, client, table)? {
+                rebuilt.fetched += fetched;
+                rebuilt.differing.insert(table.name.clone(), months);
+            }
             note_observed(conn, table)?;
         }
         ledger::settle(conn, head)
     })?;
-    Ok(fetched)
+    Ok(rebuilt)
 }
 
-fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Result<u64> {
+/// What a rebuild found.
+#[derive(Debug, Default)]
+pub struct Rebuilt {
+    /// Number of row keys that were read.
+    pub fetched: u64,
+    /// The months in which mart and warehouse differ, of each table that PostgreSQL has rows of. In all others they are equal.
+    pub differing: BTreeMap<String, Vec<i32>>,
+}
+
+/// Makes the mirror of a table what PostgreSQL holds; returns the number of rows that were read for it, and the months that differ from
+/// the mart's. `None` if PostgreSQL holds nothing.
+fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Result<Option<(u64, Vec<i32>)>> {
     let is_empty: bool = client.query_one(&format!("select not exists (select from {})", table.target()), &[])?.get(0);
     if is_empty {
-        return Ok(0);
+        return Ok(None);
     }
     // PostgreSQL adds its rows up while DuckDB hashes those of the mart, once: what differs is taken out again.
     let (theirs, filled) = thread::scope(|scope| {
@@ -151,6 +165,7 @@ fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Res
     let is_same = |part: &i32| ours.get(part) == theirs.get(part);
     let same: Vec<String> = theirs.keys().filter(|part| is_same(part)).map(ToString::to_string).collect();
     let other: Vec<i32> = theirs.keys().filter(|part| !is_same(part)).copied().collect();
+    let differing: BTreeSet<i32> = ours.keys().filter(|part| !is_same(part)).chain(&other).copied().collect();
     if same.len() < ours.len() {
         let among = match same.is_empty() {
             true => String::new(),
@@ -158,10 +173,8 @@ fn rebuild_one(conn: &Connection, client: &mut Client, table: &PushTable) -> Res
         };
         conn.execute_batch(&format!("delete from {}{among}", table.mirror()))?;
     }
-    match other.is_empty() {
-        true => Ok(0),
-        false => fetch(conn, client, table, &other),
-    }
+    let fetched = if other.is_empty() { 0 } else { fetch(conn, client, table, &other)? };
+    Ok(Some((fetched, differing.into_iter().collect())))
 }
 
 /// Makes an empty mirror what the mart holds.
@@ -247,10 +260,11 @@ impl TextBatch {
     }
 }
 
-/// Digests of what PostgreSQL holds, by month.
+/// Digests of what PostgreSQL holds, by month. The sum is of the hashes of what the rows really hold, the exclusive or of those that are
+/// stored with them: PostgreSQL computes an expression as often as it stands in the query, and this one takes 3 µs a row.
 pub fn warehouse_digests(client: &mut Client, table: &PushTable) -> Result<BTreeMap<i32, Digest>> {
     let sql = format!(
-        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor(_hash)
+        "select ({part})::integer, count(*), sum(_hash::numeric)::text, bit_xor({ROW_HASH})
          from (select *, {hash} as _hash from {target}) as held group by 1",
         part = table.warehouse_partition(),
         hash = table.warehouse_row_hash(),

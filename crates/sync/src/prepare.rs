@@ -1,5 +1,6 @@
 //! Everything of a sync that comes before the first write to PostgreSQL: who may sync, what it holds, and what is to change.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -14,6 +15,7 @@ use salesmart_staging::Staging;
 
 use super::delta::{self, Extent};
 use super::ledger::{self, Head, Trust, Wait};
+use super::mirror::Rebuilt;
 use super::schema::PushTable;
 use super::source_files::SourceFiles;
 use super::{drift, mirror};
@@ -77,9 +79,9 @@ impl Prepared {
         for name in drift::orphans(client, &tables)? {
             observer.observe(&Event::UnknownTable { table: &name });
         }
-        let head = settle_mirror(staging, client, &tables, compare, observer)?;
+        let (head, rebuilt) = settle_mirror(staging, client, &tables, compare, observer)?;
         let files = SourceFiles::compare(conn, client, head.is_none())?;
-        Ok(Self { tables: deltas(staging, tables)?, head, files })
+        Ok(Self { tables: deltas(staging, tables, &rebuilt.differing)?, head, files })
     }
 
     /// Saves the deltas that are to be noted as they are sent, for those who have to look at them first.
@@ -106,8 +108,8 @@ impl Prepared {
 type Found = (usize, RowCounts, Extent, Option<Unpushed>);
 
 /// Computes the delta of every table. Most are small, so that two at a time take less than one after the other, if those that are
-/// not begin first.
-fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
+/// not begin first. `differing` are the months of tables of which it is known that all others are equal.
+fn deltas(staging: &Staging, tables: Vec<PushTable>, differing: &BTreeMap<String, Vec<i32>>) -> Result<Vec<Prepare>> {
     const AT_ONCE: usize = 2;
     let next = AtomicUsize::new(0);
     let mut order: Vec<usize> = (0..tables.len()).collect();
@@ -120,7 +122,7 @@ fn deltas(staging: &Staging, tables: Vec<PushTable>) -> Result<Vec<Prepare>> {
             let unpushed = unpushed(staging.conn(), table)?;
             let (counts, extent) = match unpushed {
                 None => (RowCounts::default(), Extent::Saved),
-                Some(_) => delta::find(staging.conn(), table)?,
+                Some(_) => delta::find(staging.conn(), table, differing.get(&table.name).map(Vec::as_slice))?,
             };
             tracing::debug!("the delta of {}: {counts:?}", table.name);
             if counts.total() == 0 {
@@ -174,22 +176,23 @@ pub fn trust(
     Ok((head, true))
 }
 
-/// Makes the mirror what PostgreSQL holds, by the ledger or by comparing; returns the ledger's head.
+/// Makes the mirror what PostgreSQL holds, by the ledger or by comparing; returns the ledger's head, and what comparing found.
 fn settle_mirror(
     staging: &Staging,
     client: &mut Client,
     tables: &[PushTable],
     compare: Compare,
     observer: &dyn Observer,
-) -> Result<Option<Head>> {
+) -> Result<(Option<Head>, Rebuilt)> {
     let (head, is_trusted) = trust(staging, client, tables, observer)?;
+    let mut rebuilt = Rebuilt::default();
     if compare == Compare::Rows || !is_trusted {
-        let fetched = mirror::rebuild(staging, client, tables, head.as_ref().map(|head| head.run_id.as_str()))?;
+        rebuilt = mirror::rebuild(staging, client, tables, head.as_ref().map(|head| head.run_id.as_str()))?;
         if let Some(head) = &head {
-            observer.observe(&Event::MirrorRebuilt { after_sync: head.number, keys: fetched });
+            observer.observe(&Event::MirrorRebuilt { after_sync: head.number, keys: rebuilt.fetched });
         }
     }
-    Ok(head)
+    Ok((head, rebuilt))
 }
 
 /// The checks that have not looked at the marts after a build that left models out: the marts may not agree with each other.

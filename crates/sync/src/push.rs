@@ -132,7 +132,7 @@ pub fn push(
     }
     failpoint::hit("sync.settled");
     if !changes.is_empty() {
-        statistics::refresh(client, &changes, observer);
+        statistics::refresh(client, &prepared.tables, observer);
         tracing::debug!("the statistics are up to date");
     }
     Ok(report)
