@@ -97,7 +97,7 @@ impl Clock for Every {
         let late = ended.steady.saturating_duration_since(self.due);
         let passed = late.as_nanos() / self.interval.as_nanos();
         // The start after those that passed; exactly at a start, that one.
-        let is_exact = passed > 0 && late.as_nanos() % self.interval.as_nanos() == 0;
+        let is_exact = passed > 0 && late.as_nanos().is_multiple_of(self.interval.as_nanos());
         let missed = passed.saturating_sub(u128::from(is_exact));
         let left = self.interval.as_nanos() * (missed + 1) - late.as_nanos();
         self.due = ended.steady + Duration::from_nanos(u64::try_from(left).unwrap_or(0));
