@@ -162,9 +162,9 @@ impl Runner<'_> {
         let text = format!("the system's clock went {moved} by {seconds} (it was set, or the machine slept)");
         match passed {
             0 => self.console.say(&text),
-            passed => self
-                .console
-                .warn(&format!("{text}; beside the one that is made up for now, {} out", left(passed, missed))),
+            passed => {
+                self.console.warn(&format!("{text}; one run makes up for it now, and {} out", left(passed, missed)))
+            }
         }
         Ok(true)
     }

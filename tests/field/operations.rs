@@ -49,9 +49,20 @@ fn field_e1_a_model_that_needs_more_than_the_limit_spills_and_leaves_nothing_beh
     // What a killed process left goes, with the next one that has the file to itself; a file of somebody else stays.
     project.write("data/staging.duckdb.tmp/duckdb_temp_storage_DEFAULT-0.tmp", "x");
     project.write("data/staging.duckdb.tmp/notes.txt", "x");
+    project.write("data/staging.duckdb.1234-0.tmp/duckdb_temp_block-1.block", "x");
     project.ok(&["build"]);
+    assert!(!project.path("data/staging.duckdb.1234-0.tmp").exists());
     assert!(!project.path("data/staging.duckdb.tmp/duckdb_temp_storage_DEFAULT-0.tmp").exists());
     assert!(project.path("data/staging.duckdb.tmp/notes.txt").exists());
+    // A query that needs as much spills, too, and in a folder of its own, as several may read at once.
+    let wide = "select count(*) from (select md5(cast(range as varchar)) || md5(cast(range + 1 as varchar)) as digits from range(6000000) group by all)";
+    assert_eq!(project.staged(wide), ["6000000"]);
+    let left: Vec<String> = std::fs::read_dir(project.path("data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".tmp") && name != "staging.duckdb.tmp")
+        .collect();
+    assert_eq!(left, [] as [&str; 0]);
 }
 
 #[test]

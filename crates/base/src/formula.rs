@@ -23,6 +23,26 @@ pub fn restore(text: &str) -> &str {
     }
 }
 
+/// [`neutralize`] for a cell of a comma-separated file that is opened by a double click. Where a country's separator is the semicolon, a
+/// spreadsheet splits such a file at semicolons, tabs and line breaks, also within quotation marks: a formula may begin behind each.
+/// [`restore_cell`] undoes it.
+pub fn neutralize_cell(text: &str) -> Cow<'_, str> {
+    match text.contains(SEPARATORS) {
+        true => Cow::Owned(text.split_inclusive(SEPARATORS).map(neutralize).collect()),
+        false => neutralize(text),
+    }
+}
+
+/// The text that [`neutralize_cell`] was given.
+pub fn restore_cell(text: &str) -> Cow<'_, str> {
+    match text.contains(SEPARATORS) {
+        true => Cow::Owned(text.split_inclusive(SEPARATORS).map(restore).collect()),
+        false => Cow::Borrowed(restore(text)),
+    }
+}
+
+const SEPARATORS: [char; 4] = [';', '\t', '\n', '\r'];
+
 /// A line of prose in a CSV file, such as a note above the table: spreadsheets split it at commas, semicolons and tabs, so a formula may
 /// begin behind each of them. Quotation marks become apostrophes, for a spreadsheet would join the following lines to a cell that one opens.
 pub fn neutralize_line(line: &str) -> String {
@@ -90,6 +110,30 @@ mod tests {
                 texts.iter().flat_map(|text| letters.map(|letter| format!("{text}{letter}"))).collect::<Vec<_>>();
             for text in &longer {
                 assert_eq!(restore(&neutralize(text)), text);
+            }
+            texts = longer;
+        }
+    }
+
+    #[test]
+    fn field_e5_a_cell_has_no_formula_behind_a_separator_of_another_country_and_comes_back() {
+        for (cell, expected) in [
+            ("a;=1", "a;'=1"),
+            ("=1;=2", "'=1;'=2"),
+            ("a\n=1\tb", "a\n'=1\tb"),
+            ("a,=1", "a,=1"),
+            ("a; b", "a; b"),
+            ("T1;-5;x", "T1;-5;x"),
+        ] {
+            assert_eq!(neutralize_cell(cell), expected);
+        }
+        let letters = ['\'', '=', ';', '\n', '\r', ' ', 'a'];
+        let mut texts = vec![String::new()];
+        for _ in 0..6 {
+            let longer =
+                texts.iter().flat_map(|text| letters.map(|letter| format!("{text}{letter}"))).collect::<Vec<_>>();
+            for text in &longer {
+                assert_eq!(restore_cell(&neutralize_cell(text)), *text);
             }
             texts = longer;
         }

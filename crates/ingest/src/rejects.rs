@@ -18,7 +18,7 @@ use duckdb::arrow::array::{Array, AsArray, StringArray};
 use duckdb::{Connection, params};
 use salesmart_base::count::grouped;
 use salesmart_base::failure::Failure;
-use salesmart_base::formula::neutralize;
+use salesmart_base::formula::neutralize_cell;
 use salesmart_staging::Staging;
 use salesmart_staging::render::Table;
 use tempfile::{NamedTempFile, TempPath};
@@ -170,7 +170,7 @@ pub fn write_errors_file(
     while let Some(batch) = statement.step()? {
         let columns: Vec<&StringArray> = batch.columns().iter().map(|column| column.as_string()).collect();
         for row in 0..batch.len() {
-            let cells = columns.iter().map(|column| neutralize(column.value(row)).into_owned());
+            let cells = columns.iter().map(|column| neutralize_cell(column.value(row)).into_owned());
             writer.write_record(cells).with_context(context)?;
         }
     }

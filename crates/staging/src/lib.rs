@@ -204,8 +204,12 @@ impl Staging {
             fail!("{} is not there yet; run `salesmart run` (or ingest and build) first", path.display());
         }
         create::keep_others_out();
-        let mut options = sandboxed()?.access_mode(duckdb::AccessMode::ReadOnly)?;
-        options = options.max_memory(&in_bytes(config.memory.bytes()))?;
+        // The folder first: within the sandbox it can no longer be chosen.
+        let options = without_extensions()?
+            .with("temp_directory", spill::reader(&path).to_string_lossy())?
+            .enable_external_access(false)?
+            .access_mode(duckdb::AccessMode::ReadOnly)?
+            .max_memory(&in_bytes(config.memory.bytes()))?;
         let conn = Connection::open_with_flags(&path, options).map_err(|error| explain_open(&path, &error))?;
         let staging = Self { conn, path, memory: config.memory.bytes() };
         staging.is_laid_out()?;

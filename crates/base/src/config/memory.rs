@@ -18,6 +18,9 @@ const COMMON: u64 = 800_000_000;
 /// A thread needs some 100 MB to work without giving up, and twice as much to work well.
 const PER_THREAD: u64 = 200_000_000;
 
+/// How the explanation begins.
+const EXPLAINED: &str = "DuckDB needs more memory than it may take";
+
 /// A memory limit, and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryLimit {
@@ -49,8 +52,9 @@ impl MemoryLimit {
 
     /// Puts in front of DuckDB's "out of memory" what is set and what to do. Other errors stay as they are.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        let is_it = |message: &str| is_out_of_memory(message) && !is_temporary_storage_full(message);
-        if !error.chain().any(|cause| is_it(&cause.to_string())) || crate::failure::is_failure(&error) {
+        let says = |text: fn(&str) -> bool| error.chain().any(|cause| text(&cause.to_string()));
+        let is_it = says(|message| is_out_of_memory(message) && !is_temporary_storage_full(message));
+        if !is_it || says(|message| message.starts_with(EXPLAINED)) {
             return error;
         }
         let has = available::bytes().map_or_else(String::new, |bytes| format!("; this machine has {}", size(bytes)));
@@ -59,7 +63,7 @@ impl MemoryLimit {
             false => "set it to more",
         };
         error.context(Failure::new(format!(
-            "DuckDB needs more memory than it may take: {self}. In salesmart.toml, {advice} (section [staging]{has}), or use fewer \
+            "{EXPLAINED}: {self}. In salesmart.toml, {advice} (section [staging]{has}), or use fewer \
              --threads. Nothing is lost: run again"
         )))
     }
@@ -218,5 +222,9 @@ mod tests {
         let full = "Out of Memory Error: failed to offload data block of size 256.0 KiB (9 GiB/9 GiB used).\nThis limit was set by the \
                     'max_temp_directory_size' setting.";
         assert_eq!(default.explain(anyhow::anyhow!(full)).to_string(), full);
+        // Also where somebody has put it into words already; once.
+        let wrapped = || anyhow::Error::from(Failure::new(format!("a.sql: the key cannot be checked: {}", duckdb())));
+        let said = default.explain(default.explain(wrapped()));
+        assert_eq!(said.chain().filter(|cause| cause.to_string().starts_with(EXPLAINED)).count(), 1, "{said:#}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use salesmart_base::formula::{neutralize, restore};
+use salesmart_base::formula::{neutralize_cell, restore_cell};
 use salesmart_base::{fail, hash};
 
 use crate::contract::Contract;
@@ -96,7 +96,8 @@ impl Repairs {
             let Ok(number) = number.trim().parse() else {
                 fail!("{at}: {LINE} is \"{number}\", which is no line number");
             };
-            let fields = places.iter().map(|place| restore(row.get(*place).unwrap_or_default()).to_owned()).collect();
+            let fields =
+                places.iter().map(|place| restore_cell(row.get(*place).unwrap_or_default()).into_owned()).collect();
             let record = read_fingerprint(row.get(record).unwrap_or_default());
             by_line.insert(number, Repair { record, fields });
         }
@@ -147,7 +148,7 @@ impl Repairs {
         lines.sort_by_key(|(line, _)| **line);
         for (line, repair) in lines {
             let start = [line.to_string(), repair.record.clone()];
-            writer.write_record(start.iter().chain(&repair.fields).map(|cell| neutralize(cell).into_owned()))?;
+            writer.write_record(start.iter().chain(&repair.fields).map(|cell| neutralize_cell(cell).into_owned()))?;
         }
         writer.flush().with_context(context)?;
         drop(writer);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use duckdb::params;
 use salesmart_base::config::Config;
 use salesmart_base::fail;
-use salesmart_base::formula::{neutralize, restore};
+use salesmart_base::formula::{neutralize_cell, restore_cell};
 use salesmart_staging::{Staging, literal};
 
 use super::repairs::{Repair, Repairs, fingerprint, read_fingerprint};
@@ -74,7 +74,7 @@ pub fn export(
         let (cells, surplus) = editable(contract, &rejected, repairs.get(&rejected.file));
         let before = [rejected.file, rejected.line.to_string(), fingerprint(&rejected.raw), rejected.reasons];
         let all = before.iter().chain(&cells).chain([&surplus, &rejected.raw]);
-        writer.write_record(all.map(|cell| neutralize(cell).into_owned()))?;
+        writer.write_record(all.map(|cell| neutralize_cell(cell).into_owned()))?;
         exported.records += 1;
     }
     writer.flush().context("cannot write the export")?;
@@ -167,7 +167,7 @@ pub fn take_over(
     };
     let mut by_file: BTreeMap<String, Vec<Edited>> = BTreeMap::new();
     for (own_line, row) in sheet.rows.iter().map(|(line, row)| (*line, row.clone())) {
-        let get = |place: usize| restore(row.get(place).unwrap_or_default()).to_owned();
+        let get = |place: usize| restore_cell(row.get(place).unwrap_or_default()).into_owned();
         let Ok(number) = get(line).trim().parse() else {
             fail!("{at}:{own_line}: _line is \"{}\", which is no line number", get(line));
         };
@@ -252,7 +252,7 @@ impl Edited {
     ) -> Result<Says> {
         let at = format!("{at}:{}", self.own_line);
         let fields: Vec<String> =
-            columns.iter().map(|place| restore(self.row.get(*place).unwrap_or_default()).to_owned()).collect();
+            columns.iter().map(|place| restore_cell(self.row.get(*place).unwrap_or_default()).into_owned()).collect();
         let mut repair = Repair { record: self.record.clone(), fields };
         let found = known.get(&(file.to_owned(), self.line));
         if found.is_none() && repairs.holds(self.line, &repair) {
