@@ -249,7 +249,7 @@ fn field_h9_what_has_to_be_read_again_is_said_file_by_file() {
     let error = refused(store, &format!("{store}, nulls = [\"\", \"closed\"]"));
     assert!(error.contains("data/raw/sales_3.csv: it has the value \"closed\" in store"), "{error}");
     assert!(!error.contains("sales_2.csv") && error.contains("1 is gone"), "{error}");
-    let error = refused(store, "store          = { header = \"Store\", type = \"varchar\", max_length = 5");
+    let error = refused("max_length = 200 }\nquantity", "max_length = 5 }\nquantity");
     assert!(error.contains("data/raw/sales_3.csv: it has values of store that break its new rules"), "{error}");
     let error = refused("decimal = \".\"", "decimal = \",\"");
     assert!(error.contains("2 are gone") && error.contains("data/raw/sales_2.csv: "), "{error}");
