@@ -171,6 +171,87 @@ fn field_d2_what_is_not_proved_is_built_whole_and_the_build_says_so() {
 }
 
 #[test]
+fn field_d2_what_a_view_reads_is_not_shown_in_parts() {
+    let project = shop();
+    project.write(
+        "sql/intermediate/int_totals.sql",
+        "-- materialized: view\nselect currency_code, sum(revenue) as total from int_orders group by currency_code",
+    );
+    converted(
+        &project,
+        "-- key: transaction_id",
+        "select transaction_id, revenue / cast(total as double) as share from int_orders join int_totals using (currency_code)",
+    );
+    let warning = project.ok(&["compile"]).stderr;
+    assert!(warning.contains("it reads int_orders itself and through a view"), "{warning}");
+    project.write(
+        "sql/checks/shares.sql",
+        "-- by: transaction_id\nselect transaction_id from int_orders join int_totals using (currency_code) where revenue = total",
+    );
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    second_day(&project);
+    project.ok(&["build"]);
+    assert_equals_full_rebuild(&project, "a view of totals");
+}
+
+#[test]
+fn field_d2_fields_of_a_struct_in_a_looked_up_model_are_seen_to_change() {
+    let project = shop();
+    project.write(
+        "sql/intermediate/int_rates.sql",
+        "-- key: date, currency_code\nselect date, currency_code, {'rate': rate, 'half': rate / cast(2 as double)} as info from stg_exchange_rates",
+    );
+    converted(
+        &project,
+        "-- key: transaction_id\n-- lookup: int_rates",
+        "select o.transaction_id, r.info.rate as rate from int_orders as o
+left join int_rates as r on r.date = o.order_date and r.currency_code = o.currency_code",
+    );
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    second_day(&project);
+    project.ok(&["build"]);
+    assert_equals_full_rebuild(&project, "a field of a struct");
+}
+
+#[test]
+fn field_d2_names_and_texts_that_hide_what_rows_are_get_an_error() {
+    for (select, expected) in [
+        ("select transaction_id, order_id as rowid from int_orders", "the column rowid hides DuckDB's places of rows"),
+        ("select transaction_id, currency_code collate nocase as code from int_orders", "a column has a collation"),
+    ] {
+        let project = shop();
+        converted(&project, "-- key: transaction_id", select);
+        let error = project.fails(&["compile"]);
+        assert!(error.contains(expected), "{error}");
+        project.ok(&["ingest"]);
+        assert!(project.fails(&["build"]).contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn field_d2_values_that_are_equal_and_differ_are_seen_to_change() {
+    let project = shop();
+    project.write(
+        "sql/intermediate/int_terms.sql",
+        "-- key: order_id\nselect order_id, case when max(revenue) > 10 then interval 30 days else interval 1 month end as term
+from int_orders group by order_id",
+    );
+    project.write(
+        "sql/intermediate/int_due.sql",
+        "-- key: order_id\nselect order_id, date '2024-02-01' + term as due from int_terms",
+    );
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    project.sales("sales_2.csv", &[order(4).replace(",10,10,", ",11,11,")]);
+    project.ok(&["ingest"]);
+    project.ok(&["build"]);
+    assert_equals_full_rebuild(&project, "a month became thirty days");
+    assert_eq!(project.staged("select due from int_due where order_id = 'O2'"), ["2024-03-02 00:00:00"]);
+}
+
+#[test]
 fn field_d2_a_check_that_is_not_proved_looks_at_all_rows() {
     let project = shop();
     project.write(

@@ -46,8 +46,8 @@ fn perturbed_inputs(project: &Project<'_>, chosen: &[&Model]) -> Result<Vec<Case
             let started = Instant::now();
             let found = project.staging.rehearsal(|conn| {
                 let space = Space::new(conn)?;
-                let inputs = perturbation::published_inputs(conn, &space, &project.models, node)?;
-                let proof = perturbation::proof(&prover, &project.models, model, &inputs)?;
+                let mut inputs = perturbation::published_inputs(conn, &space, &project.models, node)?;
+                let proof = perturbation::proof(&prover, &project.models, node, &mut inputs)?;
                 Ok(match perturbation::of_input(conn, &space, model, &proof, (inputs, place))? {
                     perturbation::Outcome::Whole => None,
                     perturbation::Outcome::Tried(Trial { found, expected }) => {

@@ -69,6 +69,13 @@ impl Seen {
         self.by = Some(bound);
         Ok(())
     }
+
+    /// Shows all rows of an input that is not among these.
+    pub fn restrict_only(&mut self, restricted: &BTreeSet<String>) {
+        if !restricted.contains(&self.name) {
+            self.by = None;
+        }
+    }
 }
 
 /// Who reads the inputs: a model or a check.
@@ -157,8 +164,10 @@ impl Keys {
     ) -> Result<Vec<String>> {
         let mut queries = Vec::new();
         for (number, carrier) in carriers.iter().enumerate().filter(|_| self.count > 0) {
-            let Some(seen) = inputs.iter().find(|seen| seen.name == carrier.input) else { continue };
-            let Some(by) = seen.by.as_ref() else { continue };
+            let seen = inputs.iter().find(|seen| seen.name == carrier.input);
+            let Some((seen, by)) = seen.and_then(|seen| Some((seen, seen.by.as_ref()?))) else {
+                anyhow::bail!("{} is looked up by {}, which is not restricted", input.name, carrier.input);
+            };
             let columns: Vec<String> = carrier.columns.iter().map(|name| ident(name)).collect();
             // At once, as the next input that is looked up uses the same table of keys.
             let found = format!("temp.main.{}", ident(&format!("__carriers_{number}_{}", input.name)));
@@ -292,7 +301,9 @@ fn values(conn: &Connection, table: &str, index: usize) -> Result<(bool, Option<
     let mut statement = conn.prepare(&format!("select distinct {column}::varchar from {table} limit {}", FEW + 1))?;
     let values: Vec<Option<String>> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let kind = kind.unwrap_or_default();
-    let few = (!nulls && !values.is_empty() && values.len() <= FEW && is_plain(&kind))
+    // A statement cannot hold the character 0.
+    let has_zero = values.iter().flatten().any(|value| value.contains('\0'));
+    let few = (!nulls && !has_zero && !values.is_empty() && values.len() <= FEW && is_plain(&kind))
         .then(|| values.iter().flatten().map(|value| format!("cast({} as {kind})", literal(value))).collect());
     Ok((nulls, few))
 }

@@ -6,6 +6,7 @@
 mod texts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -18,7 +19,7 @@ use salesmart_staging::render::Table;
 use salesmart_staging::{ident, idents};
 
 use crate::affected::{Keys, Reader, Seen};
-use crate::declared::{claim_of_check, input};
+use crate::declared::{claim_of_check, input, view_doubt};
 use crate::delta::Delta;
 use crate::known::{Current, Known};
 use crate::parsed::Parser;
@@ -26,7 +27,7 @@ use crate::proof::prover::Prover;
 use crate::proof::{Lookup, Proof};
 use crate::space;
 use crate::space::{Part, Space};
-use crate::{incremental, parse};
+use crate::{graph, incremental, parse};
 
 /// Of the offending rows, this many are shown and kept.
 const SAMPLE: u64 = 10;
@@ -265,7 +266,11 @@ fn changed_rows(
         inputs.push(seen);
     }
     let read = inputs.iter().map(|seen| input(models, &seen.name, seen.columns.clone())).collect::<Vec<_>>();
-    let proof = context.prover.prove(&claim_of_check(check), &read)?;
+    let mut proof = context.prover.prove(&claim_of_check(check), &read)?;
+    let parse = |path: &Path, sql: &str| context.parser.parse(path, sql);
+    let behind = graph::behind_views(inputs.iter().map(|seen| &seen.name), models, &parse)?;
+    proof.doubt = proof.doubt.or(view_doubt(inputs.iter().map(|seen| seen.name.clone()), &check.lookups, &behind));
+    inputs.iter_mut().for_each(|seen| seen.restrict_only(&proof.restricted));
     let is_found = |seen: &&Seen| {
         seen.delta == Delta::Same
             || seen.by.is_some()

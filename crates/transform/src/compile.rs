@@ -11,7 +11,7 @@ use salesmart_staging::ident;
 use salesmart_staging::relation;
 use salesmart_staging::relation::Column;
 
-use super::graph::Graph;
+use super::graph::{self, Graph};
 use super::parse::Reference;
 use super::proof::Input;
 use super::proof::prover::Prover;
@@ -107,7 +107,9 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
         let inputs: Option<Vec<Input>> = reads.iter().map(|read| input(&read.full_name(), &columns)).collect();
         // Bookkeeping tables are no inputs; with a model at fault the check is looked at later.
         let Some(inputs) = inputs else { continue };
-        let found = declared::check(&prover, check, &inputs)?;
+        let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+        let behind = graph::behind_views(names.iter(), models, &|path, sql| parse::parse(&conn, path, sql))?;
+        let found = declared::check(&prover, check, &inputs, &behind)?;
         if !found.faults.is_empty() {
             check_faults.insert(check.name.clone(), found.faults.join("\n"));
         }

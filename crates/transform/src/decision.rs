@@ -9,7 +9,7 @@ use salesmart_model::Materialized;
 use super::affected::Seen;
 use super::build::Build;
 use super::content::{self, Published};
-use super::declared::{claim, input};
+use super::declared::{claim, input, view_doubt};
 use super::delta::Delta;
 use super::graph::Node;
 use super::proof::{Lookup, Proof};
@@ -135,11 +135,13 @@ impl Build<'_> {
         }
         let read = inputs.iter().map(|seen| input(self.models, &seen.name, seen.columns.clone())).collect::<Vec<_>>();
         let proof = self.prover.prove(&claim(model), &read)?;
+        inputs.iter_mut().for_each(|input| input.restrict_only(&proof.restricted));
         if let Some(refusal) = proof.refusals.first() {
             let line = model.header_line(&refusal.setting);
             fail!("{}:{line}: {}: {}", model.path.display(), refusal.setting, refusal.message);
         }
-        if let Some(doubt) = &proof.doubt {
+        let doubt = proof.doubt.clone().or(view_doubt(node.inputs(), &model.lookups, &node.behind_views));
+        if let Some(doubt) = doubt {
             return Ok(Mode::Whole(format!("{why}, and it is not proved that the changed rows are enough: {doubt}")));
         }
         for input in inputs.iter().filter(|input| input.delta != Delta::Same) {

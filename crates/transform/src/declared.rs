@@ -12,7 +12,7 @@ use salesmart_staging::ident;
 use salesmart_staging::relation::{self, Column};
 
 use super::content::{self, Published};
-use super::graph::{Graph, Node};
+use super::graph::{self, Graph, Node};
 use super::parsed::Parser;
 use super::proof::prover::Prover;
 use super::proof::{self, Claim, Input, Lookup, Proof};
@@ -37,6 +37,21 @@ pub fn claim_of_check(check: &Check) -> Claim<'_> {
     Claim { path: &check.path, sql: &check.sql, by: &check.by, lookups: &check.lookups, has_by_columns: false }
 }
 
+/// Why an incremental build cannot show a select the changed rows of its inputs alone: DuckDB resolves names inside a view in the same way
+/// as in the select, so a view that reads an input would see only these rows of it, too.
+pub fn view_doubt(
+    inputs: impl Iterator<Item = String>,
+    lookups: &[String],
+    behind_views: &BTreeSet<String>,
+) -> Option<String> {
+    let mut shown = inputs.filter(|name| !lookups.contains(name));
+    let name = shown.find(|name| behind_views.contains(name))?;
+    Some(format!("it reads {name} itself and through a view"))
+}
+
+/// Names that DuckDB gives the places of rows, by which the engine finds them.
+const ROW_NAMES: [&str; 2] = ["rowid", "_rowid"];
+
 /// Looks at the header of a model whose select has these columns and reads these inputs.
 ///
 /// # Errors
@@ -59,6 +74,20 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
             findings.faults.push(format!("{}: {setting}: the select has no column {name}{advice}", at(setting)));
         }
     }
+    for column in columns.iter().filter(|column| ROW_NAMES.iter().any(|name| column.name.eq_ignore_ascii_case(name))) {
+        let file = model.path.display();
+        findings
+            .faults
+            .push(format!("{file}: the column {} hides DuckDB's places of rows; give it another name", column.name));
+    }
+    if model.sql.to_ascii_lowercase().contains("collate")
+        && proof::has_collated_output(prover.bench()?, &model.sql, inputs)?
+    {
+        findings.faults.push(format!(
+            "{}: a column has a collation, by which different texts are equal; write lower(…) or the like instead",
+            model.path.display()
+        ));
+    }
     if own_by {
         for by in model.by.iter().filter(|by| !is_column(&by.name)) {
             let refusal = proof::not_an_output(prover.bench()?, &claim(model), inputs, &by.name)?;
@@ -80,7 +109,8 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
             "by" if !own_by => at("key"),
             setting => at(setting),
         };
-        let proof = prover.prove(&claim(model), inputs)?;
+        let mut proof = prover.prove(&claim(model), inputs)?;
+        proof.doubt = proof.doubt.or(view_doubt(node.inputs(), &model.lookups, &node.behind_views));
         findings.add(&proof, &model.by, "it is built whole whenever one of them changes", line);
     }
     Ok(findings)
@@ -90,12 +120,19 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
 ///
 /// # Errors
 /// Those of DuckDB.
-pub fn check(prover: &Prover<'_>, check: &Check, inputs: &[Input]) -> Result<Findings> {
+pub fn check(
+    prover: &Prover<'_>,
+    check: &Check,
+    inputs: &[Input],
+    behind_views: &BTreeSet<String>,
+) -> Result<Findings> {
     let mut findings = Findings::default();
     if check.by.is_empty() {
         return Ok(findings);
     }
-    let proof = prover.prove(&claim_of_check(check), inputs)?;
+    let mut proof = prover.prove(&claim_of_check(check), inputs)?;
+    let names = inputs.iter().map(|input| input.name.clone());
+    proof.doubt = proof.doubt.or(view_doubt(names, &check.lookups, behind_views));
     let line =
         |setting: &str| format!("{}:{}", check.path.display(), salesmart_model::header_line(&check.sql, setting));
     findings.add(&proof, &check.by, "it looks at all rows whenever one of them changes", line);
@@ -169,8 +206,10 @@ impl Unseen<'_> {
         }
         for one in self.models.checks.iter().filter(|check| !check.by.is_empty() && !self.parser.knows(&check.sql)) {
             let names = self.parser.parse(&one.path, &one.sql)?.references.into_iter().map(|read| read.full_name());
-            let Some(inputs) = self.inputs(&names.collect::<Vec<_>>(), &columns, &space)? else { continue };
-            if let Ok(findings) = check(self.prover, one, &inputs) {
+            let names: Vec<String> = names.collect();
+            let behind = graph::behind_views(names.iter(), self.models, &|path, sql| self.parser.parse(path, sql))?;
+            let Some(inputs) = self.inputs(&names, &columns, &space)? else { continue };
+            if let Ok(findings) = check(self.prover, one, &inputs, &behind) {
                 faults.extend(findings.faults);
             }
         }

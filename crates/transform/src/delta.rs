@@ -5,6 +5,7 @@ use duckdb::Connection;
 use salesmart_staging::ident;
 use salesmart_staging::relation::Column;
 
+use super::proof::is_ambiguous;
 use super::space::{self, Part, Space};
 
 /// How a relation differs from what a reader saw last.
@@ -47,11 +48,18 @@ pub struct Scope {
     pub rows: String,
 }
 
+/// A column so that different values of it are different: a month is not thirty days, and 0.0 not -0.0.
+fn exact(column: &Column, alias: &str) -> String {
+    let name = format!("{alias}{}", ident(&column.name));
+    if is_ambiguous(&column.kind) { format!("{name}::varchar") } else { name }
+}
+
 /// Joins two aliases on all columns, so that NULL equals NULL.
 fn alike(columns: &[Column], one: &str, other: &str) -> String {
+    let (one, other) = (format!("{one}."), format!("{other}."));
     let parts: Vec<String> = columns
         .iter()
-        .map(|column| format!("{one}.{name} is not distinct from {other}.{name}", name = ident(&column.name)))
+        .map(|column| format!("{} is not distinct from {}", exact(column, &one), exact(column, &other)))
         .collect();
     parts.join(" and ")
 }
@@ -97,7 +105,7 @@ pub fn trim(
 ///
 /// DuckDB's `hash()` is not stable between its versions, so this is good within one process only.
 pub fn digest(conn: &Connection, relation: &str, columns: &[Column]) -> Result<(u64, String, u64)> {
-    let names: Vec<String> = columns.iter().map(|column| ident(&column.name)).collect();
+    let names: Vec<String> = columns.iter().map(|column| exact(column, "")).collect();
     let hash = format!("hash({})", names.join(", "));
     let sql = format!(
         "select count(*), coalesce(sum({hash}::hugeint), 0)::varchar, coalesce(bit_xor({hash}), 0) from {relation}"

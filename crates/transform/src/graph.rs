@@ -7,7 +7,7 @@ use anyhow::Result;
 use duckdb::Connection;
 use salesmart_base::failure::Failure;
 use salesmart_base::{fail, toml_file};
-use salesmart_model::{Layer, Model, Models};
+use salesmart_model::{Layer, Materialized, Model, Models};
 
 use super::parse::{self, Parsed, Reference};
 
@@ -20,6 +20,8 @@ pub struct Node<'m> {
     pub models: Vec<String>,
     /// The sources (`raw.*`) it reads.
     pub sources: Vec<String>,
+    /// What the views read that it reads, whatever they read through views: sources as `raw.<source>`.
+    pub behind_views: BTreeSet<String>,
     /// A hash of what its select says.
     pub meaning: String,
 }
@@ -86,7 +88,10 @@ impl<'m> Graph<'m> {
                 faults.push(fault(error));
                 Parsed::default()
             });
-            let mut node = Node { model, models: Vec::new(), sources: Vec::new(), meaning: parsed.meaning };
+            let (models_read, sources_read) = (Vec::new(), Vec::new());
+            let behind_views = BTreeSet::new();
+            let meaning = parsed.meaning;
+            let mut node = Node { model, models: models_read, sources: sources_read, behind_views, meaning };
             for reference in parsed.references {
                 let line = reference.line;
                 match resolve(model, &reference, models, sources) {
@@ -114,7 +119,12 @@ impl<'m> Graph<'m> {
                 break;
             }
             for name in ready {
-                if let Some(node) = nodes.remove(name) {
+                if let Some(mut node) = nodes.remove(name) {
+                    for read in ordered.iter().filter(|read| node.models.contains(&read.model.name)) {
+                        if read.model.materialized == Materialized::View {
+                            node.behind_views.extend(read.inputs().chain(read.behind_views.iter().cloned()));
+                        }
+                    }
                     done.insert(name.to_owned());
                     ordered.push(node);
                 }
@@ -127,6 +137,29 @@ impl<'m> Graph<'m> {
     pub fn get(&self, name: &str) -> Option<&Node<'m>> {
         self.nodes.iter().find(|node| node.model.name == name)
     }
+}
+
+/// What the views among these inputs read, through views as well; sources as `raw.<source>`.
+///
+/// # Errors
+/// Those of the parser.
+pub fn behind_views<'n>(
+    names: impl Iterator<Item = &'n String>,
+    models: &Models,
+    parse: &dyn Fn(&Path, &str) -> Result<Parsed>,
+) -> Result<BTreeSet<String>> {
+    let is_view = |name: &String| models.models.get(name).filter(|model| model.materialized == Materialized::View);
+    let mut views: Vec<&Model> = names.filter_map(is_view).collect();
+    let mut behind = BTreeSet::new();
+    while let Some(view) = views.pop() {
+        for read in parse(&view.path, &view.sql)?.references {
+            let name = read.full_name();
+            if behind.insert(name.clone()) {
+                views.extend(is_view(&name));
+            }
+        }
+    }
+    Ok(behind)
 }
 
 enum Read {

@@ -46,7 +46,22 @@ fn fault(conn: &Connection, expression: &str) -> Result<Option<&'static str>> {
     if tree != nothing_else || selected.as_array().map_or(0, Vec::len) != 1 {
         return Ok(Some("is more than one expression"));
     }
-    Ok(holds_refused(&selected).then_some("needs more than the columns of one row"))
+    if holds_refused(&selected) {
+        return Ok(Some("needs more than the columns of one row"));
+    }
+    Ok(has_qualified_name(&selected).then_some("names a table, and is used for several; name the column alone"))
+}
+
+/// `orders.day`, which is also how a field of a struct is written.
+fn has_qualified_name(node: &Value) -> bool {
+    match node {
+        Value::Array(items) => items.iter().any(has_qualified_name),
+        Value::Object(fields) => {
+            fields.get("column_names").and_then(Value::as_array).is_some_and(|names| names.len() > 1)
+                || fields.values().any(has_qualified_name)
+        }
+        _ => false,
+    }
 }
 
 fn holds_refused(node: &Value) -> bool {
@@ -103,6 +118,7 @@ mod tests {
             "1 from t",
             "$$ ) $$ ) , ( $$ ( $$",
             "a b c",
+            "orders.day",
         ] {
             assert!(fault(&conn, wrong).unwrap().is_some(), "{wrong}");
         }

@@ -25,7 +25,13 @@ use super::space::{self, Part, Space};
 pub fn build(conn: &Connection, space: &Space, model: &Model, proof: &Proof, inputs: &[Seen]) -> Result<Option<Built>> {
     let part = |part| space.part(&model.name, part);
     let reader = Reader { path: &model.path, sql: &model.sql, lookups: &proof.lookups };
-    let keys = Keys::collect(conn, space, part(Part::Keys), &reader, inputs)?;
+    let keys = Keys::collect(conn, space, part(Part::Keys), &reader, inputs).map_err(|error| {
+        // An expression of the header that fails on a value fails in the select, too, unless the select leaves that row out.
+        match error.downcast_ref::<duckdb::Error>() {
+            Some(engine) => parse::explain(&model.path, engine),
+            None => error,
+        }
+    })?;
     let published = space.published(&model.name);
     let before_rows = space::count(conn, &published)?;
     let same = Built { delta: Delta::Same, now: published.clone(), rows: before_rows, scope: None };

@@ -13,7 +13,7 @@ use super::graph::Graph;
 use super::parse::{self, Parsed};
 
 /// The checks that a cached parse has passed. A new value invalidates what older versions of the program stored.
-const CHECKS: &str = "header expressions, impure functions";
+const CHECKS: &str = "header expressions without tables, impure functions";
 
 /// Parses, and remembers.
 pub struct Parser<'c> {

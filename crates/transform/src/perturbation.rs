@@ -8,7 +8,7 @@ use salesmart_staging::relation::{self, Column};
 use salesmart_staging::{ident, idents};
 
 use super::affected::Seen;
-use super::declared::{claim, input};
+use super::declared::{claim, input, view_doubt};
 use super::delta::Delta;
 use super::graph::Node;
 use super::proof::prover::Prover;
@@ -59,9 +59,13 @@ pub fn published_inputs(conn: &Connection, space: &Space, models: &Models, node:
 ///
 /// # Errors
 /// Those of DuckDB.
-pub fn proof(prover: &Prover<'_>, models: &Models, model: &Model, inputs: &[Seen]) -> Result<Proof> {
+pub fn proof(prover: &Prover<'_>, models: &Models, node: &Node<'_>, inputs: &mut [Seen]) -> Result<Proof> {
+    let model = node.model;
     let read = inputs.iter().map(|seen| input(models, &seen.name, seen.columns.clone())).collect::<Vec<_>>();
-    prover.prove(&claim(model), &read)
+    let mut proof = prover.prove(&claim(model), &read)?;
+    proof.doubt = proof.doubt.or(view_doubt(node.inputs(), &model.lookups, &node.behind_views));
+    inputs.iter_mut().for_each(|input| input.restrict_only(&proof.restricted));
+    Ok(proof)
 }
 
 /// Perturbs the input at `place`, and builds the model in both ways. Within a transaction that is rolled back.

@@ -62,6 +62,8 @@ pub struct Input {
 pub struct Proof {
     /// Why rows of one value may depend on input rows of another; `None`: they do not.
     pub doubt: Option<String>,
+    /// The inputs that are shown with the rows of the changed values only.
+    pub restricted: BTreeSet<String>,
     /// Per declared lookup, how the rows that carry its key are found.
     pub lookups: BTreeMap<String, Lookup>,
     /// Declarations that are wrong, in any case.
@@ -96,7 +98,7 @@ pub struct Refusal {
 }
 
 /// Invalidates what older versions of the program proved.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Stands for all that a proof depends on, except DuckDB's version.
 pub fn fingerprint(claim: &Claim<'_>, inputs: &[Input]) -> String {
@@ -124,6 +126,7 @@ pub fn examine(conn: &Connection, claim: &Claim<'_>, inputs: &[Input]) -> Result
     };
     let mut proof = Proof::default();
     let by = bound_by(conn, claim, inputs)?;
+    proof.restricted = by.keys().cloned().collect();
     if by.is_empty() && !claim.by.is_empty() {
         proof.refusals.push(suggestion::no_input_has_by(conn, claim, inputs, &plan)?);
         return Ok(proof);
@@ -152,15 +155,94 @@ pub fn examine(conn: &Connection, claim: &Claim<'_>, inputs: &[Input]) -> Result
         }
         Some(Part::Split(_)) => None,
     };
+    proof.doubt = proof.doubt.or(walk.lost().cloned()).or_else(|| unstable(&plan)).or_else(|| ambiguous(&by, inputs));
     for name in keys.keys() {
         match walk.lookup(name) {
             Ok(lookup) => {
-                proof.lookups.insert(name.clone(), lookup);
+                // A part of it that was not joined with anything still counts.
+                let is_open = result.part(&Restriction::Lookup(name.clone())).is_some();
+                let key = keys[name].iter().map(|column| expression::named(column)).collect();
+                let doubt = match is_open {
+                    true => Some("it is also read otherwise than by its key".to_owned()),
+                    false => ambiguous(&BTreeMap::from([(name.clone(), key)]), inputs),
+                };
+                proof.lookups.insert(name.clone(), doubt.map_or(lookup, Lookup::Doubtful));
             }
             Err(message) => proof.refusals.push(suggestion::lookup_not_joined(claim, name, &keys[name], &message)),
         }
     }
     Ok(proof)
+}
+
+/// Functions whose value is another one at another time, or in another session.
+const UNSTABLE: [&str; 21] = [
+    "current_connection_id",
+    "current_database",
+    "current_date",
+    "current_query",
+    "current_query_id",
+    "current_schema",
+    "current_schemas",
+    "current_transaction_id",
+    "gen_random_uuid",
+    "get_current_time",
+    "get_current_timestamp",
+    "in_search_path",
+    "now",
+    "random",
+    "setseed",
+    "today",
+    "transaction_timestamp",
+    "txid_current",
+    "uuid",
+    "uuidv4",
+    "uuidv7",
+];
+
+/// Why rows that did not change may come out otherwise: a function in the plan.
+fn unstable(plan: &Value) -> Option<String> {
+    match plan {
+        Value::Array(items) => items.iter().find_map(unstable),
+        Value::Object(fields) => {
+            let name = fields.get("name").and_then(Value::as_str).unwrap_or_default();
+            let is_function = fields.get("expression_class").and_then(Value::as_str) == Some("BOUND_FUNCTION");
+            match is_function && UNSTABLE.contains(&name) {
+                true => Some(format!("{name}() gives another value at another time")),
+                false => fields.values().find_map(unstable),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Types in which values that are equal are not always the same: 0.0 and -0.0, a month and thirty days.
+const AMBIGUOUS: [&str; 4] = ["FLOAT", "DOUBLE", "INTERVAL", "TIME WITH TIME ZONE"];
+
+/// Whether equal values of this type may differ.
+pub fn is_ambiguous(kind: &str) -> bool {
+    AMBIGUOUS.iter().any(|ambiguous| kind.contains(ambiguous))
+}
+
+/// Why values of inputs, as expressions over their columns, cannot be compared by equality.
+fn ambiguous(values: &BTreeMap<String, Vec<Value>>, inputs: &[Input]) -> Option<String> {
+    inputs.iter().find_map(|input| {
+        let values = values.get(&input.name)?;
+        let ambiguous = input.columns.iter().filter(|column| is_ambiguous(&column.kind));
+        let mut used = ambiguous.filter(|column| values.iter().any(|value| expression::reads(value, &column.name)));
+        used.next().map(|column| format!("values of {} may be equal and differ, as it is {}", column.name, column.kind))
+    })
+}
+
+/// Whether the result of a select has a text column with a collation.
+///
+/// # Errors
+/// DuckDB's, if the select does not bind.
+pub fn has_collated_output(conn: &Connection, sql: &str, inputs: &[Input]) -> Result<bool, duckdb::Error> {
+    make_inputs(conn, inputs)?;
+    output_names(conn, sql)?;
+    let statement =
+        "select count(*) > 0 from duckdb_tables() where table_name = '__examined' and contains(sql, ' COLLATE ')";
+    conn.query_row(statement, [], |row| row.get(0))
 }
 
 /// Makes the inputs as empty tables.

@@ -33,18 +33,25 @@ pub fn columns(conn: &Connection, space: &Space, sql: &str, input: &Seen) -> Res
     space::run(conn, format!("drop table {PROBE}"))?;
     let plan: Value = serde_json::from_str(&plan?)?;
     let mut used = Vec::new();
+    let mut is_told = true;
     let mut scans = 0;
     walk(&plan, &mut |info| {
         scans += 1;
         let filters = info["Filters"].to_string();
-        let is_projected = |name: &String| match &info["Projections"] {
-            Value::Array(names) => names.iter().any(|projected| projected == name),
-            one => one == name,
+        let projected: Vec<&Value> = match &info["Projections"] {
+            Value::Array(names) => names.iter().collect(),
+            Value::Null => Vec::new(),
+            one => vec![one],
         };
+        // A part of a struct is projected as such, and a quote is written otherwise in a filter.
+        is_told &= projected.iter().all(|shown| shown.as_str() == Some("") || all.iter().any(|name| *shown == name));
+        is_told &= filters == "null" || all.iter().all(|name| !name.contains(['"', '\\']));
+        let is_projected = |name: &String| projected.iter().any(|shown| *shown == name);
         used.extend(all.iter().filter(|name| is_projected(name) || filters.contains(name.as_str())).cloned());
     });
     match scans {
         0 => Ok(all),
+        _ if !is_told => Ok(all),
         _ => Ok(all.into_iter().filter(|name| used.contains(name)).collect()),
     }
 }

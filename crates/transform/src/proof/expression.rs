@@ -91,7 +91,10 @@ pub fn in_place(expression: &Value, columns: &[Option<String>]) -> Option<Value>
     match expression {
         Value::Object(fields) if fields.len() == 1 && fields.contains_key("column") => {
             let name = fields["column"].as_str()?;
-            columns.iter().position(|known| known.as_deref() == Some(name)).map(column)
+            columns
+                .iter()
+                .position(|known| known.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+                .map(column)
         }
         Value::Array(items) => {
             items.iter().map(|item| in_place(item, columns)).collect::<Option<Vec<_>>>().map(Value::Array)
@@ -112,12 +115,13 @@ pub fn over_names(conn: &Connection, written: &str, input: &Input) -> Result<Opt
         None => format!("main.{}", ident(&input.name)),
     };
     // Every column stands before it, so that none is left out of the scan and places are those of the input.
-    let sql = format!("select i.*, ({written}) from {from} as i");
+    let sql = format!("select __input.*, ({written}) from {from} as __input");
     if conn.prepare(&sql).is_err() {
         return Ok(None);
     }
     let Ok(plan) = super::plan_of(conn, &sql)? else { return Ok(None) };
     let expression = plan["expressions"].as_array().and_then(|all| all.last()).and_then(canonical);
+    // A place beyond them is that of a subquery, which a function of the header calls.
     let name = |place: usize| input.columns.get(place).map(|column| named(&column.name));
     Ok(expression.and_then(|expression| replace(&expression, &name)))
 }
@@ -128,6 +132,18 @@ pub fn has_column(expression: &Value) -> bool {
         _ if place(expression).is_some() => true,
         Value::Array(items) => items.iter().any(has_column),
         Value::Object(fields) => fields.values().any(has_column),
+        _ => false,
+    }
+}
+
+/// Whether it reads the column of an input.
+pub fn reads(expression: &Value, name: &str) -> bool {
+    match expression {
+        Value::Object(fields) if fields.len() == 1 && fields.contains_key("column") => {
+            fields["column"].as_str().is_some_and(|read| read.eq_ignore_ascii_case(name))
+        }
+        Value::Array(items) => items.iter().any(|item| reads(item, name)),
+        Value::Object(fields) => fields.values().any(|value| reads(value, name)),
         _ => false,
     }
 }

@@ -30,6 +30,8 @@ pub enum Part {
 /// A column of an input of which a relation's column is a copy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
+    /// Which reading of the input: columns of two readings are of two rows.
+    pub reading: u64,
     /// The input.
     pub input: String,
     /// Its column.
@@ -102,6 +104,28 @@ impl Relation {
             if let Some(missing) = missing {
                 *part = Part::Whole(format!("{step} {}", names(restriction, missing)));
             }
+        }
+        self
+    }
+
+    /// The same with the columns at these places only; an empty list keeps all.
+    pub fn kept(self, places: &[Value]) -> Self {
+        let columns: Vec<Option<Value>> =
+            places.iter().map(|kept| kept.as_u64().and_then(|kept| usize::try_from(kept).ok()).map(column)).collect();
+        match columns.is_empty() {
+            true => self,
+            false => self.projected(&columns),
+        }
+    }
+
+    /// The same read once more: its columns are those of other rows.
+    pub fn read_again(mut self, next: &mut u64) -> Self {
+        let mut readings = BTreeMap::new();
+        for origin in self.branches.iter_mut().flatten().flatten() {
+            origin.reading = *readings.entry(origin.reading).or_insert_with(|| {
+                *next += 1;
+                *next
+            });
         }
         self
     }

@@ -23,6 +23,10 @@ pub struct Walk<'a> {
     around: Vec<Relation>,
     /// What is known of the looked-up inputs.
     found: BTreeMap<String, Found>,
+    /// Readings of inputs so far.
+    readings: u64,
+    /// An operator whose columns are not known, so that places above it are not either.
+    lost: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +47,12 @@ impl<'a> Walk<'a> {
         by_columns: &'a [ByColumn],
     ) -> Self {
         let (expressions, found) = (BTreeMap::new(), BTreeMap::new());
-        Self { by, keys, by_columns, expressions, around: Vec::new(), found }
+        Self { by, keys, by_columns, expressions, around: Vec::new(), found, readings: 0, lost: None }
+    }
+
+    /// An operator above which nothing is known.
+    pub fn lost(&self) -> Option<&String> {
+        self.lost.as_ref()
     }
 
     /// How the rows that depend on a looked-up input are found; the error says why its header is wrong.
@@ -71,11 +80,11 @@ impl<'a> Walk<'a> {
                 let columns: Vec<_> = list(&node["expressions"]).iter().map(canonical).collect();
                 self.child(node, 0, &[]).projected(&columns)
             }
-            "LOGICAL_FILTER" if is_empty(&node["projection_map"]) => {
+            "LOGICAL_FILTER" => {
                 let held = conjuncts(&node["expressions"]).into_iter().filter_map(equality).collect::<Vec<_>>();
-                self.child(node, 0, &held)
+                self.child(node, 0, &held).kept(list(&node["projection_map"]))
             }
-            "LOGICAL_ORDER_BY" if is_empty(&node["projections"]) => self.child(node, 0, &[]),
+            "LOGICAL_ORDER_BY" => self.child(node, 0, &[]).kept(list(&node["projections"])),
             "LOGICAL_AGGREGATE_AND_GROUP_BY" => self.aggregate(node),
             "LOGICAL_WINDOW" => self.window(node),
             "LOGICAL_DISTINCT" => {
@@ -106,7 +115,10 @@ impl<'a> Walk<'a> {
             }
             "LOGICAL_CTE_REF" => {
                 let known = node["cte_index"].as_u64().and_then(|index| self.expressions.get(&index)).cloned();
-                known.unwrap_or_else(|| Relation::constant(list(&node["chunk_types"]).len()))
+                match known {
+                    Some(known) => known.read_again(&mut self.readings),
+                    None => Relation::constant(list(&node["chunk_types"]).len()),
+                }
             }
             _ => self.unknown(node, kind),
         }
@@ -158,7 +170,9 @@ impl<'a> Walk<'a> {
             let values = key.iter().map(|name| placed(&expression::named(name))).collect();
             relation.parts.insert(Restriction::Lookup(input.clone()), Part::Split(values));
         }
-        let origin = |name: &Option<String>| Some(Origin { input: input.clone(), column: name.clone()? });
+        self.readings += 1;
+        let reading = self.readings;
+        let origin = |name: &Option<String>| Some(Origin { reading, input: input.clone(), column: name.clone()? });
         relation.branches = vec![columns.iter().map(origin).collect()];
         relation
     }
@@ -246,12 +260,14 @@ impl<'a> Walk<'a> {
 
     fn join(&mut self, node: &Value, name: &str, held: &Held) -> Relation {
         let is_plain = is_empty(&node["left_projection_map"]) && is_empty(&node["right_projection_map"]);
+        let is_asof = name == "LOGICAL_ASOF_JOIN";
         let kind = match name {
             "LOGICAL_CROSS_PRODUCT" => Some(Kind::Inner),
             _ => Kind::parse(node["join_type"].as_str().unwrap_or_default()),
         };
         let Some(kind) = kind.filter(|_| is_plain) else { return self.unknown(node, name) };
-        let passes_down = kind == Kind::Inner;
+        // Which row is the nearest is decided before a filter.
+        let passes_down = kind == Kind::Inner && !is_asof;
         let left = self.child(node, 0, if passes_down { held } else { &[] });
         let below: Vec<Equality> =
             held.iter().filter(|_| passes_down).filter_map(|equality| moved_left(equality, left.width)).collect();
@@ -260,7 +276,7 @@ impl<'a> Walk<'a> {
         let over_both = conjuncts(&node["condition"]).into_iter().filter_map(equality);
         let held = held.iter().filter(|_| passes_down).cloned();
         equalities.extend(over_both.chain(held).filter_map(|held| across(&held, left.width, right.width)));
-        self.joined(kind, name == "LOGICAL_ASOF_JOIN", left, right, &equalities)
+        self.joined(kind, is_asof, left, right, &equalities)
     }
 
     fn joined(
@@ -342,11 +358,14 @@ impl<'a> Walk<'a> {
                 places.iter().filter_map(|place| branch.get(*place)?.as_ref()).collect()
             };
             let origins: Vec<Vec<&Origin>> = places.iter().map(origins).collect();
-            let carrier = self.by.keys().find_map(|input| {
-                let of_input = |origins: &Vec<&Origin>| {
-                    origins.iter().find(|origin| origin.input == *input).map(|origin| origin.column.clone())
+            let readings: BTreeSet<(u64, &String)> =
+                origins.iter().flatten().map(|origin| (origin.reading, &origin.input)).collect();
+            let mut restricted = readings.into_iter().filter(|(_, input)| self.by.contains_key(*input));
+            let carrier = restricted.find_map(|(reading, input)| {
+                let of_reading = |origins: &Vec<&Origin>| {
+                    origins.iter().find(|origin| origin.reading == reading).map(|origin| origin.column.clone())
                 };
-                let columns: Option<Vec<String>> = origins.iter().map(of_input).collect();
+                let columns: Option<Vec<String>> = origins.iter().map(of_reading).collect();
                 Some(Carrier { input: input.clone(), columns: columns? })
             });
             match carrier {
@@ -421,8 +440,16 @@ impl<'a> Walk<'a> {
         };
         let children: Vec<Relation> =
             (0..list(&node["children"]).len()).map(|index| self.child(node, index, &[]).opaque(&reason)).collect();
-        // Whichever columns it gives, none of them is known.
-        let width = children.iter().map(|child| child.width).sum();
+        let width = match (kind, children.first()) {
+            ("LOGICAL_LIMIT" | "LOGICAL_TOP_N" | "LOGICAL_SAMPLE", Some(child)) => child.width,
+            ("LOGICAL_RECURSIVE_CTE", _) => {
+                node["column_count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+            }
+            _ => {
+                self.lost = Some(reason.clone());
+                0
+            }
+        };
         let mut relation = Relation::constant(width);
         for child in children {
             relation.parts.extend(child.parts);
