@@ -5,7 +5,7 @@ use postgres::Client;
 use postgres::error::SqlState;
 use salesmart_base::fail;
 use salesmart_staging::{ident, idents};
-use salesmart_warehouse::connect::without_statement_timeout;
+use salesmart_warehouse::timeouts::without_statement_timeout;
 
 use super::schema::{Column, Kind, PushTable, ROW_HASH, SCHEMA};
 

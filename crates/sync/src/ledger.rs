@@ -8,7 +8,7 @@ use postgres::{Client, Transaction};
 use salesmart_base::event::{Event, Observer};
 use salesmart_base::failure::Failure;
 use salesmart_base::{clock, fail};
-use salesmart_warehouse::connect::without_timeouts;
+use salesmart_warehouse::timeouts::without_timeouts;
 use serde::{Deserialize, Serialize};
 
 /// One sync at a time, per database. Any constant will do.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use postgres::Client;
 use salesmart_base::event::{Event, Observer};
 use salesmart_base::fail;
-use salesmart_warehouse::connect::with_lock_timeout;
+use salesmart_warehouse::timeouts::with_lock_timeout;
 
 use super::prepare::Prepare;
 

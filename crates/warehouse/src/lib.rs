@@ -9,6 +9,7 @@ pub mod migrate;
 pub mod notices;
 pub mod owner;
 pub mod server_files;
+pub mod timeouts;
 pub mod tls;
 
 use std::sync::{Mutex, PoisonError};

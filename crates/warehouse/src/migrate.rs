@@ -10,7 +10,7 @@ use salesmart_base::fail;
 use salesmart_base::failure::Failure;
 use salesmart_base::sqlstate;
 
-use super::connect;
+use super::timeouts;
 
 /// Where refinery keeps what was applied: beside the ledger, not in `public`.
 const HISTORY_TABLE: &str = "etl.schema_history";
@@ -24,9 +24,9 @@ const LOCK: i64 = 0x5a1e_5a47_6d69_6772;
 /// A migration that was changed after it was applied, one that is missing, and any SQL error.
 pub fn run(client: &mut Client, folder: &Path) -> Result<Vec<String>> {
     let migrations = load(folder)?;
-    connect::without_timeouts(client, |client| Ok(client.execute("select pg_advisory_lock($1)", &[&LOCK])?))?;
+    timeouts::without_timeouts(client, |client| Ok(client.execute("select pg_advisory_lock($1)", &[&LOCK])?))?;
     // Building an index may take its time; waiting for somebody's lock, while everybody waits behind this, may not.
-    let applied = connect::without_statement_timeout(client, |client| apply(client, &migrations));
+    let applied = timeouts::without_statement_timeout(client, |client| apply(client, &migrations));
     client.execute("select pg_advisory_unlock($1)", &[&LOCK])?;
     applied
 }

@@ -59,19 +59,15 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
         return Err(gone(contract, &touched));
     }
     staging.transaction(|conn| {
-        // A name of a content that is read again under another name goes with that.
-        let kept: Vec<&str> = missing.iter().copied().filter(|name| is_carried(conn, source, name, &missing)).collect();
-        let names: Vec<String> = kept.iter().map(|name| literal(name)).collect();
-        let others = if names.is_empty() { String::new() } else { format!(" and file not in ({})", names.join(", ")) };
+        let kept = carried(conn, source, &missing)?;
+        let others = not_among(&kept);
         // Until all of them are read again, nothing is built from this source.
         conn.execute(
-            &format!("insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'{others}"),
+            &format!(
+                "insert into ingest.expected select source, file from ingest.files where source = ? and outcome <> 'refused'{}",
+                not_among(&missing)
+            ),
             [source],
-        )?;
-        conn.execute(
-            "delete from ingest.expected where source = $1 and file in (select file from ingest.files where source = $1 and outcome = 'duplicate')
-                 and file in (select unnest(string_split($2, chr(0))))",
-            [source, missing.join("\0").as_str()],
         )?;
         for table in ["ingest.files", "ingest.control_totals", "main.rejects"] {
             conn.execute(&format!("delete from {table} where source = ?{others}"), [source])?;
@@ -88,11 +84,21 @@ pub fn prepare(staging: &Staging, contract: &Contract, files: &[SourceFile], exp
     })
 }
 
-/// Whether a file that is gone keeps its rows under its own name, or that of another one that is gone.
-fn is_carried(conn: &Connection, source: &str, name: &str, missing: &[&str]) -> bool {
-    let same_as = "select same_as from ingest.files where source = ? and file = ?";
-    let same_as: Option<String> = conn.query_row(same_as, [source, name], |row| row.get(0)).unwrap_or_default();
-    same_as.is_none_or(|other| missing.contains(&other.as_str()))
+/// The condition that a file is none of these.
+fn not_among(files: &[&str]) -> String {
+    let names: Vec<String> = files.iter().map(|name| literal(name)).collect();
+    if names.is_empty() { String::new() } else { format!(" and file not in ({})", names.join(", ")) }
+}
+
+/// Those of the files that are gone which keep their rows: of a copy, the rows lie under another name, and go with that if it is read
+/// again.
+fn carried<'f>(conn: &Connection, source: &str, missing: &[&'f str]) -> Result<Vec<&'f str>> {
+    let mut statement =
+        conn.prepare("select file, same_as from ingest.files where source = ? and same_as is not null")?;
+    let copies = statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let copies: BTreeMap<String, String> = copies.collect::<Result<_, _>>()?;
+    let is_carried = |name: &&&str| copies.get(**name).is_none_or(|other| missing.contains(&other.as_str()));
+    Ok(missing.iter().filter(is_carried).copied().collect())
 }
 
 /// The error about files that have to be read again and are gone.
