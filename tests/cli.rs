@@ -151,7 +151,7 @@ fn help_teaches() {
         ("sync", "also writes the ledger"),
         ("history", "The newest first"),
         ("sample", "the same bytes on every machine"),
-        ("psql", "Arguments after --"),
+        ("psql", "All arguments go to psql"),
         ("doctor", "says what is wrong and what to do"),
     ] {
         let help = project.ok(&[verb, "--help"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -66,7 +66,10 @@ final as (
         categorised.category,
         categorised.categorised_by
     from named
-    inner join categorised using (date_id, product_code)
+    inner join categorised
+        on
+            named.date_id is not distinct from categorised.date_id
+            and named.product_code = categorised.product_code
 
 )
 

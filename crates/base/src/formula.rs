@@ -28,8 +28,16 @@ pub fn restore(text: &str) -> &str {
 /// [`restore_cell`] undoes it.
 pub fn neutralize_cell(text: &str) -> Cow<'_, str> {
     match text.contains(SEPARATORS) {
-        true => Cow::Owned(text.split_inclusive(SEPARATORS).map(neutralize).collect()),
+        true => Cow::Owned(text.split_inclusive(SEPARATORS).map(neutralize_part).collect()),
         false => neutralize(text),
+    }
+}
+
+/// A part of a cell with the separator at its end.
+fn neutralize_part(part: &str) -> Cow<'_, str> {
+    match is_number(part.trim_end_matches(SEPARATORS)) {
+        true => Cow::Borrowed(part),
+        false => neutralize(part),
     }
 }
 
