@@ -609,6 +609,7 @@ fn field_a15_a_warehouse_of_before_the_discount_is_migrated_and_filled() {
              update mart.agg_daily_sales set row_hash = 1;
              update mart.agg_monthly_product set row_hash = 1;
              alter table etl.run drop column rows_repeated, drop column rows_outranked, drop column rows_unrelated;
+             drop table etl.source_file;
              delete from etl.schema_history where version >= 6;",
         )
         .unwrap();
