@@ -134,7 +134,7 @@ fn stale<'a>(tables: &[Prepare], relations: &'a [Relation]) -> Vec<&'a Relation>
         let (roots, leaves): (Vec<&Relation>, Vec<&Relation>) =
             relations.iter().filter(|relation| relation.of == index).partition(|relation| relation.is_partitioned);
         let rows: f64 = leaves.iter().map(|leaf| leaf.live).sum();
-        let has_new = leaves.iter().any(|leaf| !leaf.is_known && leaf.live > 0.0);
+        let has_new = leaves.iter().any(|leaf| leaf.is_new());
         let is_large = counts.total() > 0 && counts.total() as f64 >= SHARE * rows;
         let whole: Vec<&Relation> = roots
             .into_iter()
@@ -143,7 +143,7 @@ fn stale<'a>(tables: &[Prepare], relations: &'a [Relation]) -> Vec<&'a Relation>
         match whole.is_empty() {
             true => stale.extend(leaves.into_iter().filter(|leaf| {
                 let is_alone = table.partition.is_none() && is_large;
-                is_alone || !leaf.is_known && leaf.live > 0.0 || has_drifted(leaf.rows, leaf.live)
+                is_alone || leaf.is_new() || has_drifted(leaf.rows, leaf.live)
             })),
             false => stale.extend(whole),
         }
@@ -151,6 +151,14 @@ fn stale<'a>(tables: &[Prepare], relations: &'a [Relation]) -> Vec<&'a Relation>
     stale
 }
 
+impl Relation {
+    /// Never looked at, and not empty. Without `track_counts` nobody counts the rows since, but an index that is built does.
+    fn is_new(&self) -> bool {
+        !self.is_known && (self.live > 0.0 || self.rows > 0.0)
+    }
+}
+
+/// No rows at all are most likely counts that were lost, as in a crash of the server.
 fn has_drifted(before: f64, now: f64) -> bool {
-    (before - now).abs() > SHARE * now
+    now > 0.0 && (before - now).abs() > SHARE * now
 }
