@@ -611,7 +611,6 @@ fn field_a15_a_warehouse_of_before_the_discount_is_migrated_and_filled() {
              update mart.dim_customer set row_hash = 1;
              drop table etl.source_file;
              alter table etl.run drop column rows_repeated, drop column rows_outranked, drop column rows_unrelated;
-             drop table etl.source_file;
              delete from etl.schema_history where version >= 6;",
         )
         .unwrap();
