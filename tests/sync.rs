@@ -304,6 +304,11 @@ fn a_file_with_other_numbers_of_every_type_arrives_exactly() {
         })
         .collect();
     project.sales("sales_1.csv", &records);
+    let bounds = [
+        "min = \"-1000000000\", max = \"1000000000\"",
+        "min = \"-99999999999999.9999\", max = \"99999999999999.9999\"",
+    ];
+    project.edit("data/contracts/sales.toml", bounds[0], bounds[1]);
     project.edit("sql/checks/margin_is_plausible.sql", "-- tolerance: 10", "-- tolerance: 100");
     project.ok(&["run"]);
     assert_eq!(
