@@ -77,8 +77,9 @@ pub fn compile<'m>(models: &'m Models, contracts: &BTreeMap<String, Contract>) -
             Ok(bound) => {
                 let inputs: Vec<Input> = node.inputs().filter_map(|name| input(&name, &columns)).collect();
                 let found = declared::model(&prover, node, &inputs, &bound)?;
-                if !found.faults.is_empty() {
-                    faults.insert(name.clone(), found.faults);
+                let wrong: Vec<String> = found.missing.into_iter().chain(found.faults).collect();
+                if !wrong.is_empty() {
+                    faults.insert(name.clone(), wrong);
                 }
                 let casts = text_casts::warnings(&conn, node.model)?;
                 warnings.insert(name.clone(), found.warnings.into_iter().chain(casts).collect());

@@ -21,7 +21,9 @@ use super::space::Space;
 /// What is wrong with a header, and what may not be meant: each with file and line.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Errors.
+    /// Columns of `key`, `cluster` and `partition` that are not there: errors, which a build finds when it uses them.
+    pub missing: Vec<String>,
+    /// Errors that a build must not wait for.
     pub faults: Vec<String>,
     /// Warnings.
     pub warnings: Vec<String>,
@@ -71,7 +73,7 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
         for name in written.into_iter().filter(|name| !is_column(name)) {
             let nearest = toml_file::nearest(name, columns.iter().map(|column| column.name.as_str()));
             let advice = nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"));
-            findings.faults.push(format!("{}: {setting}: the select has no column {name}{advice}", at(setting)));
+            findings.missing.push(format!("{}: {setting}: the select has no column {name}{advice}", at(setting)));
         }
     }
     for column in columns.iter().filter(|column| ROW_NAMES.iter().any(|name| column.name.eq_ignore_ascii_case(name))) {
@@ -103,7 +105,7 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
             findings.faults.push(format!("{}: lookup: the select does not read {name}{advice}", at("lookup")));
         }
     }
-    if findings.faults.is_empty() && model.materialized == Materialized::Incremental {
+    if findings.faults.is_empty() && findings.missing.is_empty() && model.materialized == Materialized::Incremental {
         let line = |setting: &str| match setting {
             // By the key, if there is no `by`.
             "by" if !own_by => at("key"),
