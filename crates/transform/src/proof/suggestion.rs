@@ -43,10 +43,13 @@ pub fn not_an_output(
     super::make_inputs(conn, inputs)?;
     let outputs = super::output_names(conn, claim.sql)?;
     let similar = nearest(missing, outputs.iter().map(String::as_str));
-    let instead = match (similar, super::plan_of(conn, claim.sql)?) {
-        (Some(similar), _) => Some(format!("; did you mean {similar}?")),
-        (None, Ok(plan)) => instead_of_by(conn, claim, inputs, &plan)?,
-        (None, Err(_)) => None,
+    if let Some(similar) = similar {
+        let message = format!("the select has no column {missing}; did you mean {similar}?");
+        return Ok(Refusal { setting: "by".to_owned(), message });
+    }
+    let instead = match super::plan_of(conn, claim.sql)? {
+        Ok(plan) => instead_of_by(conn, claim, inputs, &plan)?,
+        Err(_) => None,
     };
     let message = format!(
         "the select has no column {missing}, and the rows to replace are found by it{}",
