@@ -10,24 +10,21 @@ use anyhow::Result;
 use postgres::Transaction;
 
 use super::change::Change;
+use super::schema::WITH_PARTITIONS;
 
 /// The names of the changed tables whose rows somebody follows.
 pub fn followed(transaction: &mut Transaction<'_>, changes: &[Change<'_>]) -> Result<BTreeSet<String>> {
     let names: Vec<&str> = changes.iter().map(|change| change.table.name.as_str()).collect();
     let targets: Vec<String> = changes.iter().map(|change| change.table.target()).collect();
     let rows = transaction.query(
-        "with pushed as (
-             select name, to_regclass(target)::oid as relid from unnest($1::text[], $2::text[]) as t (name, target)
-         ),
-         relations as (
-             select name, relid from pushed
-             union select name, tree.relid::oid from pushed, pg_partition_tree(pushed.relid::regclass) as tree
-         )
+        &format!(
+            "{WITH_PARTITIONS}
          select distinct name from relations join pg_class on pg_class.oid = relid
          where exists (select from pg_publication where puballtables)
              or exists (select from pg_publication_namespace where pnnspid = relnamespace)
              or exists (select from pg_publication_rel where prrelid = relid)
-             or exists (select from pg_trigger where tgrelid = relid and not tgisinternal and tgenabled <> 'D')",
+             or exists (select from pg_trigger where tgrelid = relid and not tgisinternal and tgenabled <> 'D')"
+        ),
         &[&names, &targets],
     )?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

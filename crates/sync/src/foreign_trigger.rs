@@ -10,7 +10,7 @@ use salesmart_base::failure::Failure;
 use salesmart_staging::{ident, idents};
 
 use super::change::Change;
-use super::schema::PushTable;
+use super::schema::{PushTable, WITH_PARTITIONS};
 use super::steps;
 
 /// Maximum number of triggers that an error names.
@@ -168,13 +168,8 @@ fn find(client: &mut impl GenericClient, tables: &[&PushTable]) -> Result<Vec<Fo
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
     let targets: Vec<String> = tables.iter().map(|table| table.target()).collect();
     let rows = client.query(
-        "with pushed as (
-             select name, to_regclass(target)::oid as relid from unnest($1::text[], $2::text[]) as t (name, target)
-         ),
-         relations as (
-             select name, relid from pushed
-             union select name, tree.relid::oid from pushed, pg_partition_tree(pushed.relid::regclass) as tree
-         )
+        &format!(
+            "{WITH_PARTITIONS}
          select distinct name, format('the trigger %I on %s', t.tgname, coalesce(parent.tgrelid, t.tgrelid)::regclass)
          from relations join pg_trigger as t on t.tgrelid = relid left join pg_trigger as parent on parent.oid = t.tgparentid
          where not t.tgisinternal and t.tgenabled <> 'D'
@@ -183,7 +178,8 @@ fn find(client: &mut impl GenericClient, tables: &[&PushTable]) -> Result<Vec<Fo
          from relations join pg_rewrite on ev_class = relid where ev_enabled <> 'D' and rulename <> '_RETURN'
          union all
          select null, format('the event trigger %I', evtname) from pg_event_trigger where evtenabled <> 'D'
-         order by 1, 2",
+         order by 1, 2"
+        ),
         &[&names, &targets],
     )?;
     Ok(rows.iter().map(|row| Found { table: row.get(0), name: row.get(1) }).collect())

@@ -24,6 +24,7 @@ pub mod partition;
 pub mod plan;
 pub mod prepare;
 pub mod push;
+mod renamed_members;
 pub mod row_hash;
 pub mod schema;
 pub mod send;

@@ -104,6 +104,16 @@ impl fmt::Display for Kind {
 /// Bytes of a name in PostgreSQL.
 const LONGEST_COLUMN: usize = 63;
 
+/// Begins a statement with `relations (name, relid)`: tables with their partitions. Its parameters are the names of the tables, and what they
+/// are called in PostgreSQL.
+pub const WITH_PARTITIONS: &str = "with pushed as (
+         select name, to_regclass(target)::oid as relid from unnest($1::text[], $2::text[]) as t (name, target)
+     ),
+     relations as (
+         select name, relid from pushed
+         union select name, tree.relid::oid from pushed, pg_partition_tree(pushed.relid::regclass) as tree
+     )";
+
 /// The columns that every table of PostgreSQL has.
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 

@@ -19,9 +19,10 @@ use salesmart_staging::{Staging, relation};
 use super::change::{Change, Inspector};
 use super::content::{self, Published};
 use super::decision::Mode;
-use super::declared::{self, Unseen};
+use super::declared;
 use super::delta::{Built, Delta};
 use super::graph::{Graph, Node};
+use super::header_review::HeaderReview;
 use super::known::{Current, Known};
 use super::parsed::Parser;
 use super::proof::prover::Prover;
@@ -99,8 +100,8 @@ pub fn run(
     let parser = Parser::new(conn)?;
     let graph = parser.graph(models, &sources)?;
     let prover = Prover::new(Some(&parser), models.money);
-    let unseen = Unseen { conn, parser: &parser, prover: &prover, models, contracts };
-    unseen.refuse(&graph, options.selected.as_ref())?;
+    let review = HeaderReview { conn, parser: &parser, prover: &prover, models, contracts };
+    review.refuse(&graph, options.selected.as_ref())?;
     let mut build = Build {
         conn,
         space: Space::new(conn)?,

@@ -1,22 +1,15 @@
 //! Holds what headers declare (`key`, `by`, `lookup`, `cluster`, `partition`) to what the selects say, before anything is built.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::Result;
-use duckdb::Connection;
-use salesmart_base::failure::Failure;
 use salesmart_base::toml_file;
-use salesmart_ingest::contract::Contract;
 use salesmart_model::{Check, Materialized, Model, Models};
-use salesmart_staging::ident;
 use salesmart_staging::relation::{self, Column};
 
-use super::content::{self, Published};
-use super::graph::{self, Graph, Node};
-use super::parsed::Parser;
+use super::graph::Node;
 use super::proof::prover::Prover;
 use super::proof::{self, Claim, Input, Lookup, Proof};
-use super::space::Space;
 
 /// What is wrong with a header, and what may not be meant: each with file and line.
 #[derive(Debug, Default)]
@@ -113,7 +106,7 @@ pub fn model(prover: &Prover<'_>, node: &Node<'_>, inputs: &[Input], columns: &[
         };
         let mut proof = prover.prove(&claim(model), inputs)?;
         proof.doubt = proof.doubt.or(view_doubt(node.inputs(), &model.lookups, &node.behind_views));
-        findings.add(&proof, &model.by, "it is built whole whenever one of them changes", line);
+        findings.add(&proof, &model.by, "the whole model is rebuilt when an input changes", line);
     }
     Ok(findings)
 }
@@ -137,7 +130,7 @@ pub fn check(
     proof.doubt = proof.doubt.or(view_doubt(names, &check.lookups, behind_views));
     let line =
         |setting: &str| format!("{}:{}", check.path.display(), salesmart_model::header_line(&check.sql, setting));
-    findings.add(&proof, &check.by, "it looks at all rows whenever one of them changes", line);
+    findings.add(&proof, &check.by, "the check looks at all rows when an input changes", line);
     Ok(findings)
 }
 
@@ -155,98 +148,19 @@ impl Findings {
         if let (Some(doubt), true) = (&proof.doubt, proof.refusals.is_empty()) {
             let names: Vec<&str> = by.iter().map(|by| by.name.as_str()).collect();
             self.warnings.push(format!(
-                "{}: by: its rows of one {} may depend on input rows of another, so {consequence}: {doubt}",
+                "{}: by: rows of one {} may depend on input rows of another, so {consequence}: {doubt}",
                 line("by"),
                 names.join(", ")
             ));
         }
         for (name, lookup) in &proof.lookups {
             if let Lookup::Doubtful(doubt) = lookup {
-                self.warnings
-                    .push(format!("{}: lookup: a change of {name} has it look at all rows: {doubt}", line("lookup")));
+                self.warnings.push(format!(
+                    "{}: lookup: the rows that {name} affects are not known, so {consequence}: {doubt}",
+                    line("lookup")
+                ));
             }
         }
-    }
-}
-
-/// The models and checks of a build whose headers nobody has looked at.
-pub struct Unseen<'a> {
-    /// The staging file.
-    pub conn: &'a Connection,
-    /// Knows the files that did not change.
-    pub parser: &'a Parser<'a>,
-    /// Makes the proofs.
-    pub prover: &'a Prover<'a>,
-    /// The project's models and checks.
-    pub models: &'a Models,
-    /// Its contracts, by source.
-    pub contracts: &'a BTreeMap<String, Contract>,
-}
-
-impl Unseen<'_> {
-    /// Refuses headers that are wrong. What does not bind is left to the build, which says so in its place.
-    ///
-    /// # Errors
-    /// All that are wrong, with file and line.
-    pub fn refuse(&self, graph: &Graph<'_>, selected: Option<&BTreeSet<String>>) -> Result<()> {
-        let published = content::published(self.conn)?;
-        let space = Space::new(self.conn)?;
-        let mut columns: BTreeMap<String, Vec<Column>> = BTreeMap::new();
-        let mut faults = Vec::new();
-        for node in &graph.nodes {
-            let name = &node.model.name;
-            let is_selected = selected.is_none_or(|selected| selected.contains(name));
-            if !self.is_changed(node, published.get(name))? || !is_selected {
-                continue;
-            }
-            let Some(inputs) = self.inputs(&node.inputs().collect::<Vec<_>>(), &columns, &space)? else { continue };
-            let Ok(bound) = bind(self.prover.bench()?, node.model, &inputs) else { continue };
-            if let Ok(findings) = model(self.prover, node, &inputs, &bound) {
-                faults.extend(findings.faults);
-            }
-            columns.insert(name.clone(), bound);
-        }
-        for one in self.models.checks.iter().filter(|check| !check.by.is_empty() && !self.parser.knows(&check.sql)) {
-            let names = self.parser.parse(&one.path, &one.sql)?.references.into_iter().map(|read| read.full_name());
-            let names: Vec<String> = names.collect();
-            let behind = graph::behind_views(names.iter(), self.models, &|path, sql| self.parser.parse(path, sql))?;
-            let Some(inputs) = self.inputs(&names, &columns, &space)? else { continue };
-            if let Ok(findings) = check(self.prover, one, &inputs, &behind) {
-                faults.extend(findings.faults);
-            }
-        }
-        match faults.is_empty() {
-            true => Ok(()),
-            false => Err(Failure::new(faults.join("\n")).into()),
-        }
-    }
-
-    fn is_changed(&self, node: &Node<'_>, published: Option<&Published>) -> Result<bool> {
-        let definition = content::definition(node, self.contracts)?;
-        Ok(published.is_none_or(|published| published.definition != definition))
-    }
-
-    /// What is read, with the columns that it will have; `None` if one of them is not there.
-    fn inputs(
-        &self,
-        names: &[String],
-        changed: &BTreeMap<String, Vec<Column>>,
-        space: &Space,
-    ) -> Result<Option<Vec<Input>>> {
-        let mut inputs = Vec::new();
-        for name in names {
-            let columns = match (changed.get(name), name.strip_prefix("raw.")) {
-                (Some(columns), _) => Some(columns.clone()),
-                (None, Some(source)) => match self.contracts.get(source) {
-                    Some(contract) => Some(source_columns(self.prover.bench()?, contract)?),
-                    None => None,
-                },
-                (None, None) => relation::columns(self.conn, &space.published(name)).ok(),
-            };
-            let Some(columns) = columns else { return Ok(None) };
-            inputs.push(input(self.models, name, columns));
-        }
-        Ok(Some(inputs))
     }
 }
 
@@ -254,22 +168,4 @@ impl Unseen<'_> {
 pub fn input(models: &Models, name: &str, columns: Vec<Column>) -> Input {
     let key = models.models.get(name).map(|model| model.key.clone()).unwrap_or_default();
     Input { name: name.to_owned(), columns, key }
-}
-
-/// The columns of a source, as models see it.
-fn source_columns(bench: &Connection, contract: &Contract) -> Result<Vec<Column>> {
-    let name = format!("raw.{}", ident(&contract.source));
-    bench.execute_batch(&format!(
-        "create or replace table {name} (_file varchar not null, _line bigint not null{})",
-        contract.column_definitions()
-    ))?;
-    Ok(relation::columns(bench, &name)?)
-}
-
-/// The columns of a model that reads these inputs.
-fn bind(bench: &Connection, model: &Model, inputs: &[Input]) -> Result<Vec<Column>, duckdb::Error> {
-    proof::make_inputs(bench, inputs)?;
-    let name = format!("main.{}", ident(&model.name));
-    bench.execute_batch(&format!("create or replace table {name} as {}\nwith no data", model.sql))?;
-    relation::columns(bench, &name)
 }

@@ -20,6 +20,7 @@ pub mod declared;
 pub mod delta;
 pub mod graph;
 mod header_expression;
+mod header_review;
 pub mod incremental;
 pub mod known;
 pub mod parse;

@@ -101,7 +101,7 @@ pub fn lookup_without_key(claim: &Claim<'_>, name: &str) -> Refusal {
 /// A looked-up input that is not joined by its key.
 pub fn lookup_not_joined(claim: &Claim<'_>, name: &str, key: &[String], reason: &str) -> Refusal {
     let message = format!(
-        "{name} cannot be looked up by its key ({}): {reason}; write {}, so that a change of {name} builds all of it",
+        "{name} cannot be looked up by its key ({}): {reason}; {}, and a change of {name} rebuilds the whole model",
         key.join(", "),
         others(claim, name)
     );
@@ -112,7 +112,7 @@ pub fn lookup_not_joined(claim: &Claim<'_>, name: &str, key: &[String], reason: 
 fn others(claim: &Claim<'_>, name: &str) -> String {
     let others: Vec<&str> = claim.lookups.iter().map(String::as_str).filter(|other| *other != name).collect();
     match others.is_empty() {
-        true => "no `-- lookup:`".to_owned(),
-        false => format!("`-- lookup: {}`", others.join(", ")),
+        true => "remove `-- lookup:`".to_owned(),
+        false => format!("write `-- lookup: {}`", others.join(", ")),
     }
 }

@@ -22,7 +22,7 @@ pub struct Walk<'a> {
     /// The rows around the correlated subqueries that the walk is in.
     around: Vec<Relation>,
     /// What is known of the looked-up inputs.
-    found: BTreeMap<String, Found>,
+    found: BTreeMap<String, LookupFindings>,
     /// Readings of inputs so far.
     readings: u64,
     /// An operator whose columns are not known, so that places above it are not either.
@@ -30,7 +30,7 @@ pub struct Walk<'a> {
 }
 
 #[derive(Debug, Default)]
-struct Found {
+struct LookupFindings {
     carriers: BTreeSet<Carrier>,
     doubt: Option<String>,
     refusal: Option<String>,
@@ -59,9 +59,9 @@ impl<'a> Walk<'a> {
     pub fn lookup(&self, name: &str) -> Result<Lookup, String> {
         match self.found.get(name) {
             None => Err("no input with the columns of `by` is joined with it".to_owned()),
-            Some(Found { refusal: Some(refusal), .. }) => Err(refusal.clone()),
-            Some(Found { doubt: Some(doubt), .. }) => Ok(Lookup::Doubtful(doubt.clone())),
-            Some(Found { carriers, .. }) => Ok(Lookup::Carried(carriers.clone())),
+            Some(LookupFindings { refusal: Some(refusal), .. }) => Err(refusal.clone()),
+            Some(LookupFindings { doubt: Some(doubt), .. }) => Ok(Lookup::Doubtful(doubt.clone())),
+            Some(LookupFindings { carriers, .. }) => Ok(Lookup::Carried(carriers.clone())),
         }
     }
 
